@@ -1,0 +1,42 @@
+"""What the scripts share: typed arguments in, one-line errors and exit codes out."""
+
+import io
+import re
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from typing import NoReturn, TypeVar
+
+import tyro
+
+Arguments = TypeVar("Arguments")
+
+
+def parse(kind: type[Arguments], **options) -> Arguments:
+    """The command line as a ``kind``; wrong use ends with one line and exit code 2."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return tyro.cli(kind, config=(tyro.conf.FlagCreatePairsOff,), **options)
+    except SystemExit as stop:
+        if stop.code:
+            # tyro frames its errors in boxes; elsewhere an error is one line.
+            fail(re.sub("[╭─╮│├┤╰╯]+", " ", said.getvalue()))
+        raise
+
+
+def fail(message: object, code: int = 2) -> NoReturn:
+    """Prints the message as one line on the error stream and leaves; 2 is wrong use."""
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def guarded(main: Callable[[], int | None]) -> NoReturn:
+    """Runs a script's main function; errors a user can mend become one line, exit code 2."""
+    try:
+        code = main()
+    except (ValueError, LookupError, OSError, RuntimeError) as error:
+        fail(error.args[0] if isinstance(error, KeyError) else error)
+    except FloatingPointError as error:
+        fail(error, code=1)
+    sys.exit(code or 0)

@@ -1,0 +1,120 @@
+"""Random transforms of a tile: each moves image, depth and label together.
+
+A transform is a frozen dataclass; its fields are its settings. It never changes its input. Places
+outside the tile become 0 in image and depth and 255 (ignore) in the label.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import grain
+import numpy as np
+
+from rdepth_keras.arrays import Tile
+from rdepth_keras.labels import IGNORE
+
+
+@dataclass(frozen=True)
+class RandomCrop(grain.transforms.RandomMap):
+    """A random square, drawn again while one class dominates it.
+
+    Attributes:
+        size_pixels: side of the square; a smaller tile is padded at the bottom and right.
+        tries: how often a place is drawn at most.
+        largest_share: a place is accepted when it holds at least two classes, none of which
+            covers this share of the labelled pixels (mmsegmentation's ``cat_max_ratio``).
+    """
+
+    size_pixels: int
+    tries: int = 10
+    largest_share: float = 0.75
+
+    def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
+        tile = pad(element, self.size_pixels)
+        height, width = tile["label"].shape
+        for _ in range(self.tries):
+            top = int(rng.integers(height - self.size_pixels + 1))
+            left = int(rng.integers(width - self.size_pixels + 1))
+            place = np.s_[top : top + self.size_pixels, left : left + self.size_pixels]
+            if _is_mixed(tile["label"][place], self.largest_share):
+                break
+        return _each(tile, lambda array: array[place])
+
+
+@dataclass(frozen=True)
+class RandomRotation(grain.transforms.RandomMap):
+    """A small rotation, or else quarter turns and a flip: the paper's alternatives.
+
+    Attributes:
+        probability: of the small rotation; and, where it is not taken, of the turn and flip.
+        largest_degrees: the angle is uniform in plus and minus this.
+    """
+
+    probability: float = 0.5
+    largest_degrees: float = 20.0
+
+    def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
+        if rng.random() < self.probability:
+            return rotate(element, rng.uniform(-self.largest_degrees, self.largest_degrees))
+        if rng.random() < self.probability:
+            turns, axis = int(rng.integers(4)), int(rng.integers(2))
+            return _each(element, lambda array: np.flip(np.rot90(array, turns), axis))
+        return element
+
+
+@dataclass(frozen=True)
+class RandomFlips(grain.transforms.RandomMap):
+    """Flips over the vertical, the horizontal and both axes, each with one probability."""
+
+    probability: float = 0.5
+
+    def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
+        for axes in ((1,), (0,), (0, 1)):
+            if rng.random() < self.probability:
+                element = _each(element, lambda array, axes=axes: np.flip(array, axes))
+        return element
+
+
+def pad(tile: Tile, size_pixels: int) -> Tile:
+    """The tile, filled up at the bottom and right to at least ``size_pixels`` each way."""
+    height, width = tile["label"].shape
+    below, right = max(size_pixels - height, 0), max(size_pixels - width, 0)
+    if not below and not right:
+        return tile
+
+    def filled(array, value):
+        margins = [(0, below), (0, right)] + [(0, 0)] * (array.ndim - 2)
+        return np.pad(array, margins, constant_values=value)
+
+    return {
+        **tile,
+        "image": filled(tile["image"], 0),
+        "depth": filled(tile["depth"], 0),
+        "label": filled(tile["label"], IGNORE),
+    }
+
+
+def rotate(tile: Tile, degrees: float) -> Tile:
+    """The tile turned counter-clockwise about its centre; image and depth bilinear, label nearest."""
+    height, width = tile["label"].shape
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+
+    def turned(array, flags, value):
+        return cv2.warpAffine(array, matrix, (width, height), flags=flags, borderValue=value)
+
+    return {
+        **tile,
+        "image": turned(tile["image"], cv2.INTER_LINEAR, (0, 0, 0)),
+        "depth": turned(tile["depth"], cv2.INTER_LINEAR, 0).reshape(height, width, 1),
+        "label": turned(tile["label"], cv2.INTER_NEAREST, IGNORE),
+    }
+
+
+def _each(tile: Tile, move) -> Tile:
+    moved = {name: np.ascontiguousarray(move(tile[name])) for name in ("image", "depth", "label")}
+    return {**tile, **moved}
+
+
+def _is_mixed(label: np.ndarray, largest_share: float) -> bool:
+    counts = np.bincount(label.ravel(), minlength=256)[:IGNORE]
+    return (counts > 0).sum() > 1 and counts.max() < largest_share * counts.sum()

@@ -1,0 +1,216 @@
+"""An experiment: a tree of frozen dataclasses that says which of each, and nothing below sees it.
+
+The main settings are flat fields, the rest is nested. A method and a network sit in the tree as
+the very objects that know their hyper-parameters, so there is no second configuration class.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import cattrs
+from cattrs.preconf.json import make_converter
+
+from rdepth_keras.adapt import METHODS, Method, SourceOnly
+from rdepth_keras.data.transforms import RandomCrop, RandomFlips, RandomRotation
+from rdepth_keras.infer import Inference
+from rdepth_keras.train.devices import Precision
+from rdepth_keras.train.loop import Cadence
+from rdepth_keras.train.optimizers import AdamW
+
+Direction = Literal["r2u", "u2r", "r2r", "u2u"]
+DatasetName = Literal["loveda_rdepth", "demo"]
+DOMAINS = {"r": "rural", "u": "urban"}
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A network by its name in ``rdepth_keras.models.MODELS``, and how it is built.
+
+    Attributes:
+        name: ``"twin"`` is the paper's figure; its encoders are the next two fields.
+        image_encoder: ConvNeXt variant.
+        depth_encoder: ConvNeXt variant; None leaves depth out.
+        fusion: how the encoders meet, a name in ``rdepth_keras.models.FUSIONS``.
+        decoder: a name in ``rdepth_keras.models.DECODERS``.
+        channels: width of the decoder.
+        drop_path: largest probability of stochastic depth, reached at the last block.
+        dropout: probability of dropping a channel before the classifiers.
+        remat: computes the encoders' branches twice instead of keeping them: less memory.
+    """
+
+    name: str = "twin"
+    image_encoder: str = "base"
+    depth_encoder: str | None = "small"
+    fusion: str = "concat"
+    decoder: str = "upernet"
+    channels: int = 512
+    drop_path: float = 0.4
+    dropout: float = 0.1
+    remat: bool = False
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random transforms of the training tiles; the defaults are the paper's.
+
+    Attributes:
+        crop_tries: how often a crop is drawn at most.
+        crop_largest_share: a crop is drawn again while one class covers this share of it.
+        rotation: small rotations, or else quarter turns.
+        flips: mirrored images.
+    """
+
+    crop_tries: int = 10
+    crop_largest_share: float = 0.75
+    rotation: RandomRotation = RandomRotation()
+    flips: RandomFlips = RandomFlips()
+
+    def transforms(self, crop_pixels: int) -> tuple[Any, ...]:
+        """The transforms, in their order."""
+        crop = RandomCrop(crop_pixels, self.crop_tries, self.crop_largest_share)
+        return (crop, self.rotation, self.flips)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The procedural dataset: tiles in each split, their side in pixels, and its own seed."""
+
+    train_tiles: int = 64
+    val_tiles: int = 16
+    test_tiles: int = 16
+    tile_pixels: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that decides a run's result.
+
+    Attributes:
+        recipe: the recipe it was made from; a label, see ``--list-recipes``.
+        direction: source and target domain: r2u trains on Rural and is scored on Urban; r2r and
+            u2u are in-domain references.
+        dataset: the prepared LoveDA, or procedural scenes that need no download.
+        data_dir: where the prepared data lie; None is TFDS's own folder.
+        config: of the prepared data, i.e. the source of its depth; None is the only one there.
+        weights: "published" are the recipe's own pretrained weights; else a checkpoint's name or
+            file, or "none" for random ones.
+        steps: number of training steps.
+        batch_size: tiles a step.
+        crop: side of the square training crops in pixels.
+        seed: of the weights, the data order and every random draw.
+        segmenter: the network.
+        method: what is minimised.
+        optimizer: how.
+        augmentation: of the training tiles.
+        inference: how tiles are predicted.
+        cadence: how often the run logs and saves.
+        demo: size of the procedural dataset.
+        precision: "auto" computes in bfloat16 on an accelerator and in float32 on a CPU.
+    """
+
+    recipe: str
+    direction: Direction = "r2u"
+    dataset: DatasetName = "loveda_rdepth"
+    data_dir: str | None = None
+    config: str | None = None
+    weights: str = "published"
+    steps: int = 40_000
+    batch_size: int = 4
+    crop: int = 512
+    seed: int = 0
+    segmenter: Segmenter = Segmenter()
+    method: Method = SourceOnly()
+    optimizer: AdamW = AdamW()
+    augmentation: Augmentation = Augmentation()
+    inference: Inference = Inference()
+    cadence: Cadence = Cadence()
+    demo: Demo = Demo()
+    precision: Precision = "auto"
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; received {getattr(self, name)}.")
+        if self.crop < 32:
+            raise ValueError(f"crop must be at least 32 pixels; received {self.crop}.")
+
+    @property
+    def source(self) -> str:
+        """Domain of the labelled training tiles, "rural" or "urban"."""
+        return DOMAINS[self.direction[0]]
+
+    @property
+    def target(self) -> str:
+        """Domain the run is scored on, "rural" or "urban"."""
+        return DOMAINS[self.direction[2]]
+
+    @property
+    def training_splits(self) -> tuple[str, ...]:
+        """Splits of the source that train: Train and Val; Train alone where Val is scored."""
+        return ("train",) if self.source == self.target else ("train", "val")
+
+
+def to_dict(experiment: Experiment) -> dict[str, Any]:
+    """The experiment as plain, JSON-ready values; the method carries its name."""
+    return _CONVERTER.unstructure(experiment)
+
+
+def to_json(experiment: Experiment) -> str:
+    """The experiment as JSON text."""
+    return json.dumps(to_dict(experiment), indent=2) + "\n"
+
+
+def from_json(text: str) -> Experiment:
+    """The experiment that :func:`to_json` wrote.
+
+    Raises:
+        ValueError: for text that is no experiment of this version, naming the field.
+    """
+    try:
+        return _CONVERTER.structure(json.loads(text), Experiment)
+    except (cattrs.BaseValidationError, json.JSONDecodeError) as error:
+        reasons = "; ".join(cattrs.transform_error(error))
+        raise ValueError(f"Not an experiment of this version: {reasons}") from error
+
+
+def differences(one: Experiment, other: Experiment) -> list[str]:
+    """Settings that differ, as ``name: value -> value`` with dotted names."""
+    first, second = _flat(to_dict(one)), _flat(to_dict(other))
+    names = sorted(first.keys() | second.keys())
+    return [
+        f"{name}: {first.get(name)} -> {second.get(name)}"
+        for name in names
+        if first.get(name) != second.get(name)
+    ]
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in tree.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _make_converter():
+    converter = make_converter(forbid_extra_keys=True)
+    names = {kind: name for name, kind in METHODS.items()}
+
+    def write(method: Method):
+        return {"name": names[type(method)], **dataclasses.asdict(method)}
+
+    def read(value: dict[str, Any], _) -> Method:
+        fields = dict(value)
+        name = fields.pop("name")
+        if name not in METHODS:
+            raise ValueError(f"unknown method {name!r}; known are {', '.join(METHODS)}")
+        return converter.structure(fields, METHODS[name])
+
+    converter.register_unstructure_hook(Method, write)
+    converter.register_structure_hook_func(lambda kind: kind is Method, read)
+    return converter
+
+
+_CONVERTER = _make_converter()

@@ -1,0 +1,183 @@
+"""A network over windows and test-time views of one tile: scores for every pixel.
+
+Everything runs inside one compiled function per tile size: views and batches of windows are a
+loop with one accumulator, so that more views cost time, not memory.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rdepth_keras.arrays import Params, Tile
+from rdepth_keras.models.network import Network
+from rdepth_keras.tiling import Blend, Windows, blend_weights, windows
+
+Average = Literal["logits", "probabilities"]
+Views = Literal["one", "flips", "symmetries"]
+Forward = Callable[[Mapping[str, jax.Array]], jax.Array]
+
+# A view is (quarter turns, mirrored): the symmetries of the square.
+VIEWS: dict[str, tuple[tuple[int, bool], ...]] = {
+    "one": ((0, False),),
+    "flips": ((0, False), (0, True), (2, True), (2, False)),
+    "symmetries": tuple((turns, mirror) for mirror in (False, True) for turns in range(4)),
+}
+
+
+@dataclass(frozen=True)
+class Inference:
+    """How a tile is predicted. The defaults are the paper's: 512/512, logits averaged.
+
+    Attributes:
+        window_pixels: side of the square window; None takes the tile as a whole.
+        stride_pixels: distance between windows; None is the window itself (no overlap).
+        blend: weights of overlapping windows, ``"uniform"`` or ``"tapered"``.
+        average: what is averaged over windows and views, ``"logits"`` or ``"probabilities"``.
+        views: ``"one"``, the four ``"flips"``, or the eight ``"symmetries"`` of the square.
+        window_batch: windows that go through the network together.
+    """
+
+    window_pixels: int | None = 512
+    stride_pixels: int | None = None
+    blend: Blend = "uniform"
+    average: Average = "logits"
+    views: Views = "one"
+    window_batch: int = 4
+
+    def __post_init__(self):
+        for name, value, known in (
+            ("blend", self.blend, get_args(Blend)),
+            ("average", self.average, get_args(Average)),
+            ("views", self.views, get_args(Views)),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {known}; received {value!r}.")
+        if self.window_batch < 1:
+            raise ValueError(f"window_batch must be at least 1; received {self.window_batch}.")
+
+
+def predict_scores(
+    forward: Forward, inputs: Mapping[str, jax.Array], inference: Inference
+) -> jax.Array:
+    """Mean scores of a tile, float32 (H, W, K): logits or probabilities, as the inference says.
+
+    Args:
+        forward: maps a batch of inputs, e.g. image (N, h, w, 3) and depth (N, h, w, 1), to
+            full-size logits (N, h, w, K).
+        inputs: the same arrays of one tile without the batch axis, all (H, W, ...).
+        inference: windows, views and averaging.
+    """
+    height, width = next(iter(inputs.values())).shape[:2]
+    total = 0.0
+    # Upright and turned views of a tile that is not square have different shapes: two loops.
+    for turned in (0, 1):
+        views = [view for view in VIEWS[inference.views] if view[0] % 2 == turned]
+        if views:
+            base = {name: jnp.rot90(array, turned) for name, array in inputs.items()}
+            seen = _sum_views(forward, base, inference, [(k - turned, m) for k, m in views])
+            total += jnp.rot90(seen, -turned)
+    assert total.shape[:2] == (height, width)
+    return total / len(VIEWS[inference.views])
+
+
+def tile_predictor(
+    network: Network, params: Params, buffers: Params, inference: Inference
+) -> Callable[[Tile], np.ndarray]:
+    """A function from a tile to its mean scores, float32 (H, W, K).
+
+    Args:
+        network: with full-size logits as its output, i.e. built without taps.
+        params: the network's variables, path -> array.
+        buffers: likewise.
+        inference: windows, views and averaging.
+    """
+
+    @jax.jit
+    def scores(params, buffers, inputs):
+        return predict_scores(
+            lambda batch: network.apply(params, buffers, batch)[0], inputs, inference
+        )
+
+    def predict(tile: Tile) -> np.ndarray:
+        inputs = {name: tile[name] for name in network.input_names}
+        return np.asarray(scores(params, buffers, inputs))
+
+    return predict
+
+
+def _sum_views(forward, inputs, inference, views) -> jax.Array:
+    """Sum of the scores over views that keep the shape: half turns and mirrors."""
+    half_turns = jnp.array([turns // 2 for turns, _ in views])
+    mirrors = jnp.array([mirror for _, mirror in views])
+
+    def one_view(total, view):
+        half_turn, mirror = view
+        seen = {name: _look(array, half_turn, mirror) for name, array in inputs.items()}
+        scores = _slide(forward, seen, inference)
+        return total + _look(scores, half_turn, mirror), None
+
+    shape = jax.eval_shape(lambda arrays: _slide(forward, arrays, inference), dict(inputs))
+    return jax.lax.scan(one_view, jnp.zeros(shape.shape), (half_turns, mirrors))[0]
+
+
+def _look(array: jax.Array, half_turn: jax.Array, mirror: jax.Array) -> jax.Array:
+    """A half turn and a mirror (columns), each its own inverse, and commuting."""
+    array = jnp.where(half_turn, array[::-1, ::-1], array)
+    return jnp.where(mirror, array[:, ::-1], array)
+
+
+def _slide(forward: Forward, inputs: Mapping[str, jax.Array], inference: Inference) -> jax.Array:
+    height, width = next(iter(inputs.values())).shape[:2]
+    window = inference.window_pixels or max(height, width)
+    grid = windows(height, width, window, inference.stride_pixels or window)
+    weight = blend_weights(grid.window_height, grid.window_width, inference.blend)
+    corners, real = _batches(grid, inference.window_batch)
+
+    def one_batch(total, batch):
+        scores = forward(_cut(inputs, batch[0], grid)).astype(jnp.float32)
+        if inference.average == "probabilities":
+            scores = jax.nn.softmax(scores)
+        scores = scores * weight[..., None] * batch[1][:, None, None, None]
+        for index in range(scores.shape[0]):
+            top, left = batch[0][index]
+            part = jax.lax.dynamic_slice(total, (top, left, 0), scores.shape[1:])
+            total = jax.lax.dynamic_update_slice(total, part + scores[index], (top, left, 0))
+        return total, None
+
+    first = jax.eval_shape(lambda arrays: forward(_cut(arrays, corners[0], grid)), dict(inputs))
+    total = jnp.zeros((height, width, first.shape[-1]), jnp.float32)
+    total = jax.lax.scan(one_batch, total, (corners, real))[0]
+    return total / _coverage(grid, weight)[..., None]
+
+
+def _batches(grid: Windows, window_batch: int) -> tuple[jax.Array, jax.Array]:
+    """Corners (batches, n, 2), the last batch filled up, and 1.0 for real windows (batches, n)."""
+    size = min(window_batch, len(grid))
+    count = -(-len(grid) // size)
+    corners = np.zeros((count * size, 2), np.int32)
+    corners[: len(grid)] = np.stack([grid.tops, grid.lefts], axis=-1)
+    real = np.arange(count * size) < len(grid)
+    real = real.astype(np.float32)
+    return jnp.asarray(corners.reshape(count, size, 2)), jnp.asarray(real.reshape(count, size))
+
+
+def _cut(inputs: Mapping[str, jax.Array], corners: jax.Array, grid: Windows):
+    def cut(array, corner):
+        shape = (grid.window_height, grid.window_width, array.shape[-1])
+        return jax.lax.dynamic_slice(array, (corner[0], corner[1], 0), shape)
+
+    return {
+        name: jax.vmap(cut, in_axes=(None, 0))(array, corners) for name, array in inputs.items()
+    }
+
+
+def _coverage(grid: Windows, weight: np.ndarray) -> np.ndarray:
+    """Sum of the blend weights at every pixel (H, W)."""
+    total = np.zeros((grid.height, grid.width), np.float32)
+    for top, left in zip(grid.tops, grid.lefts, strict=True):
+        total[top : top + grid.window_height, left : left + grid.window_width] += weight
+    return total

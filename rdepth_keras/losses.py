@@ -1,0 +1,78 @@
+"""Masked losses for dense prediction, as pure JAX functions.
+
+Logits may come at any stride: the loss owns the resize to the label's size. Everything is computed
+in float32, whatever the dtype of the logits. Pixels labelled :data:`~rdepth_keras.labels.IGNORE`
+never carry a gradient.
+"""
+
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from rdepth_keras.labels import IGNORE
+
+Average = Literal["valid", "all"]
+
+
+def resize_logits(logits: jax.Array, height: int, width: int) -> jax.Array:
+    """Bilinear resize (B, h, w, K) -> (B, height, width, K), half-pixel centres, float32.
+
+    The convention of PyTorch's ``interpolate(..., align_corners=False)``: no antialiasing when
+    the logits shrink.
+    """
+    batch, _, _, classes = logits.shape
+    shape = (batch, height, width, classes)
+    return jax.image.resize(logits.astype(jnp.float32), shape, "linear", antialias=False)
+
+
+def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Cross-entropy of every pixel, 0 where ignored, and the mask of valid pixels.
+
+    Args:
+        logits: (B, h, w, K) at any stride.
+        label: (B, H, W) train ids, 255 = ignore.
+
+    Returns:
+        Two float32 arrays (B, H, W): the cross-entropy in nats and 1.0 where labelled.
+    """
+    logits = resize_logits(logits, *label.shape[1:])
+    valid = label != IGNORE
+    safe = jnp.where(valid, label, 0).astype(jnp.int32)
+    entropy = optax.softmax_cross_entropy_with_integer_labels(logits, safe)
+    return jnp.where(valid, entropy, 0.0), valid.astype(jnp.float32)
+
+
+def cross_entropy(
+    logits: jax.Array,
+    label: jax.Array,
+    *,
+    average: Average = "valid",
+    class_weights: tuple[float, ...] | None = None,
+    pixel_weights: jax.Array | None = None,
+) -> jax.Array:
+    """Mean cross-entropy over pixels.
+
+    Args:
+        logits: (B, h, w, K) at any stride.
+        label: (B, H, W) train ids, 255 = ignore.
+        average: ``"valid"`` divides by the number of labelled pixels (0 for none);
+            ``"all"`` divides by the number of all pixels, the ignored included, as
+            mmsegmentation does by default (``avg_non_ignore=False``) and the paper did.
+        class_weights: K factors on the terms; the divisor counts pixels, not weights.
+        pixel_weights: (B, H, W) factors on the terms, e.g. the confidence of pseudo-labels.
+
+    Returns:
+        A float32 scalar.
+    """
+    if average not in get_args(Average):
+        raise ValueError(f"average must be one of {get_args(Average)}; received {average!r}.")
+    entropy, valid = pixel_cross_entropy(logits, label)
+    if class_weights is not None:
+        # Index 255 reads a clamped, unused weight: the entropy there is 0.
+        entropy = entropy * jnp.asarray(class_weights, jnp.float32)[label.astype(jnp.int32)]
+    if pixel_weights is not None:
+        entropy = entropy * pixel_weights
+    count = valid.sum() if average == "valid" else float(label.size)
+    return entropy.sum() / jnp.maximum(count, 1.0)

@@ -1,0 +1,112 @@
+"""The pure face of a Keras model: the only place where Keras objects meet JAX functions.
+
+A network's variables live outside it, in two flat dictionaries from variable path to array:
+*params*, which are trained, and *buffers*, which the forward pass itself updates (batch-norm
+statistics). Randomness comes in as a key; nothing random is kept between calls.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+
+Variables = dict[str, jax.Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A Keras model as functions of its variables.
+
+    Raises:
+        ValueError: if two variables of the model share a path: a dictionary keyed by path
+            would silently lose one of them. Give the layers distinct names.
+        RuntimeError: under a Keras backend other than JAX.
+    """
+
+    model: keras.Model
+
+    def __post_init__(self):
+        if keras.backend.backend() != "jax":
+            raise RuntimeError(
+                f"Training and evaluation need Keras on JAX; it runs on {keras.backend.backend()}. "
+                "Set the environment variable KERAS_BACKEND=jax before Keras is imported."
+            )
+        paths = [*_paths(self.model.trainable_variables), *_paths(_buffers(self.model))]
+        twice = sorted({path for path in paths if paths.count(path) > 1})
+        if twice:
+            raise ValueError(f"Variable paths must be unique; these are not: {', '.join(twice)}.")
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs the network takes from a batch."""
+        return tuple(sorted(self.model.input))
+
+    def init(self) -> tuple[Variables, Variables]:
+        """Copies of the model's own values: ``(params, buffers)``."""
+        return (
+            {variable.path: jnp.array(variable.value) for variable in self._trainable},
+            {variable.path: jnp.array(variable.value) for variable in _buffers(self.model)},
+        )
+
+    def apply(
+        self,
+        params: Mapping[str, jax.Array],
+        buffers: Mapping[str, jax.Array],
+        inputs: Mapping[str, Any],
+        key: jax.Array | None = None,
+    ) -> tuple[Any, Variables]:
+        """The forward pass: ``(outputs, buffers)``.
+
+        Args:
+            params: path -> array, as from :meth:`init`.
+            buffers: path -> array, as from :meth:`init`.
+            inputs: at least :attr:`input_names`; other entries are left aside.
+            key: a JAX random key. With one, the network runs in training mode (dropout,
+                stochastic depth, batch statistics); without, in inference mode, where the
+                buffers come back unchanged.
+        """
+        fixed = self.model.non_trainable_variables
+        outputs, updated = self.model.stateless_call(
+            [params[variable.path] for variable in self._trainable],
+            [_value(variable, position, buffers, key) for position, variable in enumerate(fixed)],
+            {name: inputs[name] for name in self.input_names},
+            training=key is not None,
+        )
+        pairs = zip(fixed, updated, strict=True)
+        return outputs, {old.path: new for old, new in pairs if not _is_seed(old)}
+
+    def write(self, params: Mapping[str, Any], buffers: Mapping[str, Any]) -> keras.Model:
+        """Puts the values into the Keras model, e.g. to save it as ``.keras``; returns it."""
+        for variable in self._trainable:
+            variable.assign(params[variable.path])
+        for variable in _buffers(self.model):
+            variable.assign(buffers[variable.path])
+        return self.model
+
+    @property
+    def _trainable(self) -> list:
+        return self.model.trainable_variables
+
+
+def _paths(variables) -> list[str]:
+    return [variable.path for variable in variables]
+
+
+def _buffers(model: keras.Model) -> list:
+    return [variable for variable in model.non_trainable_variables if not _is_seed(variable)]
+
+
+def _is_seed(variable) -> bool:
+    return variable.path.endswith("seed_generator_state")
+
+
+def _value(variable, position: int, buffers, key) -> jax.Array:
+    # Seed generators have no unique path, so each draws from the key by its position.
+    if not _is_seed(variable):
+        return buffers[variable.path]
+    if key is None:
+        return variable.value
+    return jax.random.bits(jax.random.fold_in(key, position), variable.shape, variable.dtype)

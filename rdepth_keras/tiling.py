@@ -1,0 +1,81 @@
+"""Windows over an image and the weights that blend them: pure integers and NumPy."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+Blend = Literal["uniform", "tapered"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Equal windows that cover an image of ``height`` x ``width`` pixels.
+
+    ``tops`` and ``lefts`` list the corners, row by row; every window measures ``window_height`` x
+    ``window_width`` and lies inside the image.
+    """
+
+    height: int
+    width: int
+    window_height: int
+    window_width: int
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.tops)
+
+
+def windows(height: int, width: int, window_pixels: int, stride_pixels: int) -> Windows:
+    """Square windows at a stride; the last of a row or column is moved back inside the image.
+
+    A window larger than the image shrinks to it.
+
+    Raises:
+        ValueError: for sizes below 1, or a stride above the window (pixels would be left out).
+    """
+    if min(height, width, window_pixels, stride_pixels) < 1:
+        raise ValueError(
+            "Sizes must be at least 1 pixel; received image "
+            f"{height}x{width}, window {window_pixels}, stride {stride_pixels}."
+        )
+    if stride_pixels > window_pixels:
+        raise ValueError(
+            f"The stride ({stride_pixels}) is larger than the window ({window_pixels}): pixels "
+            "between the windows would have no prediction. Use a stride <= the window."
+        )
+    window_height, window_width = min(window_pixels, height), min(window_pixels, width)
+    rows = _starts(height, window_height, stride_pixels)
+    columns = _starts(width, window_width, stride_pixels)
+    return Windows(
+        height,
+        width,
+        window_height,
+        window_width,
+        tops=tuple(top for top in rows for _ in columns),
+        lefts=tuple(left for _ in rows for left in columns),
+    )
+
+
+def blend_weights(window_height: int, window_width: int, blend: Blend = "uniform") -> np.ndarray:
+    """Weight of each pixel of a window, float32 (window_height, window_width), all above 0.
+
+    ``"uniform"`` is 1 everywhere, the plain mean of the overlapping windows. ``"tapered"`` falls
+    linearly from the centre to the border, where a window sees the least context.
+    """
+    if blend not in get_args(Blend):
+        raise ValueError(f"blend must be one of {get_args(Blend)}; received {blend!r}.")
+    if blend == "uniform":
+        return np.ones((window_height, window_width), np.float32)
+    return np.outer(_taper(window_height), _taper(window_width)).astype(np.float32)
+
+
+def _starts(length: int, window: int, stride: int) -> list[int]:
+    count = -(-(length - window) // stride) + 1
+    return [min(index * stride, length - window) for index in range(count)]
+
+
+def _taper(length: int) -> np.ndarray:
+    distance = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
+    return distance / distance.max()

@@ -1,0 +1,33 @@
+"""The journal of a run: one JSON object a line, appended as it happens."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A file of JSON lines, each with the ``step`` it belongs to."""
+
+    path: Path
+
+    def write(self, step: int, **entries: Any) -> None:
+        """Appends a line; the file is closed between lines, so a killed run loses none."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **entries}) + "\n")
+
+    def read(self) -> list[dict[str, Any]]:
+        """All whole lines; a last line that a kill cut off is left out."""
+        if not self.path.exists():
+            return []
+        text = self.path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def cut(self, step: int) -> None:
+        """Drops the lines after ``step``: what a killed run wrote beyond its last checkpoint."""
+        kept = [entry for entry in self.read() if entry["step"] <= step]
+        temporary = self.path.with_suffix(".partial")
+        temporary.write_text("".join(json.dumps(entry) + "\n" for entry in kept), encoding="utf-8")
+        temporary.replace(self.path)

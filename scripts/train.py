@@ -1,0 +1,96 @@
+"""Train a network on one domain and score it on the other.
+
+The published row of a direction on the prepared LoveDA, and the demo that needs no download:
+
+    python scripts/train.py --direction r2u
+    python scripts/train.py --direction r2u --dataset demo
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from rdepth_keras import command, run
+from rdepth_keras.evaluate.report import score_table
+from rdepth_keras.experiment import Direction, DatasetName, Experiment, to_json
+from rdepth_keras.recipes import RECIPES, default_recipe, recipe
+from rdepth_keras.train.devices import unused_gpu_warning
+from rdepth_keras.train.loop import Interrupted
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a network on one domain and score it on the other."""
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    out: Path | None = None
+    """Directory of the run; runs/<recipe>-<direction>-<time> when left out."""
+    resume: bool = False
+    """Go on with the run in --out from its last checkpoint."""
+    list_recipes: bool = False
+    """Print the recipes and leave."""
+    print_config: bool = False
+    """Print the resolved experiment and leave."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The arguments that decide every other one's default."""
+
+    recipe: str | None = None
+    direction: str | None = None
+    dataset: str | None = None
+    out: Path | None = None
+    resume: bool = False
+    list_recipes: bool = False
+
+
+def main() -> int:
+    choice, _ = command.parse(Choice, add_help=False, return_unknown_args=True)
+    if choice.list_recipes:
+        for name, make in RECIPES.items():
+            print(f"{name:12} {(make.__doc__ or '').splitlines()[0]}")
+        return 0
+    arguments = command.parse(Train, default=Train(default_experiment(choice)))
+    experiment = arguments.experiment
+    if arguments.print_config:
+        print(to_json(experiment), end="")
+        return 0
+
+    console = Console()
+    if warning := unused_gpu_warning():
+        Console(stderr=True).print(warning, style="bold red")
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"{experiment.recipe}-{experiment.direction}-{stamp}"
+    directory = arguments.out or Path("runs") / name
+    try:
+        go = run.resume if arguments.resume else run.start
+        result = go(experiment, directory, console)
+    except Interrupted as stop:
+        again = f"python scripts/train.py --resume --out {directory}"
+        print(f"{stop}; saved. Go on with: {again}")
+        return 128 + stop.signal_number
+    if result is not None:
+        title = f"{experiment.target}/val, protocol: target validation, last checkpoint"
+        console.print(score_table({experiment.recipe: result}, title))
+        console.print(f"commonest class everywhere: {100 * result['commonest_class_miou']:.2f}")
+    console.print(f"The run is in {directory}")
+    return 0
+
+
+def default_experiment(choice: Choice) -> Experiment:
+    """What the other arguments change: the run's own settings, or a recipe."""
+    if choice.resume:
+        if choice.out is None:
+            raise ValueError("--resume needs to know the run: add --out DIR.")
+        return run.read_experiment(choice.out)
+    direction, dataset = choice.direction or "r2u", choice.dataset or "loveda_rdepth"
+    return recipe(choice.recipe or default_recipe(direction, dataset))
+
+
+if __name__ == "__main__":
+    command.guarded(main)

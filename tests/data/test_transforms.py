@@ -1,0 +1,99 @@
+"""Random transforms: image, depth and label move together."""
+
+import numpy as np
+import pytest
+
+from rdepth_keras.data.transforms import RandomCrop, RandomFlips, RandomRotation, pad, rotate
+
+
+def tile(height=40, width=48):
+    """Label, depth and red channel say the same, so that they can be held against each other."""
+    label = (np.arange(height)[:, None] // 8 + np.arange(width) // 8).astype(np.uint8) % 7
+    image = np.stack([label * 30, label * 0 + 5, 255 - label * 30], -1)
+    return {"id": 1, "image": image, "depth": (label / 6).astype(np.float32)[..., None], "label": label}
+
+
+def assert_together(moved, tolerance=0.0):
+    labelled = moved["label"] != 255
+    expected = moved["label"][labelled]
+    close = np.abs(moved["depth"][..., 0][labelled] * 6 - expected) <= 1e-5
+    assert close.mean() >= 1 - tolerance
+    close = np.abs(moved["image"][..., 0][labelled] / 30.0 - expected) <= 1e-5
+    assert close.mean() >= 1 - tolerance
+
+
+@pytest.mark.parametrize("transform", [RandomCrop(24), RandomFlips(), RandomRotation(0.5)])
+def test_joint_seeded_and_without_side_effects(transform):
+    for seed in range(20):
+        before = tile()
+        moved = transform.random_map(before, np.random.default_rng(seed))
+        again = transform.random_map(tile(), np.random.default_rng(seed))
+        # A small rotation blends image and depth at class borders.
+        assert_together(moved, tolerance=0.5 if isinstance(transform, RandomRotation) else 0.0)
+        for name in ("image", "depth", "label"):
+            np.testing.assert_array_equal(moved[name], again[name])
+            np.testing.assert_array_equal(before[name], tile()[name])
+            assert moved[name].dtype == before[name].dtype
+            assert moved[name].shape[:2] == moved["label"].shape
+        assert moved["depth"].ndim == 3 and moved["id"] == 1
+
+
+def test_crops_are_drawn_again_while_one_class_dominates():
+    dull = tile(64, 64)
+    dull["label"][:] = 0
+    dull["label"][:16, :16] = np.arange(16)[:, None] % 7
+    draws = [
+        RandomCrop(16, tries).random_map(dull, np.random.default_rng(seed))["label"]
+        for tries in (1, 50)
+        for seed in range(40)
+    ]
+    mixed = [np.bincount(label.ravel()).max() < 0.75 * label.size for label in draws]
+    assert sum(mixed[40:]) > 2 * sum(mixed[:40])
+
+
+def test_ignored_pixels_do_not_count_as_a_class():
+    half = tile(32, 32)
+    half["label"][:] = 3
+    half["label"][:, 16:] = 255
+    rng = np.random.default_rng(0)
+    state = rng.bit_generator.state
+    RandomCrop(32, tries=5).random_map(half, rng)
+    drawn = np.random.default_rng(0)
+    drawn.bit_generator.state = state
+    for _ in range(10):
+        drawn.integers(1)
+    assert rng.bit_generator.state == drawn.bit_generator.state, "all five tries were used"
+
+
+def test_small_tiles_are_padded_with_ignore():
+    padded = pad(tile(10, 50), 32)
+    assert padded["label"].shape == (32, 50)
+    assert (padded["label"][10:] == 255).all() and not padded["image"][10:].any()
+    assert RandomCrop(32).random_map(tile(10, 9), np.random.default_rng(0))["image"].shape == (32, 32, 3)
+
+
+def test_rotation_fills_with_zero_and_ignore():
+    turned = rotate(tile(64, 64), 20)
+    assert turned["label"][0, 0] == 255 and turned["image"][0, 0].tolist() == [0, 0, 0]
+    assert turned["depth"][0, 0] == 0 and turned["label"][32, 32] != 255
+
+
+def test_rotation_turns_counter_clockwise():
+    spot = {name: np.zeros_like(value) for name, value in tile(65, 65).items() if name != "id"}
+    spot["label"][30:35, 50:55] = 1
+    rows, columns = np.nonzero(rotate({"id": 1, **spot}, 20)["label"] == 1)
+    assert rows.mean() < 28 and columns.mean() > 45
+
+
+def test_quarter_turns_and_flips_reach_all_eight_symmetries():
+    corner = tile(8, 8)
+    corner["label"][:] = np.arange(64).reshape(8, 8)
+
+    def both(seed):
+        rng = np.random.default_rng(seed)
+        return RandomFlips().random_map(RandomRotation(0.5).random_map(corner, rng), rng)
+
+    seen = {both(seed)["label"].tobytes() for seed in range(400)}
+    whole = {np.rot90(corner["label"], k).tobytes() for k in range(4)}
+    whole |= {np.rot90(corner["label"][:, ::-1], k).tobytes() for k in range(4)}
+    assert whole <= seen

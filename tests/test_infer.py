@@ -1,0 +1,100 @@
+"""Windows and views against a plain NumPy loop, and properties."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rdepth_keras.infer import VIEWS, Inference, predict_scores
+from rdepth_keras.tiling import blend_weights, windows
+
+
+def local(batch):
+    """A 'network' that looks at places: not invariant to turning or mirroring."""
+    image = batch["image"].astype(jnp.float32)
+    ramp = jnp.linspace(0, 1, image.shape[2])[None, None, :, None]
+    return jnp.concatenate([image[..., :1] * ramp, image[..., 1:2], batch["depth"]], -1)
+
+
+def tile(height, width, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "image": jnp.asarray(rng.integers(0, 256, (height, width, 3)), jnp.uint8),
+        "depth": jnp.asarray(rng.random((height, width, 1)), jnp.float32),
+    }
+
+
+def numpy_slide(inputs, inference):
+    height, width, _ = inputs["image"].shape
+    window = inference.window_pixels or max(height, width)
+    grid = windows(height, width, window, inference.stride_pixels or window)
+    weight = blend_weights(grid.window_height, grid.window_width, inference.blend)[..., None]
+    total, share = np.zeros((height, width, 3)), np.zeros((height, width, 1))
+    for top, left in zip(grid.tops, grid.lefts, strict=True):
+        place = np.s_[top : top + grid.window_height, left : left + grid.window_width]
+        scores = local({name: array[place][None] for name, array in inputs.items()})[0]
+        if inference.average == "probabilities":
+            scores = jax.nn.softmax(scores)
+        total[place] += np.asarray(scores) * weight
+        share[place] += weight
+    return total / share
+
+
+def numpy_predict(inputs, inference):
+    total = 0
+    for turns, mirror in VIEWS[inference.views]:
+        seen = {name: jnp.rot90(array, turns) for name, array in inputs.items()}
+        seen = {name: array[:, ::-1] if mirror else array for name, array in seen.items()}
+        scores = numpy_slide(seen, inference)
+        total = total + np.rot90(scores[:, ::-1] if mirror else scores, -turns)
+    return total / len(VIEWS[inference.views])
+
+
+@pytest.mark.parametrize("views", ["one", "flips", "symmetries"])
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((24, 24), {"window_pixels": 12}),
+        ((23, 31), {"window_pixels": 16, "stride_pixels": 9, "blend": "tapered"}),
+        ((17, 9), {"window_pixels": None}),
+        ((20, 14), {"window_pixels": 8, "average": "probabilities", "window_batch": 3}),
+    ],
+)
+def test_numpy_twin(views, size, options):
+    inference = Inference(**options, views=views)
+    inputs = tile(*size)
+    ours = jax.jit(lambda arrays: predict_scores(local, arrays, inference))(inputs)
+    np.testing.assert_allclose(ours, numpy_predict(inputs, inference), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("blend", ["uniform", "tapered"])
+def test_a_constant_network_stays_constant_at_any_size(blend):
+    rng = np.random.default_rng(1)
+    for _ in range(8):
+        height, width, window = (int(value) for value in rng.integers(1, 40, 3))
+        stride = int(rng.integers(1, window + 1))
+        inference = Inference(window, stride, blend=blend, views="symmetries")
+        scores = predict_scores(
+            lambda batch: jnp.ones((*batch["image"].shape[:3], 2)) * jnp.array([1.0, -2.0]),
+            tile(height, width),
+            inference,
+        )
+        np.testing.assert_allclose(scores, np.full((height, width, 2), [1.0, -2.0]), rtol=1e-5)
+
+
+def test_the_eight_symmetries_commute_with_turning_the_tile():
+    inference = Inference(window_pixels=None, views="symmetries")
+    inputs = tile(12, 12)
+    turned = {name: jnp.rot90(array) for name, array in inputs.items()}
+    np.testing.assert_allclose(
+        predict_scores(local, turned, inference),
+        jnp.rot90(predict_scores(local, inputs, inference)),
+        rtol=1e-4, atol=1e-3,
+    )
+
+
+def test_unknown_settings_are_named():
+    with pytest.raises(ValueError, match="views must be one of"):
+        Inference(views="many")
+    with pytest.raises(ValueError, match="window_batch"):
+        Inference(window_batch=0)
