@@ -53,7 +53,8 @@ class Tiles(Protocol):
     ``labelled`` is False where the labels are placeholders (all :data:`~rdepth_keras.labels.IGNORE`).
     """
 
-    labelled: bool
+    @property
+    def labelled(self) -> bool: ...
 
     def __len__(self) -> int: ...
 

@@ -8,6 +8,7 @@ from contextlib import redirect_stderr
 from typing import NoReturn, TypeVar
 
 import tyro
+from rich.console import Console
 
 Arguments = TypeVar("Arguments")
 
@@ -25,6 +26,12 @@ def parse(kind: type[Arguments], **options) -> Arguments:
         raise
 
 
+def console() -> Console:
+    """Where results are printed; wide enough for a table of scores where it is no terminal."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=120)
+
+
 def fail(message: object, code: int = 2) -> NoReturn:
     """Prints the message as one line on the error stream and leaves; 2 is wrong use."""
     print(f"error: {' '.join(str(message).split())}", file=sys.stderr)
@@ -35,7 +42,7 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
     """Runs a script's main function; errors a user can mend become one line, exit code 2."""
     try:
         code = main()
-    except (ValueError, LookupError, OSError, RuntimeError) as error:
+    except (ValueError, LookupError, OSError, ImportError, RuntimeError) as error:
         fail(error.args[0] if isinstance(error, KeyError) else error)
     except FloatingPointError as error:
         fail(error, code=1)

@@ -21,6 +21,7 @@ from rdepth_keras.train.optimizers import AdamW
 
 Direction = Literal["r2u", "u2r", "r2r", "u2u"]
 DatasetName = Literal["loveda_rdepth", "demo"]
+Selection = Literal["last", "best", "best_by_target_labels"]
 DOMAINS = {"r": "rural", "u": "urban"}
 
 
@@ -108,6 +109,13 @@ class Experiment:
         inference: how tiles are predicted.
         cadence: how often the run logs and saves.
         demo: size of the procedural dataset.
+        selection: the checkpoint that counts. "last" trains on the source's Train and Val; "best"
+            is chosen by the source's Val, which then leaves training; "best_by_target_labels"
+            looks at the target's Val, so that its result is no adaptation result.
+        accumulate: number of equal parts a batch goes through in, one after the other, to save
+            memory; the gradients are those of the whole batch.
+        average_decay: of a moving average of the weights, which is then what predicts; None
+            keeps none.
         precision: "auto" computes in bfloat16 on an accelerator and in float32 on a CPU.
     """
 
@@ -128,12 +136,20 @@ class Experiment:
     inference: Inference = Inference()
     cadence: Cadence = Cadence()
     demo: Demo = Demo()
+    selection: Selection = "last"
+    accumulate: int = 1
+    average_decay: float | None = None
     precision: Precision = "auto"
 
     def __post_init__(self):
-        for name in ("steps", "batch_size"):
+        for name in ("steps", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; received {getattr(self, name)}.")
+        if self.selection != "last" and self.cadence.validation_steps is None:
+            raise ValueError(
+                f'selection "{self.selection}" needs validations to choose by: add '
+                "--cadence.validation-steps N."
+            )
         if self.crop < 32:
             raise ValueError(f"crop must be at least 32 pixels; received {self.crop}.")
 
@@ -150,7 +166,13 @@ class Experiment:
     @property
     def training_splits(self) -> tuple[str, ...]:
         """Splits of the source that train: Train and Val; Train alone where Val is scored."""
-        return ("train",) if self.source == self.target else ("train", "val")
+        val_is_scored = self.source == self.target or self.selection == "best"
+        return ("train",) if val_is_scored else ("train", "val")
+
+    @property
+    def validation_domain(self) -> str:
+        """Domain of the Val split that is looked at during training."""
+        return self.source if self.selection != "best_by_target_labels" else self.target
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:

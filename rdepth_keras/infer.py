@@ -84,16 +84,13 @@ def predict_scores(
     return total / len(VIEWS[inference.views])
 
 
-def tile_predictor(
-    network: Network, params: Params, buffers: Params, inference: Inference
-) -> Callable[[Tile], np.ndarray]:
-    """A function from a tile to its mean scores, float32 (H, W, K).
+def tile_scorer(
+    network: Network, inference: Inference
+) -> Callable[[Params, Params, Tile], np.ndarray]:
+    """The compiled ``(params, buffers, tile) -> mean scores``, float32 (H, W, K).
 
-    Args:
-        network: with full-size logits as its output, i.e. built without taps.
-        params: the network's variables, path -> array.
-        buffers: likewise.
-        inference: windows, views and averaging.
+    ``network`` has full-size logits as its output, i.e. it was built without taps. It is compiled
+    once for each size of tile.
     """
 
     @jax.jit
@@ -102,11 +99,11 @@ def tile_predictor(
             lambda batch: network.apply(params, buffers, batch)[0], inputs, inference
         )
 
-    def predict(tile: Tile) -> np.ndarray:
+    def score(params: Params, buffers: Params, tile: Tile) -> np.ndarray:
         inputs = {name: tile[name] for name in network.input_names}
         return np.asarray(scores(params, buffers, inputs))
 
-    return predict
+    return score
 
 
 def _sum_views(forward, inputs, inference, views) -> jax.Array:
@@ -141,7 +138,7 @@ def _slide(forward: Forward, inputs: Mapping[str, jax.Array], inference: Inferen
         scores = forward(_cut(inputs, batch[0], grid)).astype(jnp.float32)
         if inference.average == "probabilities":
             scores = jax.nn.softmax(scores)
-        scores = scores * weight[..., None] * batch[1][:, None, None, None]
+        scores = scores * weight[None, ..., None] * batch[1][:, None, None, None]
         for index in range(scores.shape[0]):
             top, left = batch[0][index]
             part = jax.lax.dynamic_slice(total, (top, left, 0), scores.shape[1:])

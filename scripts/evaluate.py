@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rich.console import Console
-
 from rdepth_keras import command, run
 from rdepth_keras.evaluate.report import score_table
 
@@ -27,7 +25,7 @@ class Evaluate:
 
 def main() -> None:
     arguments = command.parse(Evaluate)
-    console = Console()
+    console = command.console()
     result = run.evaluate(arguments.run, arguments.split, arguments.domain, console)
     title = f"{result['domain']}/{result['split']}, {result['tiles']} tiles"
     console.print(score_table({result["recipe"]: result}, title))

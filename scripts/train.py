@@ -18,7 +18,7 @@ from rdepth_keras import command, run
 from rdepth_keras.evaluate.report import score_table
 from rdepth_keras.experiment import Direction, DatasetName, Experiment, to_json
 from rdepth_keras.recipes import RECIPES, default_recipe, recipe
-from rdepth_keras.train.devices import unused_gpu_warning
+from rdepth_keras.train.devices import keep_compilations, unused_gpu_warning
 from rdepth_keras.train.loop import Interrupted
 
 
@@ -61,7 +61,8 @@ def main() -> int:
         print(to_json(experiment), end="")
         return 0
 
-    console = Console()
+    keep_compilations()
+    console = command.console()
     if warning := unused_gpu_warning():
         Console(stderr=True).print(warning, style="bold red")
     stamp = time.strftime("%Y%m%d-%H%M%S")

@@ -1,13 +1,25 @@
-"""What all tests share. They run in harsher weather than production: two CPU devices, warnings are
-errors, and implicit rank promotion raises."""
+"""What all tests share. They run in harsher weather than production: two CPU devices, and warnings
+are errors."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
+# Before anything imports JAX. The suite compiles much and computes little: light optimisation, and
+# a cache that scripts started by tests share.
+COMPILATIONS = tempfile.mkdtemp(prefix="rdepth-tests-xla-")
+atexit.register(shutil.rmtree, COMPILATIONS, ignore_errors=True)
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILATIONS
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
+)
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import jax
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +38,13 @@ def loveda() -> Path:
     if os.environ.get("RDEPTH_LOVEDA_REQUIRED") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def strict_ranks():
+    """Implicit rank promotion raises; for our own functions, since Keras's layers rely on it."""
+    with jax.numpy_rank_promotion("raise"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,9 @@ from rdepth_keras.infer import VIEWS, Inference, predict_scores
 from rdepth_keras.tiling import blend_weights, windows
 
 
+pytestmark = pytest.mark.usefixtures("strict_ranks")
+
+
 def local(batch):
     """A 'network' that looks at places: not invariant to turning or mirroring."""
     image = batch["image"].astype(jnp.float32)
@@ -75,7 +78,7 @@ def test_a_constant_network_stays_constant_at_any_size(blend):
         stride = int(rng.integers(1, window + 1))
         inference = Inference(window, stride, blend=blend, views="symmetries")
         scores = predict_scores(
-            lambda batch: jnp.ones((*batch["image"].shape[:3], 2)) * jnp.array([1.0, -2.0]),
+            lambda batch: jnp.broadcast_to(jnp.array([1.0, -2.0]), (*batch["image"].shape[:3], 2)),
             tile(height, width),
             inference,
         )

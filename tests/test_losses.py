@@ -9,6 +9,9 @@ from jax.test_util import check_grads
 from rdepth_keras.losses import cross_entropy, resize_logits
 
 
+pytestmark = pytest.mark.usefixtures("strict_ranks")
+
+
 def numpy_resize(logits, height, width):
     """Bilinear with half-pixel centres, one sample at a time."""
     batch, old_height, old_width, classes = logits.shape

@@ -13,11 +13,14 @@ def training_batches(
     *,
     batch_size: int,
     seed: int,
+    host: int = 0,
+    hosts: int = 1,
 ) -> grain.DatasetIterator[Batch]:
     """Endless batches over all tiles, shuffled anew in every epoch.
 
     The order and every random transform depend on the seed and the position alone. The iterator's
-    ``get_state`` and ``set_state`` restore the next batch bit for bit.
+    ``get_state`` and ``set_state`` restore the next batch bit for bit, also on another number of
+    hosts: each of ``hosts`` makes every ``hosts``-th tile of the same global batches.
     """
     if not sum(len(part) for part in tiles):
         raise ValueError("There are no tiles to train on.")
@@ -25,7 +28,7 @@ def training_batches(
     dataset = joined.seed(seed).shuffle().repeat()
     for transform in transforms:
         dataset = dataset.random_map(transform)
-    batches = dataset.batch(batch_size)
+    batches = dataset[host::hosts].batch(batch_size // hosts)
     # A batch is the element here: the default of 500 would hold gigabytes.
     options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=4)
     return iter(batches.to_iter_dataset(options))

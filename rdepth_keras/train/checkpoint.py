@@ -1,10 +1,14 @@
 """Checkpoints of a run, written by Orbax: variables, optimizer and the place in the data.
 
-A checkpoint is either whole or not there: Orbax writes into a temporary folder and renames it.
-The variables are an item of their own, so that evaluation reads them without the optimizer.
+A checkpoint is either whole or not there: Orbax writes into a temporary folder and renames it, and
+only then are the checksums of its files written beside it. One without checksums, or whose files
+no longer fit them, is passed over for the one before. The variables are an item of their own, so
+that evaluation reads them without the optimizer.
 """
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +21,42 @@ Data = dict[str, Any]
 
 
 class Checkpoints:
-    """The checkpoints in one folder; the last ``keep`` are kept."""
+    """The checkpoints in one folder; the last ``keep`` are kept.
 
-    def __init__(self, directory: Path, keep: int = 2):
+    ``notify`` is told, in one line, of each damaged checkpoint that is passed over.
+    """
+
+    def __init__(self, directory: Path, keep: int = 2, notify: Callable[[str], None] = print):
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
         self._directory = directory.absolute()
+        self._checksums = self._directory.with_name(f"{directory.name}-checksums")
         self._manager = ocp.CheckpointManager(self._directory, options=options)
+        self._notify = notify
 
-    @property
+    def steps(self) -> list[int]:
+        """Steps of the checkpoints, whole or not, in rising order."""
+        return sorted(self._manager.all_steps())
+
     def latest_step(self) -> int | None:
-        """The step of the last checkpoint, or None."""
-        return self._manager.latest_step()
+        """The step of the last whole checkpoint, or None; names the damaged ones it passes over."""
+        for step in reversed(self.steps()):
+            damage = self._damage(step)
+            if damage is None:
+                return step
+            self._notify(f"The checkpoint of step {step} in {self._directory} is damaged ({damage}).")
+        return None
 
     def save(self, state: State, data: Mapping[str, Any]) -> None:
-        """Writes a checkpoint: the state, and what JSON can hold of the data iterators."""
+        """Writes a checkpoint: the state, and what JSON can hold of the data iterators.
+
+        A whole one of the same step is left alone. Raises OSError where it cannot be written; the
+        ones before stay good.
+        """
         step = int(state.step)
-        if step == self.latest_step:
-            return
+        if step in self.steps():
+            if self._damage(step) is None:
+                return
+            self._manager.delete(step)
         variables, rest = _split(state)
         self._manager.save(
             step,
@@ -44,39 +67,83 @@ class Checkpoints:
             ),
         )
         self._manager.wait_until_finished()
+        if jax.process_index() == 0:
+            self._write_checksums(step)
 
     def restore(self, like: State) -> tuple[State, Data]:
-        """The last checkpoint, in the shapes, dtypes and placement of ``like``."""
+        """The last whole checkpoint, in the shapes, dtypes and placement of ``like``.
+
+        Later, damaged ones are deleted, since the run will write those steps again.
+        """
+        step = self._last_whole()
         variables, rest = _split(like)
-        restored = self._read(
-            variables=_like(variables), rest=_like(rest), data=ocp.args.JsonRestore()
-        )
+        items = {"variables": _like(variables), "rest": _like(rest), "data": ocp.args.JsonRestore()}
+        restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+        for later in self.steps():
+            if later > step:
+                self._manager.delete(later)
         return State(**restored["variables"], **restored["rest"]), restored["data"]
 
-    def restore_variables(self, params, buffers) -> tuple[Any, Any]:
-        """``params`` and ``buffers`` (network -> path -> array) of the last checkpoint alone."""
-        wanted = {"params": params, "buffers": buffers}
-        restored = self._read(variables=_like(wanted))["variables"]
-        return restored["params"], restored["buffers"]
+    def restore_variables(self, params, buffers, average: bool) -> tuple[Any, Any]:
+        """``params`` (their moving average, if the run keeps one) and ``buffers``, nothing else.
+
+        ``params`` and ``buffers``, network -> path -> array, give shapes, dtypes and placement.
+        """
+        wanted = {"params": params, "buffers": buffers, "average": params if average else {}}
+        items = ocp.args.Composite(variables=_like(wanted))
+        restored = self._manager.restore(self._last_whole(), args=items)["variables"]
+        return restored["average"] or restored["params"], restored["buffers"]
 
     def close(self) -> None:
         """Waits for what is being written."""
         self._manager.close()
 
-    def _read(self, **items):
-        if self.latest_step is None:
+    def _last_whole(self) -> int:
+        step = self.latest_step()
+        if step is None:
             raise FileNotFoundError(
-                f"There is no checkpoint in {self._directory}: the run stopped before its first "
-                "one. Start it again."
+                f"There is no whole checkpoint in {self._directory}: nothing was trained yet."
             )
-        return self._manager.restore(self.latest_step, args=ocp.args.Composite(**items))
+        return step
+
+    def _damage(self, step: int) -> str | None:
+        path = self._checksums / f"{step}.json"
+        if not path.exists():
+            return "it was not finished"
+        try:
+            expected = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            return f"{path.name} is unreadable"
+        found = self._digests(step)
+        wrong = [name for name in expected if found.get(name) != expected[name]]
+        return f"{wrong[0]} has changed" if wrong else None
+
+    def _digests(self, step: int) -> dict[str, str]:
+        folder = self._directory / str(step)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
+
+    def _write_checksums(self, step: int) -> None:
+        self._checksums.mkdir(exist_ok=True)
+        temporary = self._checksums / f"{step}.partial"
+        temporary.write_text(json.dumps(self._digests(step), indent=1), encoding="utf-8")
+        temporary.replace(self._checksums / f"{step}.json")
+        present = {f"{kept}.json" for kept in self.steps()}
+        for path in self._checksums.iterdir():
+            if path.name not in present:
+                path.unlink()
 
 
 def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
     fields = state._asdict()
-    variables = {name: fields.pop(name) for name in ("params", "buffers")}
+    variables = {name: fields.pop(name) for name in ("params", "buffers", "average")}
     return variables, fields
 
 
 def _like(tree) -> ocp.args.StandardRestore:
     return ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, tree))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

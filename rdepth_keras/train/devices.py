@@ -1,9 +1,14 @@
-"""What the computation runs on."""
+"""What the computation runs on: one device, many, or many hosts."""
 
+import os
 import shutil
-from typing import Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
 
@@ -13,6 +18,46 @@ def compute_dtype(precision: Precision) -> str:
     if precision != "auto":
         return precision
     return "float32" if jax.default_backend() == "cpu" else "mixed_bfloat16"
+
+
+def keep_compilations() -> None:
+    """Keeps compiled programs on disk, so that the same one need not be compiled again.
+
+    The folder is ``JAX_COMPILATION_CACHE_DIR`` where that is set, else ``rdepth_keras/xla`` in the
+    user's cache folder.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(cache / "rdepth_keras" / "xla"))
+    jax.config.update("jax_compilation_cache_dir", folder)
+
+
+def data_mesh() -> Mesh:
+    """All devices of all hosts along one axis, ``data``."""
+    return Mesh(np.array(jax.devices()), ("data",))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The placement of what every device holds as a whole."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def shard_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+    """This host's part of a batch -> global arrays, split over all devices along the first axis."""
+    placement = NamedSharding(mesh, PartitionSpec("data"))
+    return {
+        name: jax.make_array_from_process_local_data(placement, np.asarray(array))
+        for name, array in batch.items()
+    }
+
+
+def check_batch_size(batch_size: int, chunks: int) -> None:
+    """Raises ValueError unless the batch splits evenly over devices, hosts and chunks."""
+    devices = jax.device_count()
+    if batch_size % (devices * chunks):
+        raise ValueError(
+            f"A batch of {batch_size} does not split evenly over {devices} device(s) in {chunks} "
+            f"part(s). Use a multiple of {devices * chunks} for --batch-size."
+        )
 
 
 def unused_gpu_warning() -> str | None:
@@ -26,7 +71,16 @@ def unused_gpu_warning() -> str | None:
     )
 
 
+def memory_in_use() -> str | None:
+    """Peak memory of the first device in words, or None where the platform does not tell."""
+    statistics: Any = jax.local_devices()[0].memory_stats()
+    if not statistics or "peak_bytes_in_use" not in statistics:
+        return None
+    return f"{statistics['peak_bytes_in_use'] / 2**30:.1f} GiB"
+
+
 def describe() -> str:
-    """The devices in words, e.g. ``1 x cpu (cpu)``."""
-    devices = jax.devices()
-    return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+    """The devices in words, e.g. ``1 x cpu (cpu), 1 host``."""
+    devices, hosts = jax.devices(), jax.process_count()
+    kind = f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+    return f"{kind}, {hosts} host{'s' if hosts > 1 else ''}"

@@ -1,26 +1,20 @@
-"""The training loop: batches through the step, journal, checkpoints, progress."""
+"""The training loop: batches through the step, journal, checkpoints, validation."""
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from time import perf_counter
 
 import jax
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from jax.sharding import Mesh
 
 from rdepth_keras.arrays import Batch
 from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.devices import shard_batch
 from rdepth_keras.train.journal import Journal
+from rdepth_keras.train.progress import TrainingProgress
 from rdepth_keras.train.state import State
 from rdepth_keras.train.step import Step
 
@@ -30,21 +24,23 @@ class Cadence:
     """How often the loop speaks and saves, in steps.
 
     Attributes:
-        log_steps: distance of the journal's lines; the first step always has one.
+        log_steps: distance of the journal's lines; the first and the last step always have one.
         checkpoint_steps: distance of the checkpoints; the last step always has one.
         keep_checkpoints: how many of the last ones stay.
+        validation_steps: distance of the validations; None validates after the last step only.
     """
 
     log_steps: int = 10
     checkpoint_steps: int = 1000
     keep_checkpoints: int = 2
+    validation_steps: int | None = None
 
 
 class Interrupted(Exception):
     """A signal ended the run after its state was saved; ``signal_number`` says which."""
 
     def __init__(self, signal_number: int, step: int):
-        super().__init__(f"stopped by {signal.Signals(signal_number).name} at step {step}")
+        super().__init__(f"Stopped by {signal.Signals(signal_number).name} at step {step}")
         self.signal_number = signal_number
 
 
@@ -54,10 +50,13 @@ def run_steps(
     batches: Mapping[str, Iterator[Batch]],
     *,
     steps: int,
+    mesh: Mesh,
     cadence: Cadence,
     checkpoints: Checkpoints,
     journal: Journal,
-    progress: Progress,
+    progress: TrainingProgress,
+    learning_rate: Callable[[int], float],
+    validate: Callable[[State], None] | None = None,
 ) -> State:
     """Takes the state to ``steps`` and returns it.
 
@@ -66,100 +65,95 @@ def run_steps(
         step: as made by :func:`~rdepth_keras.train.step.training_step`.
         batches: restorable iterators, ``"source"`` and, for methods that use it, ``"target"``.
         steps: number of the last step.
-        cadence: when to log and save.
+        mesh: the devices a batch is split over.
+        cadence: when to log, save and validate.
         checkpoints: where to save.
         journal: where to log.
-        progress: bars for people.
+        progress: what people see.
+        learning_rate: step -> rate, for the log.
+        validate: what happens every ``validation_steps``.
 
     Raises:
         FloatingPointError: at the first loss or gradient that is not finite, naming the step,
             the tiles and the last good checkpoint.
         Interrupted: after SIGINT or SIGTERM, once the state is saved.
     """
-    first = int(state.step)
-    task = progress.add_task("training", total=steps, completed=first, numbers="")
-    report = _reporter(journal, cadence, progress, task, steps)
+    read = _reader(journal, cadence, checkpoints, progress, steps, learning_rate)
     pending = None
-    with _signals() as received:
-        for number in range(first + 1, steps + 1):
-            source = next(batches["source"])
-            target = next(batches["target"]) if "target" in batches else None
-            state, logs = step(state, _arrays(source), _arrays(target))
-            # The step runs while the last one's numbers are read and the next batch is made.
-            if pending is not None:
-                report(*pending, checkpoints.latest_step)
-            pending = (number, source, logs)
-            if received or number == steps or number % cadence.checkpoint_steps == 0:
-                report(*pending, checkpoints.latest_step)
+    validation_steps = cadence.validation_steps if validate else None
+    with signals() as received:
+        for number in range(int(state.step) + 1, steps + 1):
+            parts = {domain: next(iterator) for domain, iterator in batches.items()}
+            ids = parts["source"]["id"].tolist()
+            arrays = {domain: _to_devices(part, mesh) for domain, part in parts.items()}
+            state, logs = step(state, arrays["source"], arrays.get("target"))
+            # While the step runs, the numbers of the one before are read.
+            if pending:
+                read(*pending)
+            pending = (number, ids, logs)
+            saves = received or number == steps or number % cadence.checkpoint_steps == 0
+            validates = validation_steps and number % validation_steps == 0
+            if saves or validates:
+                read(*pending)
                 pending = None
-                checkpoints.save(state, {name: it.get_state() for name, it in batches.items()})
+            if validates and validate:
+                validate(state)
+            if saves:
+                places = {domain: iterator.get_state() for domain, iterator in batches.items()}
+                checkpoints.save(state, places)
             if received:
                 raise Interrupted(received[0], number)
     return state
 
 
-def training_progress(console) -> Progress:
-    """A bar with loss, images/s and time left; nothing where the output is no terminal."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[numbers]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )
+def _reader(journal, cadence, checkpoints, progress, steps, learning_rate):
+    """A function that waits for a step's numbers, checks them, and passes them on."""
+    started = perf_counter()
+    first = True
 
-
-def _reporter(journal: Journal, cadence: Cadence, progress: Progress, task, steps: int) -> Callable:
-    clock = {"time": time.perf_counter(), "images": 0}
-
-    def report(number: int, source: Batch, logs: Mapping[str, jax.Array], last_good: int | None):
+    def read(number: int, ids: list[int], logs: Mapping[str, jax.Array]) -> None:
+        nonlocal first
         values = {name: float(value) for name, value in jax.device_get(dict(logs)).items()}
         if not values.pop("finite"):
             raise FloatingPointError(
-                f"The loss or a gradient is not finite at step {number} (tiles "
-                f"{sorted(source['id'].tolist())}; {values}). The last good checkpoint is "
-                + (f"step {last_good}." if last_good is not None else "none yet.")
+                f"The loss or a gradient is not finite at step {number}, on the tiles "
+                f"{sorted(ids)}: {values}. The last good checkpoint is that of step "
+                f"{checkpoints.latest_step()}."
             )
-        clock["images"] += len(source["id"])
-        rate = clock["images"] / (time.perf_counter() - clock["time"])
-        progress.update(
-            task, completed=number, numbers=f"loss {values['loss']:.3f} {rate:.1f} images/s"
-        )
-        if number == 1 or number % cadence.log_steps == 0 or number == steps:
-            journal.write(number, **values, images_per_second=round(rate, 3))
-            clock.update(time=time.perf_counter(), images=0)
-            if progress.disable and (number == 1 or number % (10 * cadence.log_steps) == 0):
-                progress.console.print(
-                    f"step {number}/{steps} loss {values['loss']:.4f} {rate:.1f} images/s"
-                )
+        values["learning_rate"] = float(learning_rate(number - 1))
+        speed = progress.advance(number, len(ids) * jax.process_count(), values)
+        timing = {"images_per_second": round(speed, 3)}
+        if first:
+            timing = {"first_step_seconds": round(perf_counter() - started, 3)}
+            progress.say(f"compiled and ran the first step in {timing['first_step_seconds']:.1f} s")
+            progress.restart_clock()
+            first = False
+        logged = number in (1, steps) or number % cadence.log_steps == 0
+        if logged and jax.process_index() == 0:
+            journal.write(number, **values, time=timing)
 
-    return report
+    return read
 
 
-def _arrays(batch: Batch | None) -> dict[str, Any] | None:
+def _to_devices(batch: Batch, mesh: Mesh) -> dict[str, jax.Array]:
     """What the step needs; the ids stay on the host."""
-    return None if batch is None else {name: batch[name] for name in ("image", "depth", "label")}
+    return shard_batch({name: batch[name] for name in ("image", "depth", "label")}, mesh)
 
 
 @contextmanager
-def _signals():
+def signals():
     """Collects SIGINT and SIGTERM instead of dying of them; a second SIGINT is not held back."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
 
-    def note(number, frame):
+    def note(number, _):
         if received and number == signal.SIGINT:
             raise KeyboardInterrupt
         received.append(number)
 
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    before = {kind: signal.signal(kind, note) for kind in kinds}
+    before = {kind: signal.signal(kind, note) for kind in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield received
     finally:

@@ -1,0 +1,203 @@
+"""LoveDA with relative depth, for `tfds build` and for `scripts/prepare.py`."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.utils import tqdm
+from tensorflow_datasets.core.writer import ExampleWriter
+from tensorflow_datasets.proto import tf_example_pb2 as protocol
+
+from rdepth_keras.data import png
+from rdepth_keras.data.checks import TileFacts, inspect_all
+from rdepth_keras.data.statistics import format_shares
+from rdepth_keras.data.tree import DOMAINS, LAYOUT, RECORD, TileFiles, find_tiles
+from rdepth_keras.depth.presets import PRESETS, PUBLISHED
+from rdepth_keras.labels import LOVEDA
+
+from .depth_sources import CHUNK, DepthSource, Opening, open_source
+
+LABELS = ["no-data", *LOVEDA.names]  # in the order of the stored values 0..7
+
+
+@dataclass(eq=False)
+class DepthConfig(tfds.core.BuilderConfig):
+    """Names where depth comes from: ``depths_png``, ``checkpoint``, or a published checkpoint."""
+
+    licence: str = "your own"
+
+
+CONFIGS = {
+    name: DepthConfig(
+        name=name,
+        description=f"Depth by {preset.title} ({preset.origin}); weights under {preset.licence}.",
+        licence=preset.licence,
+    )
+    for name, preset in PRESETS.items()
+} | {
+    "checkpoint": DepthConfig(
+        name="checkpoint",
+        description="Depth by the checkpoint in depth_checkpoint/ of the manual directory "
+        "(Depth Anything in Hugging Face layout: config.json, model.safetensors).",
+    ),
+    "depths_png": DepthConfig(
+        name="depths_png",
+        description="Ready-made 8- or 16-bit maps, <Split>/<Domain>/depths_png/<id>.png.",
+    ),
+}
+
+
+class SortedWriter(ExampleWriter):
+    """Writes the features of a record in a fixed order.
+
+    Protocol buffers leave the order of a map to a per-process seed, so that two builds of the same
+    data would differ in their bytes.
+    """
+
+    def write(self, path, examples):
+        return super().write(path, ((key, _sort(record)) for key, record in examples))
+
+
+def _sort(record: bytes) -> bytes:
+    example: Any = vars(protocol)["Example"]  # made at import: type checkers do not see it
+    return example.FromString(record).SerializeToString(deterministic=True)
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Splits ``train_urban``, ``train_rural``, ``val_urban``, ... for the folders that exist."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012 (the base class's own form)
+    MANUAL_DOWNLOAD_INSTRUCTIONS = (
+        f"Download LoveDA from {RECORD} (CC BY-NC-SA 4.0, academic use only) into the manual "
+        f"directory; expected in it: {LAYOUT}."
+    )
+    # Without --config, `tfds build` builds every config of this list: only the published depth.
+    # The others are found by name, see get_builder_config.
+    BUILDER_CONFIGS = [CONFIGS[PUBLISHED]]  # noqa: RUF012
+
+    def __init__(self, *, file_format: Any = None, **arguments):
+        super().__init__(file_format=file_format or "array_record", **arguments)
+
+    @classmethod
+    def get_builder_config(cls, name: str, version=None) -> DepthConfig | None:
+        return CONFIGS.get(name.split(":")[0])
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        size = (None, None)
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "id": tfds.features.Scalar(np.int64),
+                    "domain": tfds.features.ClassLabel(names=DOMAINS),
+                    "image": tfds.features.Image(shape=(*size, 3), encoding_format="png"),
+                    "depth": tfds.features.Image(
+                        shape=(*size, 1), dtype=np.uint16, encoding_format="png"
+                    ),
+                    "depth_minimum": tfds.features.Scalar(np.float32),
+                    "depth_maximum": tfds.features.Scalar(np.float32),
+                    "label": tfds.features.LabeledImage(
+                        labels=LABELS, shape=(*size, 1), encoding_format="png"
+                    ),
+                    "labelled": tfds.features.Scalar(np.bool_),
+                }
+            ),
+            homepage="https://github.com/Junjue-Wang/LoveDA",
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _example_writer(self) -> SortedWriter:
+        return SortedWriter(_known(self.info.file_format))
+
+    def _download_and_prepare(self, dl_manager, download_config) -> None:
+        self._with_beam = bool(download_config.beam_options or download_config.beam_runner)
+        super()._download_and_prepare(dl_manager, download_config)
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+        """Reads and checks every file first, so that a bad one stops before the long work."""
+        self._require_array_record()
+        config = _known(self.builder_config)
+        name, manual_dir = config.name, Path(dl_manager.manual_dir)
+        tree = _by_split(find_tiles(manual_dir, with_depth=name == "depths_png"))
+        cache_dir = Path(dl_manager.download_dir) / "depth_cache"
+        opening = Opening(name, manual_dir, cache_dir, sum(map(len, tree.values())))
+        source = open_source(opening)
+        print(config.description)
+        facts = {split: self._inspect(split, tiles) for split, tiles in tree.items()}
+        _known(self.info.metadata).update(_metadata(source, facts))
+        return {split: self._generate_examples(tiles, opening) for split, tiles in tree.items()}
+
+    def _require_array_record(self) -> None:
+        file_format = _known(self.info.file_format)
+        if file_format != tfds.core.FileFormat.ARRAY_RECORD:
+            raise ValueError(
+                "This dataset is read by random access without TensorFlow, so it is written as "
+                f"array_record only; received {file_format.value}. "
+                "Leave --file_format out or give array_record."
+            )
+
+    def _inspect(self, split: str, tiles: Sequence[TileFiles]) -> list[TileFacts]:
+        progress = tqdm(
+            inspect_all(tiles), desc=f"Checking {split}...", total=len(tiles), unit=" tiles"
+        )
+        return list(progress)
+
+    def _generate_examples(self, tiles: Sequence[TileFiles], opening: Opening):
+        """A generator; with `--beam_pipeline_options` the same work as a Beam transform."""
+        if not self._with_beam:
+            return make_examples(tiles, opening)
+        beam = tfds.core.lazy_imports.apache_beam
+        chunks = [tuple(tiles[i : i + CHUNK]) for i in range(0, len(tiles), CHUNK)]
+        return beam.Create(chunks) | beam.Reshuffle() | beam.FlatMap(make_examples, opening)
+
+    def _post_download_and_prepare_hook(self) -> None:
+        print(format_shares(_known(self.info.metadata)["tiles"]))
+
+
+def _known(value: Any) -> Any:
+    """What TFDS declares as optional and has set by now."""
+    assert value is not None
+    return value
+
+
+def make_examples(
+    tiles: Sequence[TileFiles], opening: Opening
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(tile number, record) of each tile."""
+    for tile, depth in zip(tiles, open_source(opening).stream(tiles), strict=True):
+        size = depth.values.shape
+        mask = tile.mask.read() if tile.mask else png.encode(np.zeros(size, np.uint8))
+        record = {
+            "id": tile.id,
+            "domain": tile.domain,
+            "image": io.BytesIO(tile.image.read()),
+            "depth": io.BytesIO(png.encode(depth.values)),
+            "depth_minimum": depth.minimum,
+            "depth_maximum": depth.maximum,
+            "label": io.BytesIO(mask),
+            "labelled": tile.mask is not None,
+        }
+        yield tile.id, record
+
+
+def _by_split(tree) -> dict[str, tuple[TileFiles, ...]]:
+    return {f"{split}_{domain}": tiles for (split, domain), tiles in tree.items()}
+
+
+def _metadata(source: DepthSource, facts: dict[str, list[TileFacts]]) -> dict[str, Any]:
+    """What the records do not say: the depth source, and per tile the pixels of each class."""
+    return {
+        "depth": source.describe(),
+        "tiles": {
+            split: {
+                "ids": [tile.id for tile in tiles],
+                "labelled": tiles[0].pixels_per_value is not None,
+                "pixels_per_value": [tile.pixels_per_value for tile in tiles],
+            }
+            for split, tiles in facts.items()
+        },
+    }

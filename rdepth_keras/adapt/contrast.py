@@ -1,0 +1,66 @@
+"""The cross-modal contrastive loss, an option of the successor of the paper (DGCD)."""
+
+import jax
+import jax.numpy as jnp
+
+STAGE_WEIGHTS = (0.02, 0.02, 0.03, 0.03)
+
+
+def contrast(
+    pairs: tuple[tuple[jax.Array, jax.Array], ...],
+    key: jax.Array,
+    *,
+    weights: tuple[float, ...] = STAGE_WEIGHTS,
+    negatives: int = 128,
+    temperature: float = 0.07,
+) -> jax.Array:
+    """Weighted InfoNCE between mixed and image features, the mean over the stages.
+
+    Args:
+        pairs: for each stage the (mix, image) of :class:`rdepth_keras.models.contrast.Contrast`,
+            unit vectors (B, h, w, C): what a network built with ``contrast=True`` and
+            ``taps=True`` hands out as ``contrast``.
+        key: draws the negatives.
+        weights: one factor a stage.
+        negatives: places drawn for each place, with replacement.
+        temperature: divides the similarity (cos + 1) / 2, in drawing and in the loss.
+
+    Returns:
+        A float32 scalar.
+    """
+    terms = []
+    for stage, ((mix, image), weight) in enumerate(zip(pairs, weights, strict=True)):
+        batch, height, width, _ = mix.shape
+        shape = (batch, height * width, negatives)
+        uniforms = jax.random.uniform(jax.random.fold_in(key, stage), shape)
+        terms.append(weight * stage_contrast(mix, image, uniforms, temperature))
+    return sum(terms) / len(terms)
+
+
+def stage_contrast(mix, image, uniforms, temperature: float) -> jax.Array:
+    """Cross-entropy of the image feature at the same place among those of drawn other places.
+
+    ``uniforms`` (B, places, negatives) are numbers in [0, 1) that choose the negatives: a place of
+    the same image with a probability of softmax(similarity / temperature) over the other places,
+    by inversion of the cumulated probability. A map of a single place has no other: the loss is 0.
+    """
+    batch, places = uniforms.shape[:2]
+    if places == 1:
+        return jnp.zeros((), jnp.float32)
+    mix, image = (x.reshape(batch, places, -1) for x in (mix, image))
+    cosine = jnp.einsum("bpc,bqc->bpq", mix, image, precision="highest")
+    similarity = (cosine + 1) / 2 / temperature
+    # Row p of others: the places p + 1, p + 2, ..., around to p - 1.
+    place = jnp.arange(places)[:, None]
+    others = similarity[:, place, (place + jnp.arange(1, places)[None]) % places]
+    drawn = _draw(jax.lax.stop_gradient(others), uniforms)
+    positive = jnp.diagonal(similarity, axis1=1, axis2=2)[..., None]
+    entries = jnp.concatenate([positive, jnp.take_along_axis(others, drawn, -1)], -1)
+    return (jax.nn.logsumexp(entries, -1) - positive[..., 0]).mean()
+
+
+def _draw(logits, uniforms):
+    """Indices along the last axis with the probability of their softmax."""
+    cumulated = jnp.cumsum(jax.nn.softmax(logits, -1), -1)
+    search = jax.vmap(jax.vmap(lambda row, points: jnp.searchsorted(row, points, side="right")))
+    return jnp.minimum(search(cumulated, uniforms), logits.shape[-1] - 1)

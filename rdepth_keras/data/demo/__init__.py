@@ -1,0 +1,1 @@
+"""Procedural scenes of two domains: labelled tiles with depth, made from a seed, no download."""

@@ -1,0 +1,136 @@
+"""Depth Anything V1 and V2: an image in, its relative depth out."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from rdepth_keras import checkpoints
+from rdepth_keras.depth.network import PATCH, DepthNetwork
+from rdepth_keras.depth.scene import estimate_scene
+from rdepth_keras.depth.weights import load_weights, read_config
+
+SIDE = 518  # pixels; the side these networks were trained at
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+STD = np.array([0.229, 0.224, 0.225], np.float32)
+METHOD = "PIL bicubic to 518, multiple of 14, keeping aspect; bilinear back"  # in cache keys
+
+
+class DepthEstimator:
+    """Relative depth of RGB images, larger = nearer.
+
+    ``backbone`` is a KerasHub DepthAnythingBackbone. ``fingerprint`` names weights, precision and
+    preprocessing: equal fingerprints give equal depth.
+    """
+
+    def __init__(self, backbone, *, precision: str = "float32"):
+        self.fingerprint = _fingerprint(backbone, precision)
+        self._backbone = backbone
+        self._networks: dict[tuple, DepthNetwork] = {}
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Image (H, W, 3) uint8 of any size -> raw relative depth (H, W) float32.
+
+        Images beyond the network's view are estimated in windows, see :mod:`.scene`.
+        """
+        return estimate_scene(self.view, image)
+
+    def view(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Image (H, W, 3) uint8, seen in one view -> raw relative depth (*size) float32."""
+        return self.estimate(prepare(image)[None], size)[0]
+
+    def estimate(self, inputs: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Prepared images (B, h, w, 3) of one size -> raw relative depth (B, *size) float32."""
+        height, width = inputs.shape[1:3]
+        key = height, width, size
+        if key not in self._networks:
+            self._networks[key] = DepthNetwork(self._backbone, height, width, size)
+        return np.asarray(self._networks[key].predict_on_batch(inputs))
+
+
+def prepare(image: np.ndarray) -> np.ndarray:
+    """Image (H, W, 3) uint8 -> network input (h, w, 3) float32: resized and normalised."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(
+            f"An image is (height, width, 3) uint8; received {image.shape} {image.dtype}."
+        )
+    from PIL import Image
+
+    height, width = input_size(*image.shape[:2])
+    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
+    return (np.asarray(resized, np.float32) / 255 - MEAN) / STD
+
+
+def input_size(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
+    """The size an image is resized to: near ``side``, aspect kept, both multiples of 14.
+
+    Of the two scales that bring one side to ``side``, the one nearer 1 is taken (Ranftl et al.'s
+    DPT preprocessing, as in transformers' DPTImageProcessor).
+    """
+    by_height, by_width = side / height, side / width
+    scale = by_width if abs(1 - by_width) < abs(1 - by_height) else by_height
+    return _to_multiple(height * scale), _to_multiple(width * scale)
+
+
+def _to_multiple(length: float) -> int:
+    return max(PATCH, round(length / PATCH) * PATCH)
+
+
+def has_gpu() -> bool:
+    """Whether Keras's backend sees a GPU: bfloat16 and batches pay there, not on a CPU."""
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except RuntimeError:
+        return False
+
+
+def load_estimator(origin: str | Path, *, precision: str = "float32") -> DepthEstimator:
+    """Opens a checkpoint: ``keras_hub:PRESET``, a local folder, or a Hugging Face repository.
+
+    ``precision`` is a Keras dtype policy; with ``mixed_bfloat16`` the last layers stay float32.
+    Raises ImportError with the remedy where KerasHub is missing, FileNotFoundError and ValueError
+    for a checkpoint that is not there or not sound.
+    """
+    hub = _import_keras_hub()
+    name = str(origin)
+    if name.startswith("keras_hub:"):
+        preset = name.removeprefix("keras_hub:")
+        backbone = hub.models.DepthAnythingBackbone.from_preset(preset, dtype=precision)
+    else:
+        backbone = _load(hub, name, precision)
+    for layer in (backbone.head.conv1, backbone.head.conv2, backbone.head.conv3):
+        layer.dtype_policy = "float32"
+    return DepthEstimator(backbone, precision=precision)
+
+
+def _import_keras_hub() -> Any:
+    try:
+        import keras_hub  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ImportError(
+            "Estimating depth needs KerasHub: pip install 'rdepth_keras[prepare]', or bring "
+            f"ready-made depth maps (config depths_png). ({error})"
+        ) from error
+    return keras_hub
+
+
+def _load(hub: Any, source: str, precision: str):
+    arguments = read_config(checkpoints.find_file(source, "config.json"))
+    encoder = hub.models.DINOV2Backbone(**arguments["encoder"], dtype=precision)
+    backbone = hub.models.DepthAnythingBackbone(
+        image_encoder=encoder, **arguments["network"], dtype=precision
+    )
+    load_weights(backbone, source)
+    return backbone
+
+
+def _fingerprint(backbone, precision: str) -> str:
+    digest = hashlib.sha256(f"{METHOD}; {precision}".encode())
+    for variable in backbone.variables:
+        if "interpolated" not in variable.path:
+            array = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+            digest.update(f"{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:32]

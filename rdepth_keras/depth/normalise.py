@@ -1,0 +1,56 @@
+"""Relative depth as it is stored and as networks see it: 16 bits, stretched over one tile.
+
+An estimator's depth has no unit: only the order and the relative spacing of its values mean
+anything. Every tile is therefore stretched from its own minimum and maximum to 0..65535, and the
+range is kept beside it. Training and prediction use these functions alike. NumPy only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LEVELS = 65535  # the largest 16-bit value
+
+
+@dataclass(frozen=True)
+class StoredDepth:
+    """One stored depth map: ``values`` (H, W) uint16 and the range of the depth they came from.
+
+    ``minimum`` and ``maximum`` are in the source's own unit: raw estimator output, or the grey
+    values of a ready-made map.
+    """
+
+    values: np.ndarray
+    minimum: float
+    maximum: float
+
+
+def quantise(depth: np.ndarray) -> StoredDepth:
+    """Raw depth (H, W), any real dtype, larger = nearer -> 16 bits over its own range.
+
+    A constant map becomes 0. The order of values is kept. Raises ValueError for another shape and
+    for values that are not finite.
+    """
+    if depth.ndim != 2 or depth.size == 0:
+        raise ValueError(f"A depth map has the shape (height, width); received {depth.shape}.")
+    depth = depth.astype(np.float64)
+    if not np.isfinite(depth).all():
+        raise ValueError("A depth map must be finite; this one holds NaN or infinity.")
+    minimum, maximum = float(depth.min()), float(depth.max())
+    scale = LEVELS / (maximum - minimum) if maximum > minimum else 0.0
+    values = np.rint((depth - minimum) * scale).astype(np.uint16)
+    return StoredDepth(values, minimum, maximum)
+
+
+def dequantise(values: np.ndarray) -> np.ndarray:
+    """Stored values (H, W) uint16 -> what networks see: float32 (H, W, 1) in [0, 1]."""
+    if values.dtype != np.uint16 or values.ndim != 2:
+        raise ValueError(
+            f"Stored depth is uint16 (height, width); received {values.dtype} {values.shape}."
+        )
+    return (values.astype(np.float32) / np.float32(LEVELS))[..., None]
+
+
+def normalise(depth: np.ndarray) -> np.ndarray:
+    """Raw depth (H, W) -> float32 (H, W, 1) in [0, 1], exactly as if stored and read back."""
+    return dequantise(quantise(depth).values)

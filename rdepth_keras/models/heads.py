@@ -1,0 +1,78 @@
+"""The two ends of a network: feature map -> logits, and what the network hands out."""
+
+import keras
+
+from rdepth_keras.models.layers import ConvBlock, DropChannels, Normal, register
+from rdepth_keras.models.resample import resize
+
+
+@register
+class Head(keras.Layer):
+    """Feature map -> float32 logits: an optional 3x3 block, dropout of channels, 1x1 convolution.
+
+    The classifier runs in float32 whatever the dtype policy.
+    """
+
+    def __init__(self, classes, channels=None, dropout=0.1, **options):
+        super().__init__(**options)
+        self.classes, self.channels, self.dropout_rate = classes, channels, dropout
+        self.block = channels and ConvBlock(channels, name="block", dtype=self.dtype_policy)
+        self.dropout = DropChannels(dropout, name="dropout", dtype=self.dtype_policy)
+        self.classifier = keras.layers.Dense(
+            classes, kernel_initializer=Normal(0.01), name="classifier", dtype="float32"
+        )
+
+    def build(self, shape):
+        if self.block:
+            self.block.build(shape)
+        shape = (*shape[:-1], self.channels or shape[-1])
+        self.dropout.build(shape)
+        self.classifier.build(shape)
+
+    def call(self, x, training=None):
+        if self.block:
+            x = self.block(x, training=training)
+        return self.classifier(self.dropout(x, training=training))
+
+    def compute_output_spec(self, x, training=None):
+        return keras.KerasTensor((*x.shape[:-1], self.classes), "float32")
+
+    def get_config(self):
+        config = {
+            "classes": self.classes,
+            "channels": self.channels,
+            "dropout": self.dropout_rate,
+        }
+        return {**super().get_config(), **config}
+
+
+@register
+class Output(keras.Layer):
+    """The end of every network: all of its maps in, the logits out, enlarged to the image's size.
+
+    Input: ``{"image", "logits", "features"}``, and where there are such ``"auxiliary"``,
+    ``"contrast"`` and ``"refined"``, logits which then take the place of the others. With
+    ``taps=True`` all but the image is handed out as it came instead. Both ways the network has the
+    same graph, hence the same variables in the same order; what is not handed out costs nothing
+    once compiled.
+    """
+
+    def __init__(self, taps=False, **options):
+        super().__init__(**{**options, "dtype": "float32", "autocast": False})
+        self.taps = taps
+
+    def call(self, maps):
+        if self.taps:
+            return {name: value for name, value in maps.items() if name != "image"}
+        size = maps["image"].shape[1:3]
+        return resize(maps.get("refined", maps["logits"]), size)
+
+    def compute_output_spec(self, maps):
+        if self.taps:
+            handed = self.call(maps)
+            return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), handed)
+        shape = (*maps["image"].shape[:3], maps["logits"].shape[-1])
+        return keras.KerasTensor(shape, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "taps": self.taps}

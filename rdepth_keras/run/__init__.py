@@ -1,0 +1,13 @@
+"""A run: an experiment in a directory. Here the floors below meet; scripts only parse and print.
+
+A run directory holds ``experiment.json`` (all settings, enough to run it again),
+``environment.json`` (versions, device, data), ``journal.jsonl``, ``checkpoints/`` (and ``best/``
+where one is chosen), ``metrics.json`` and ``evaluations/<split>_<domain>.json``.
+"""
+
+from rdepth_keras.run.directory import read_experiment
+from rdepth_keras.run.evaluation import evaluate, load_predictor
+from rdepth_keras.run.prediction import predict_picture
+from rdepth_keras.run.training import resume, start
+
+__all__ = ["evaluate", "load_predictor", "predict_picture", "read_experiment", "resume", "start"]

@@ -1,0 +1,33 @@
+"""The experiment's network."""
+
+from dataclasses import asdict
+
+import jax
+import keras
+
+from rdepth_keras import models
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.labels import LOVEDA
+from rdepth_keras.models.network import Network
+from rdepth_keras.train.devices import compute_dtype
+
+
+def training_network(experiment: Experiment) -> Network:
+    """With all outputs, from the experiment's weights, or random ones of its seed."""
+    weights = None if experiment.weights == "none" else experiment.weights
+    return Network(_build(experiment, taps=True, weights=weights), experiment.accumulate)
+
+
+def inference_network(experiment: Experiment) -> Network:
+    """With full-size logits; its variables are to be given."""
+    return Network(_build(experiment, taps=False, weights=None))
+
+
+def _build(experiment: Experiment, **options) -> keras.Model:
+    keras.utils.set_random_seed(experiment.seed)
+    arguments = asdict(experiment.segmenter)
+    name = arguments.pop("name")
+    dtype = compute_dtype(experiment.precision)
+    # Keras keeps a copy of its own of every variable: on the host, not in the GPU's memory.
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        return models.build(name, classes=len(LOVEDA), dtype=dtype, **options, **arguments)

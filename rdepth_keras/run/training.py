@@ -1,0 +1,159 @@
+"""Starting a run and going on with one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+from rich.console import Console
+
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.pipeline import training_batches
+from rdepth_keras.evaluate.report import score_table
+from rdepth_keras.experiment import Experiment, differences, to_json
+from rdepth_keras.labels import LOVEDA
+from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset, source_tiles
+from rdepth_keras.run.directory import environment, read_experiment, write_json
+from rdepth_keras.run.evaluation import evaluate, score, validation_scorer
+from rdepth_keras.run.network import training_network
+from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.devices import check_batch_size, data_mesh, replicated
+from rdepth_keras.train.journal import Journal
+from rdepth_keras.train.loop import run_steps
+from rdepth_keras.train.progress import TrainingProgress
+from rdepth_keras.train.state import State, initial_state
+from rdepth_keras.train.step import training_step
+
+
+def start(experiment: Experiment, directory: Path, console: Console) -> dict[str, Any] | None:
+    """Trains a new run in ``directory``; returns its scores on the target's validation split.
+
+    Raises:
+        FileExistsError: if the directory already holds something.
+    """
+    if directory.exists() and any(directory.iterdir()):
+        raise FileExistsError(
+            f"{directory} already holds a run or other files. Choose another --out, or go on with "
+            f"it: --resume --out {directory}"
+        )
+    return _train(experiment, directory, console)
+
+
+def resume(experiment: Experiment, directory: Path, console: Console) -> dict[str, Any] | None:
+    """Goes on with the run in ``directory`` from its last whole checkpoint; returns as `start`.
+
+    Raises:
+        FileNotFoundError: if the directory holds no run.
+        ValueError: if the experiment is not the run's own, naming each difference.
+    """
+    changed = differences(read_experiment(directory), experiment)
+    if changed:
+        raise ValueError(
+            f"The run in {directory} has other settings; leave these away to resume it, or start "
+            f"a new run: {'; '.join(changed)}"
+        )
+    return _train(experiment, directory, console)
+
+
+def _train(experiment: Experiment, directory: Path, console: Console) -> dict[str, Any] | None:
+    check_batch_size(experiment.batch_size, experiment.accumulate)
+    dataset = open_dataset(experiment)
+    tiles = source_tiles(experiment, dataset, console.print)
+    networks = {SEGMENTER: training_network(experiment), **experiment.method.networks()}
+    optimizers = {
+        name: experiment.optimizer.build(network.init()[0], experiment.steps)
+        for name, network in networks.items()
+    }
+    averages = experiment.average_decay is not None
+    state = initial_state(
+        networks, experiment.method, optimizers, seed=experiment.seed, average=averages
+    )
+    mesh = data_mesh()
+    state = jax.device_put(state, replicated(mesh))
+    batches = training_batches(
+        tiles,
+        experiment.augmentation.transforms(experiment.crop),
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+    )
+
+    directory.mkdir(parents=True, exist_ok=True)
+    journal = Journal(directory / "journal.jsonl")
+    keep = experiment.cadence.keep_checkpoints
+    checkpoints = Checkpoints(directory / "checkpoints", keep, console.print)
+    if checkpoints.latest_step() is not None:
+        state, places = checkpoints.restore(state)
+        batches.set_state(places["source"])
+        console.print(f"resumed at step {int(state.step)}")
+    if jax.process_index() == 0:
+        (directory / "experiment.json").write_text(to_json(experiment), encoding="utf-8")
+        write_json(directory / "environment.json", environment(dataset, experiment))
+        journal.cut(int(state.step))
+    step = training_step(
+        networks,
+        experiment.method,
+        optimizers,
+        seed=experiment.seed,
+        average_decay=experiment.average_decay,
+        placement=replicated(mesh),
+    )
+    line_steps = 10 * experiment.cadence.log_steps
+    with TrainingProgress(console, experiment.steps, line_steps) as progress:
+        run_steps(
+            state,
+            step,
+            {"source": batches},
+            steps=experiment.steps,
+            mesh=mesh,
+            cadence=experiment.cadence,
+            checkpoints=checkpoints,
+            journal=journal,
+            progress=progress,
+            learning_rate=experiment.optimizer.schedule(experiment.steps),
+            validate=_validation(experiment, dataset, directory, journal, console),
+        )
+    checkpoints.close()
+    return _finish(experiment, dataset, directory, console)
+
+
+def _validation(
+    experiment: Experiment, dataset: Dataset, directory: Path, journal: Journal, console: Console
+) -> Callable[[State], None] | None:
+    """What happens every ``validation_steps``: scores into the journal, the best state kept."""
+    if experiment.cadence.validation_steps is None:
+        return None
+    domain = experiment.validation_domain
+    tiles = labelled_tiles(dataset, "val", domain)
+    if isinstance(tiles, str):
+        raise ValueError(f"There is nothing to validate on: {tiles}")
+    scorer = validation_scorer(experiment)
+    best = Checkpoints(directory / "best", 1, console.print)
+
+    def validate(state: State) -> None:
+        params, buffers = state.best_params[SEGMENTER], state.buffers[SEGMENTER]
+        evaluation = score(lambda tile: scorer(params, buffers, tile), tiles, "validation", console)
+        scores, step = evaluation.scores(LOVEDA), int(state.step)
+        console.print(score_table({f"step {step}": scores}, f"val {domain}"))
+        before = [entry["validation"]["miou"] for entry in journal.read() if "validation" in entry]
+        if jax.process_index() == 0:
+            journal.write(step, validation=scores, domain=domain)
+        if scores["miou"] > max(before, default=-1.0):
+            best.save(state, {})
+
+    return validate
+
+
+def _finish(
+    experiment: Experiment, dataset: Dataset, directory: Path, console: Console
+) -> dict[str, Any] | None:
+    """Scores the finished run on the target's Val and writes ``metrics.json``; None without labels."""
+    tiles: Tiles | str = labelled_tiles(dataset, "val", experiment.target)
+    if isinstance(tiles, str):
+        console.print(f"Not evaluated: {tiles}")
+        return None
+    result = evaluate(directory, "val", None, console)
+    write_json(directory / "metrics.json", result)
+    return result

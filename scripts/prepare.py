@@ -1,0 +1,110 @@
+"""Prepares LoveDA with relative depth: `tfds build` with the same flags, but without TensorFlow.
+
+    python scripts/prepare.py datasets/loveda_rdepth --config depths_png \
+        --manual_dir DIR --data_dir DIR
+
+The configs name where depth comes from; see datasets/loveda_rdepth/README.md. Ready-made maps
+(`depths_png`) need nothing beyond the base install, estimated depth needs the `prepare` extra.
+"""
+
+import contextlib
+import dataclasses
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import simple_parsing
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+from tensorflow_datasets.scripts.cli import build, cli_utils
+
+from rdepth_keras.command import fail
+from rdepth_keras.data.census import verify
+from rdepth_keras.data.download import LICENCE, URL, download
+from rdepth_keras.data.loveda import open_loveda
+
+DATASET = Path(__file__).resolve().parents[1] / "datasets" / "loveda_rdepth"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Args(build.Args):
+    """The flags of `tfds build`, and what TFDS has no flags for."""
+
+    download: bool = simple_parsing.flag(default=False)
+    """Fetch the published archives into the manual directory first; needs --accept_license."""
+
+    accept_license: bool = simple_parsing.flag(default=False)
+    """You accept LoveDA's licence: CC BY-NC-SA 4.0, for academic use only."""
+
+    archives_url: str = URL
+    """Where the three archives lie."""
+
+    verify: bool = simple_parsing.flag(default=False)
+    """Compare what is prepared with the published dataset, and build nothing."""
+
+    def manual_dir(self) -> Path:
+        """Where the archives belong, as TFDS has it."""
+        downloads = self.paths.download_dir or self.paths.data_dir / "downloads"
+        return Path(self.paths.manual_dir or downloads / "manual")
+
+
+def parse(argv: Sequence[str]) -> Args:
+    """The command line; a wrong flag ends in one line and exit code 2."""
+    flags_parser = cli_utils.make_flags_parser(Args, description=__doc__ or "")
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return flags_parser(["prepare.py", *argv])
+    except SystemExit as stop:
+        if stop.code:
+            fail(complaint.getvalue().strip().rsplit("error: ", 1)[-1] + " (see --help)")
+        raise
+
+
+def run(args: Args) -> int:
+    """Downloads, builds or verifies; returns the exit code."""
+    if args.verify:
+        verdict = verify(open_loveda(str(args.paths.data_dir), args.generation.config))
+        print(verdict)
+        return 1 if verdict.wrong else 0
+    if args.download:
+        fetch(args)
+    if not (args.positional_datasets or args.datasets):
+        args.positional_datasets.append(str(DATASET))
+    args.execute()
+    return 0
+
+
+def fetch(args: Args) -> None:
+    """The published archives, with a progress bar."""
+    if not args.accept_license:
+        raise ValueError(
+            f"LoveDA is under {LICENCE}; give --accept_license with --download if you accept that."
+        )
+    with Progress(
+        "{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    ) as bars:
+        tasks = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name)
+            bars.update(tasks[name], completed=done, total=total or None)
+
+        download(args.manual_dir(), url=args.archives_url, progress=show)
+
+
+def main(argv: Sequence[str]) -> int:
+    args = parse(argv)
+    try:
+        return run(args)
+    except (ValueError, OSError, ImportError) as error:
+        fail(error)
+    except AssertionError as error:
+        if "anual directory" not in str(error):  # TFDS's own word for a missing folder
+            raise
+        fail(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,173 @@
+"""What every network of MODELS keeps: inputs, outputs, variables, saving, learning."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+
+from rdepth_keras import losses, models
+from rdepth_keras.models.layers import Normal
+from rdepth_keras.models.mit import MiT
+from rdepth_keras.models.network import Network
+from rdepth_keras.models.resnet import ResNet
+
+CLASSES = 5
+CONVNEXT = {"depths": (1, 1, 1, 1), "widths": (4, 6, 8, 10)}
+MIT = partial(MiT, (1, 1, 1, 1), (4, 8, 10, 16))
+RESNET = partial(ResNet, (1, 1, 1, 1), width=4)
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+def shrink(name):
+    """Arguments that make a network of MODELS small, its kind unchanged."""
+    keywords = models.MODELS[name].keywords
+    encoder = keywords["image_encoder"]
+    image_encoder, stride = CONVNEXT, 32
+    if encoder.startswith("mit"):
+        image_encoder = MIT
+    elif encoder.startswith("resnet"):
+        stride = 8 if encoder.endswith("s8") else 16
+        image_encoder = partial(RESNET, output_stride=stride)
+    small = {"image_encoder": image_encoder, "channels": 4}
+    if keywords.get("depth_encoder"):
+        small["depth_encoder"] = CONVNEXT
+    return small
+
+
+def kind(name):
+    """What is left of a network once it is small; networks of one kind differ in size only."""
+    keywords = {**models.MODELS[name].keywords, **shrink(name)}
+    return models.MODELS[name].func, str(sorted(keywords.items(), key=lambda item: item[0]))
+
+
+KINDS = list({kind(name): name for name in reversed(models.MODELS)}.values())
+
+
+def build(name, **arguments):
+    keras.utils.set_random_seed(0)
+    return models.build(name, classes=CLASSES, **shrink(name), **arguments)
+
+
+def draw_inputs(model, height, width, batch=2):
+    generator = np.random.default_rng(0)
+    inputs = {
+        "image": generator.integers(0, 256, (batch, height, width, 3), np.uint8),
+        "depth": generator.uniform(size=(batch, height, width, 1)).astype(np.float32),
+    }
+    return {name: inputs[name] for name in model.input}
+
+
+@pytest.fixture
+def no_numbers(monkeypatch):
+    monkeypatch.setattr(
+        Normal, "__call__", lambda self, shape, dtype=None: keras.ops.zeros(shape, dtype)
+    )
+
+
+@pytest.mark.parametrize("name", sorted(models.MODELS))
+@pytest.mark.usefixtures("no_numbers")
+def test_full_size_network(name):
+    """The real network at an odd size, in shapes only: nothing is allocated or computed."""
+
+    def call():
+        model = models.build(name)
+        assert model.count_params() > 3e6
+        return model(draw_inputs(model, 47, 61, batch=1))
+
+    logits = jax.eval_shape(call)
+    assert (logits.shape, logits.dtype) == ((1, 47, 61, 7), jnp.float32)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("size", [(32, 32), (33, 96), (61, 47)])
+@pytest.mark.usefixtures("no_numbers")
+def test_shapes(name, size):
+    def call():
+        plain, tapped = (build(name, taps=taps, dtype="mixed_bfloat16") for taps in (False, True))
+        inputs = draw_inputs(plain, *size)
+        return plain(inputs), tapped(inputs)
+
+    full, maps = jax.eval_shape(call)
+    assert (full.shape, full.dtype) == ((2, *size, CLASSES), jnp.float32)
+    for logits in jax.tree.leaves(maps["logits"]):
+        assert (logits.dtype, logits.shape[-1]) == (jnp.float32, CLASSES)
+    assert len(maps["features"]) == 4
+    for stage, features in enumerate(maps["features"]):
+        assert features.dtype == jnp.bfloat16
+        assert features.shape[1] in (size[0] // 2 ** (stage + 2), -(-size[0] // 2 ** (stage + 2)))
+    if "auxiliary" in maps:
+        assert maps["auxiliary"].shape == (*maps["features"][2].shape[:3], CLASSES)
+        assert maps["auxiliary"].dtype == jnp.float32
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_variables_are_the_same_with_and_without_taps(name):
+    plain, tapped = build(name), build(name, taps=True)
+    paths = [variable.path for variable in plain.variables]
+    assert paths == [variable.path for variable in tapped.variables]
+    assert len(set(paths)) == len(paths)
+    for one, two in zip(plain.variables, tapped.variables, strict=True):
+        np.testing.assert_array_equal(one.value, two.value)
+    assert plain.input.keys() in ({"image"}, {"image", "depth"})
+    assert {"logits", "features"} <= tapped.output.keys()
+
+
+def text(model):
+    """The computation of a model as a function of its variables and inputs."""
+    inputs = draw_inputs(model, 37, 41)
+    params = [variable.value for variable in model.trainable_variables]
+    fixed = [variable.value for variable in model.non_trainable_variables]
+    return str(jax.make_jaxpr(partial(model.stateless_call, training=True))(params, fixed, inputs))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("taps", [False, True])
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+def test_saving_and_loading_changes_nothing(name, taps, tmp_path):
+    model = build(name, taps=taps, dtype="mixed_bfloat16")
+    for index, variable in enumerate(model.trainable_variables):
+        variable.assign(variable + 0.01 * index)  # no longer what a fresh build gives
+    model.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", compile=False)
+    for old, new in zip(model.variables, loaded.variables, strict=True):
+        assert old.path == new.path
+        np.testing.assert_array_equal(old.value, new.value)
+    assert text(loaded) == text(model)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_step_downhill_lowers_the_loss(name):
+    model = build(name, taps=True, drop_path=0.0, dropout=0.0)
+    network = Network(model)
+    params, buffers = network.init()
+    inputs = draw_inputs(model, 33, 64)
+    label = np.random.default_rng(1).integers(0, CLASSES, (2, 33, 64), np.uint8)
+
+    def loss(params):
+        maps, after = network.apply(params, buffers, inputs, jax.random.key(0))
+        heads = [maps[key] for key in ("logits", "auxiliary", "refined") if key in maps]
+        terms = [losses.cross_entropy(x, label) for x in jax.tree.leaves(heads)]
+        return sum(terms) / len(terms), after
+
+    run = jax.jit(jax.value_and_grad(loss, has_aux=True)).lower(params).compile(QUICK)
+    (before, after), slopes = run(params)
+    assert before == pytest.approx(np.log(CLASSES), rel=0.2)
+    size = sum((slope**2).sum() for slope in slopes.values()) ** 0.5
+    (lower, _), _ = run({path: params[path] - 0.05 / size * slopes[path] for path in params})
+    assert lower < before
+    for path, buffer in after.items():
+        assert not np.array_equal(buffer, buffers[path]), path
+
+
+def test_plain_logits_are_the_tapped_ones_enlarged():
+    """A model is what a Keras user expects: called, or with predict, on bytes."""
+    plain, tapped = build("twin"), build("twin", taps=True)
+    inputs = draw_inputs(plain, 39, 45)
+    full = plain.predict(inputs, verbose=0)
+    logits = tapped.predict(inputs, verbose=0)["logits"]
+    assert full.dtype == np.float32
+    wanted = jax.image.resize(logits, full.shape, "linear", antialias=False)
+    np.testing.assert_allclose(full, wanted, atol=1e-6)

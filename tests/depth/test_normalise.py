@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from rdepth_keras.depth.normalise import LEVELS, dequantise, normalise, quantise
+
+
+def test_values_by_hand():
+    stored = quantise(np.array([[-2.0, 0.0], [2.0, 6.0]], np.float32))
+    np.testing.assert_array_equal(stored.values, [[0, 16384], [32768, 65535]])
+    assert (stored.minimum, stored.maximum) == (-2.0, 6.0)
+
+
+def test_a_constant_map_is_zero():
+    stored = quantise(np.full((3, 4), 7.5, np.float32))
+    assert not stored.values.any()
+    assert (stored.minimum, stored.maximum) == (7.5, 7.5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_ready_made_maps_are_stretched_and_lose_nothing(dtype):
+    depth = np.arange(20, 220, dtype=dtype).reshape(10, 20)
+    stored = quantise(depth)
+    assert (stored.values.min(), stored.values.max()) == (0, LEVELS)
+    assert (stored.minimum, stored.maximum) == (20, 219)
+    back = dequantise(stored.values)[..., 0] * (219 - 20) + 20
+    np.testing.assert_array_equal(np.rint(back), depth)
+
+
+def test_full_range_16_bit_map_is_stored_as_it_is():
+    depth = np.array([[0, 1, 2], [12345, 65534, 65535]], np.uint16)
+    np.testing.assert_array_equal(quantise(depth).values, depth)
+
+
+def test_prediction_sees_what_training_reads_back():
+    depth = np.random.default_rng(0).normal(30, 4, (17, 23)).astype(np.float32)
+    seen = normalise(depth)
+    assert seen.shape == (17, 23, 1)
+    assert seen.dtype == np.float32
+    assert (seen.min(), seen.max()) == (0, 1)
+    np.testing.assert_array_equal(seen, dequantise(quantise(depth).values))
+    exact = (depth - depth.min()) / (depth.max() - depth.min())
+    np.testing.assert_allclose(seen[..., 0], exact, atol=0.51 / LEVELS)
+
+
+def test_an_affine_change_of_the_source_changes_nothing():
+    depth = np.random.default_rng(1).uniform(0, 9, (8, 8))
+    np.testing.assert_allclose(normalise(depth * 12 - 5), normalise(depth), atol=1.01 / LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("depth", "message"),
+    [
+        (np.zeros((2, 2, 1)), "height, width"),
+        (np.zeros((0, 4)), "height, width"),
+        (np.array([[0.0, np.nan]]), "finite"),
+        (np.array([[0.0, np.inf]]), "finite"),
+    ],
+)
+def test_refuses(depth, message):
+    with pytest.raises(ValueError, match=message):
+        quantise(depth)
+
+
+def test_dequantise_refuses_other_types():
+    with pytest.raises(ValueError, match="uint16"):
+        dequantise(np.zeros((2, 2), np.uint8))

@@ -1,0 +1,105 @@
+"""A stand-in network sees the true surface through another scale and shift in every view."""
+
+import numpy as np
+import pytest
+
+from rdepth_keras.depth.scene import estimate_scene
+
+WINDOW, OVERLAP = 64, 32
+
+
+def surface(height: int, width: int) -> np.ndarray:
+    """Smooth hills, 0..1."""
+    y, x = np.mgrid[:height, :width]
+    return 0.5 + 0.3 * np.sin(x / 37 + 1) * np.cos(y / 53) + 0.2 * np.sin((x + y) / 90)
+
+
+def encode(truth: np.ndarray) -> np.ndarray:
+    """Heights 0..1 in the first two channels of an image, 16 bits."""
+    levels = np.rint(truth * 65535).astype(np.uint16)
+    return np.stack([levels >> 8, levels & 255, levels * 0], -1).astype(np.uint8)
+
+
+class Network:
+    """One view: the mean of the heights over each output pixel, scaled and shifted at random."""
+
+    def __init__(self, noise: float = 0.0):
+        self.random, self.noise, self.views = np.random.default_rng(0), noise, []
+
+    def __call__(self, image, size):
+        self.views.append(image.shape[:2])
+        truth = (image[..., 0].astype(np.float64) * 256 + image[..., 1]) / 65535
+        rows = np.arange(size[0] + 1) * image.shape[0] // size[0]
+        columns = np.arange(size[1] + 1) * image.shape[1] // size[1]
+        sums = np.add.reduceat(np.add.reduceat(truth, rows[:-1], 0), columns[:-1], 1)
+        means = sums / np.outer(np.diff(rows), np.diff(columns))
+        scale, shift = self.random.uniform(2, 9), self.random.uniform(-3, 3)
+        noise = self.noise * self.random.standard_normal(size)
+        return (scale * (means + noise) + shift).astype(np.float32)
+
+
+def fit(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """``depth`` in the unit of ``truth``: one scale and one shift for the whole scene."""
+    slope, shift = np.polyfit(depth.ravel().astype(np.float64), truth.ravel(), 1)
+    assert slope > 0
+    return slope * depth + shift
+
+
+@pytest.mark.parametrize("size", [(200, 330), (129, 300), (97, 257), (64, 500)])
+def test_a_smooth_surface_has_no_seam(size):
+    truth = surface(*size)
+    depth = estimate_scene(Network(), encode(truth), window_pixels=WINDOW, overlap_pixels=OVERLAP)
+    assert depth.shape == size
+    assert depth.dtype == np.float32
+    found = fit(depth, truth)
+    assert np.abs(found - truth).max() < 0.01
+    for axis in (0, 1):  # no step that the surface does not have
+        assert np.abs(np.diff(found - truth, axis=axis)).max() < 0.001
+
+
+def test_a_building_across_a_window_boundary_stays_whole():
+    truth = 0.4 * surface(200, 200)
+    building = np.s_[84:110, 88:140]  # windows begin at 64, 96, 128
+    truth[building] += 0.5
+    depth = estimate_scene(Network(), encode(truth), window_pixels=WINDOW, overlap_pixels=OVERLAP)
+    error = fit(depth, truth) - truth
+    assert np.abs(error).max() < 0.02
+    assert np.abs(np.diff(error, axis=1)).max() < 0.005
+    assert np.ptp((error + truth)[building] - truth[building]) < 0.01
+
+
+def test_windows_without_alignment_would_show_seams():
+    """The measure above can fail: plainly blended windows are far off."""
+    truth, network = surface(200, 200), Network()
+    image = encode(truth)
+    left, right = network(image[:, :100], (200, 100)), network(image[:, 100:], (200, 100))
+    error = fit(np.concatenate([left, right], axis=1), truth) - truth
+    assert np.abs(np.diff(error, axis=1)).max() > 0.05
+
+
+def test_noise_and_flat_ground_do_not_turn_depth_over():
+    truth = 0.3 * surface(256, 256)
+    truth[:, :128] = 0.2  # a lake: nothing there but noise
+    depth = estimate_scene(
+        Network(noise=0.003), encode(truth), window_pixels=WINDOW, overlap_pixels=OVERLAP
+    )
+    error = fit(depth, truth) - truth
+    assert np.abs(error).max() < 0.03
+    assert error[:, :96].std() < 0.005
+
+
+def test_what_fits_one_view_is_one_view():
+    network = Network()
+    image = encode(surface(80, 96))
+    depth = estimate_scene(network, image, window_pixels=WINDOW, overlap_pixels=OVERLAP)
+    assert network.views == [(80, 96)]
+    assert depth.shape == (80, 96)
+    network = Network()
+    assert estimate_scene(network, np.zeros((1024, 1024, 3), np.uint8)).shape == (1024, 1024)
+    assert network.views == [(1024, 1024)]
+
+
+def test_a_constant_scene_is_constant():
+    image = encode(np.full((150, 150), 0.25))
+    depth = estimate_scene(Network(), image, window_pixels=WINDOW, overlap_pixels=OVERLAP)
+    assert np.ptp(depth) < 1e-3

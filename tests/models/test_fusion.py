@@ -1,0 +1,87 @@
+"""Fusions: what they compute, and that gated starts as the network of the image alone."""
+
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+
+from rdepth_keras import models
+from rdepth_keras.models.fusion import Added, Align, Gated, concat
+from rdepth_keras.models.resnet import ResNet
+
+IMAGE, DEPTH = (partial(ResNet, (1, 1, 1, 1), width) for width in (4, 6))
+SIZES = {"decoder": "segformer", "channels": 8, "auxiliary_channels": None, "drop_path": 0}
+
+
+def draw(shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape, np.float32)
+
+
+def test_gated_starts_as_the_network_of_the_image_alone():
+    alone = models.build("twin", image_encoder=IMAGE, depth_encoder=None, **SIZES)
+    gated = models.build("twin", image_encoder=IMAGE, depth_encoder=DEPTH, fusion="gated", **SIZES)
+    theirs = {variable.path: variable for variable in alone.variables}
+    shared = [variable for variable in gated.variables if variable.path in theirs]
+    assert len(shared) == len(theirs)
+    for variable in shared:
+        variable.assign(np.array(theirs[variable.path].value))
+    image = np.random.default_rng(0).integers(0, 256, (1, 40, 33, 3)).astype(np.uint8)
+    depth = np.random.default_rng(1).random((1, 40, 33, 1), np.float32)
+    inputs = {"image": image, "depth": depth}
+    wanted = alone.predict({"image": image}, verbose=0)
+    np.testing.assert_array_equal(gated.predict(inputs, verbose=0), wanted)
+    for stage in (1, 2, 3, 4):  # and depth counts once the scales move
+        gamma = gated.get_layer(f"fusion{stage}").scale.gamma
+        gamma.assign(np.ones(gamma.shape))
+    assert np.abs(gated.predict(inputs, verbose=0) - wanted).max() > 1e-3
+
+
+def test_gate():
+    layer = Gated()
+    layer.build(((None, None, None, 3), (None, None, None, 2)))
+    values = {variable.path.split("/", 1)[1]: variable for variable in layer.variables}
+    for seed, variable in enumerate(values.values()):
+        variable.assign(draw(variable.shape, seed))
+    gate, project, scale = (
+        {leaf: np.asarray(values[f"{name}/{leaf}"].value) for leaf in leaves}
+        for name, leaves in (
+            ("gate", ("kernel", "bias")),
+            ("project", ("kernel", "bias")),
+            ("scale", ("gamma",)),
+        )
+    )
+    image, depth = draw((2, 4, 5, 3), 10), draw((2, 4, 5, 2), 11)
+    share = np.concatenate([image, depth], -1) @ gate["kernel"] + gate["bias"]
+    value = depth @ project["kernel"] + project["bias"]
+    wanted = image + scale["gamma"] / (1 + np.exp(-share)) * value
+    np.testing.assert_allclose(layer([image, depth]), wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [3, 2])
+def test_add(width):
+    layer = Added()
+    image, depth = draw((1, 4, 5, 3)), draw((1, 4, 5, width), 1)
+    layer.build((image.shape, depth.shape))
+    if width == 3:
+        assert not layer.variables
+        wanted = image + depth
+    else:
+        layer.project.kernel.assign(draw((width, 3), 2))
+        wanted = image + depth @ draw((width, 3), 2)
+    np.testing.assert_allclose(layer([image, depth]), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_concat_takes_any_channels():
+    inputs = keras.Input((4, 5, 3)), keras.Input((4, 5, 2))
+    model = keras.Model(inputs, concat(*inputs, name="fusion"))
+    image, depth = draw((1, 4, 5, 3)), draw((1, 4, 5, 2), 1)
+    np.testing.assert_array_equal(model([image, depth]), np.concatenate([image, depth], -1))
+
+
+def test_align_resizes_to_the_other_map():
+    x = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
+    other = np.zeros((1, 4, 2, 5), np.float32)
+    aligned = Align()(x, other)
+    np.testing.assert_allclose(aligned[0, :, 0, 0], [0, 0.5, 1.5, 2])
+    assert Align().compute_output_shape(x.shape, other.shape) == (1, 4, 2, 1)

@@ -1,0 +1,100 @@
+"""Trains a tiny run in child processes that are killed and resumed; used by test_resume.py.
+
+    python kill_and_resume.py FOLDER KILLS SIGNAL
+
+The modules are imported once; every training runs in a fork of this process, which has not yet
+started JAX. Prints one JSON line: how many kills struck a training that was still going on.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "jax"
+
+from rich.console import Console
+
+from rdepth_keras import models, run
+from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter
+from rdepth_keras.infer import Inference
+from rdepth_keras.models.convnext import convnext
+from rdepth_keras.train.devices import keep_compilations
+from rdepth_keras.train.loop import Cadence, Interrupted
+from rdepth_keras.train.optimizers import AdamW
+
+TINY = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}
+
+
+def experiment(seed: int) -> Experiment:
+    return Experiment(
+        "demo",
+        dataset="demo",
+        weights="none",
+        steps=60,
+        batch_size=2,
+        crop=32,
+        seed=seed,
+        segmenter=Segmenter(image_encoder="tiniest", depth_encoder="tiniest", channels=8),
+        optimizer=AdamW(learning_rate=1e-3),
+        augmentation=Augmentation(crop_tries=2),
+        inference=Inference(window_pixels=64),
+        cadence=Cadence(log_steps=1, checkpoint_steps=7, keep_checkpoints=3, validation_steps=20),
+        demo=Demo(train_tiles=4, val_tiles=2, tile_pixels=64),
+        selection="best",
+        average_decay=0.9,
+    )
+
+
+def train(directory: Path, seed: int) -> int:
+    """One training in a fork; returns the child's process id."""
+    if child := os.fork():
+        return child
+    code = 1
+    try:
+        keep_compilations()
+        models.ENCODERS["tiniest"] = partial(convnext, **TINY)
+        quiet = Console(file=open(directory.with_suffix(".log"), "a"))
+        begun = (directory / "experiment.json").exists()
+        (run.resume if begun else run.start)(experiment(seed), directory, quiet)
+        code = 0
+    except Interrupted as stop:
+        code = 128 + stop.signal_number
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def main(folder: Path, kills: int, number: int) -> None:
+    dice = random.Random(0)
+    seconds, struck = 30.0, 0
+    for seed in range(-(-kills // 5) + 1):
+        begin = time.monotonic()
+        undisturbed = os.waitstatus_to_exitcode(os.waitpid(train(folder / f"whole{seed}", seed), 0)[1])
+        assert undisturbed == 0, undisturbed
+        seconds = time.monotonic() - begin
+        for _ in range(min(5, kills - struck)):
+            child = train(folder / f"killed{seed}", seed)
+            time.sleep(dice.uniform(0.3, 0.9) * seconds)
+            os.kill(child, number)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if code == 0:
+                break
+            assert code == (-number if number == signal.SIGKILL else 128 + number), code
+            struck += 1
+        last = os.waitpid(train(folder / f"killed{seed}", seed), 0)[1]
+        assert os.waitstatus_to_exitcode(last) == 0
+        if struck >= kills:
+            break
+    print(json.dumps({"struck": struck, "seeds": seed + 1}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,33 @@
+import json
+
+from rdepth_keras.train.journal import Journal
+
+
+def test_lines_in_order(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    assert journal.read() == []
+    for step in (1, 10, 20):
+        journal.write(step, loss=1 / step)
+    assert [entry["step"] for entry in journal.read()] == [1, 10, 20]
+    lines = (tmp_path / "journal.jsonl").read_text().splitlines()
+    assert json.loads(lines[1]) == {"step": 10, "loss": 0.1}
+
+
+def test_a_line_cut_off_by_a_kill_is_left_out(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.write(1, loss=2.0)
+    with journal.path.open("a") as file:
+        file.write('{"step": 2, "lo')
+    assert [entry["step"] for entry in journal.read()] == [1]
+    journal.cut(5)
+    journal.write(3, loss=1.0)
+    assert [entry["step"] for entry in journal.read()] == [1, 3]
+
+
+def test_cut_drops_what_came_after_the_checkpoint(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    for step in range(6):
+        journal.write(step, loss=0.5)
+    journal.cut(3)
+    assert [entry["step"] for entry in journal.read()] == [0, 1, 2, 3]
+    assert list(tmp_path.iterdir()) == [journal.path]
