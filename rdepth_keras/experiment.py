@@ -6,7 +6,7 @@ the very objects that know their hyper-parameters, so there is no second configu
 
 import dataclasses
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import cattrs
@@ -30,15 +30,18 @@ class Segmenter:
     """A network by its name in ``rdepth_keras.models.MODELS``, and how it is built.
 
     Attributes:
-        name: ``"twin"`` is the paper's figure; its encoders are the next two fields.
-        image_encoder: ConvNeXt variant.
-        depth_encoder: ConvNeXt variant; None leaves depth out.
+        name: ``"twin"`` is the paper's figure; the other fields are its parts.
+        image_encoder: a name in ``rdepth_keras.models.ENCODERS``.
+        depth_encoder: likewise; None leaves depth out.
         fusion: how the encoders meet, a name in ``rdepth_keras.models.FUSIONS``.
         decoder: a name in ``rdepth_keras.models.DECODERS``.
         channels: width of the decoder.
         drop_path: largest probability of stochastic depth, reached at the last block.
         dropout: probability of dropping a channel before the classifiers.
+        auxiliary_channels: width of the auxiliary head on stage 3; None leaves it out.
         remat: computes the encoders' branches twice instead of keeping them: less memory.
+        refine: adds the successor's depth-guided refiner of the logits.
+        contrast: adds the projections of the successor's cross-modal contrastive term.
     """
 
     name: str = "twin"
@@ -49,7 +52,10 @@ class Segmenter:
     channels: int = 512
     drop_path: float = 0.4
     dropout: float = 0.1
+    auxiliary_channels: int | None = 256
     remat: bool = False
+    refine: bool = False
+    contrast: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,10 @@ class Experiment:
         dataset: the prepared LoveDA, or procedural scenes that need no download.
         data_dir: where the prepared data lie; None is TFDS's own folder.
         config: of the prepared data, i.e. the source of its depth; None is the only one there.
-        weights: "published" are the recipe's own pretrained weights; else a checkpoint's name or
-            file, or "none" for random ones.
+        weights: where training starts: "imagenet" are the encoders' published weights, "none"
+            random ones; else a hub name, file or folder, of a whole network, or of the image
+            encoder where depth_weights are given, too.
+        depth_weights: the depth encoder's own checkpoint.
         steps: number of training steps.
         batch_size: tiles a step.
         crop: side of the square training crops in pixels.
@@ -124,7 +132,8 @@ class Experiment:
     dataset: DatasetName = "loveda_rdepth"
     data_dir: str | None = None
     config: str | None = None
-    weights: str = "published"
+    weights: str = "imagenet"
+    depth_weights: str | None = None
     steps: int = 40_000
     batch_size: int = 4
     crop: int = 512
@@ -145,6 +154,8 @@ class Experiment:
         for name in ("steps", "batch_size", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; received {getattr(self, name)}.")
+        if self.depth_weights is not None and self.segmenter.depth_encoder is None:
+            raise ValueError("depth_weights are given, but the network has no depth encoder.")
         if self.selection != "last" and self.cadence.validation_steps is None:
             raise ValueError(
                 f'selection "{self.selection}" needs validations to choose by: add '
@@ -212,7 +223,9 @@ def differences(one: Experiment, other: Experiment) -> list[str]:
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     flat = {}
     for name, value in tree.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        flat |= (
+            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        )
     return flat
 
 

@@ -61,9 +61,7 @@ def convnext_b() -> Experiment:
     Published: u2r 47.13, r2u 44.11
     """
     base = rdepth_b_s()
-    return replace(
-        base, recipe="convnext_b", segmenter=replace(base.segmenter, depth_encoder=None)
-    )
+    return replace(base, recipe="convnext_b", segmenter=replace(base.segmenter, depth_encoder=None))
 
 
 def demo() -> Experiment:
@@ -79,9 +77,7 @@ def demo() -> Experiment:
         steps=400,
         batch_size=8,
         crop=128,
-        segmenter=Segmenter(
-            image_encoder="atto", depth_encoder="atto", channels=64, drop_path=0.0
-        ),
+        segmenter=Segmenter(image_encoder="atto", depth_encoder="atto", channels=64, drop_path=0.0),
         optimizer=AdamW(learning_rate=1e-3, warmup_fraction=0.1, stage_decay=1.0),
         augmentation=Augmentation(crop_tries=1),
         inference=Inference(window_pixels=256),

@@ -6,20 +6,23 @@ The published row of a direction on the prepared LoveDA, and the demo that needs
     python scripts/train.py --direction r2u --dataset demo
 """
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import tyro
 from rich.console import Console
 
 from rdepth_keras import command, run
 from rdepth_keras.evaluate.report import score_table
-from rdepth_keras.experiment import Direction, DatasetName, Experiment, to_json
+from rdepth_keras.experiment import Experiment, to_dict
 from rdepth_keras.recipes import RECIPES, default_recipe, recipe
-from rdepth_keras.train.devices import keep_compilations, unused_gpu_warning
+from rdepth_keras.train.devices import Hosts, join_hosts, keep_compilations, unused_gpu_warning
 from rdepth_keras.train.loop import Interrupted
+from rdepth_keras.train.optimizers import rate_table
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,14 @@ class Train:
     """Directory of the run; runs/<recipe>-<direction>-<time> when left out."""
     resume: bool = False
     """Go on with the run in --out from its last checkpoint."""
+    rerun: Path | None = None
+    """Start the same run again, with the settings of this run directory."""
     list_recipes: bool = False
     """Print the recipes and leave."""
     print_config: bool = False
-    """Print the resolved experiment and leave."""
+    """Print the resolved experiment and the learning rate of every group, and leave."""
+    watch: Annotated[run.Watch, tyro.conf.arg(name="")] = run.Watch()
+    hosts: Hosts = Hosts()
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Choice:
     dataset: str | None = None
     out: Path | None = None
     resume: bool = False
+    rerun: Path | None = None
     list_recipes: bool = False
 
 
@@ -58,9 +66,11 @@ def main() -> int:
     arguments = command.parse(Train, default=Train(default_experiment(choice)))
     experiment = arguments.experiment
     if arguments.print_config:
-        print(to_json(experiment), end="")
+        rates = rate_table(experiment.optimizer)
+        print(json.dumps({**to_dict(experiment), "learning_rates": rates}, indent=2))
         return 0
 
+    join_hosts(arguments.hosts)
     keep_compilations()
     console = command.console()
     if warning := unused_gpu_warning():
@@ -70,12 +80,12 @@ def main() -> int:
     directory = arguments.out or Path("runs") / name
     try:
         go = run.resume if arguments.resume else run.start
-        result = go(experiment, directory, console)
+        result = go(experiment, directory, console, arguments.watch)
     except Interrupted as stop:
         again = f"python scripts/train.py --resume --out {directory}"
         print(f"{stop}; saved. Go on with: {again}")
         return 128 + stop.signal_number
-    if result is not None:
+    if result is not None and jax.process_index() == 0:
         title = f"{experiment.target}/val, protocol: target validation, last checkpoint"
         console.print(score_table({experiment.recipe: result}, title))
         console.print(f"commonest class everywhere: {100 * result['commonest_class_miou']:.2f}")
@@ -84,7 +94,9 @@ def main() -> int:
 
 
 def default_experiment(choice: Choice) -> Experiment:
-    """What the other arguments change: the run's own settings, or a recipe."""
+    """What the other arguments change: the settings of a run, or a recipe."""
+    if choice.rerun is not None:
+        return run.read_experiment(choice.rerun)
     if choice.resume:
         if choice.out is None:
             raise ValueError("--resume needs to know the run: add --out DIR.")

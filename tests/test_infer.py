@@ -8,7 +8,6 @@ import pytest
 from rdepth_keras.infer import VIEWS, Inference, predict_scores
 from rdepth_keras.tiling import blend_weights, windows
 
-
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 
 
@@ -92,7 +91,8 @@ def test_the_eight_symmetries_commute_with_turning_the_tile():
     np.testing.assert_allclose(
         predict_scores(local, turned, inference),
         jnp.rot90(predict_scores(local, inputs, inference)),
-        rtol=1e-4, atol=1e-3,
+        rtol=1e-4,
+        atol=1e-3,
     )
 
 

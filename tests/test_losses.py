@@ -8,7 +8,6 @@ from jax.test_util import check_grads
 
 from rdepth_keras.losses import cross_entropy, resize_logits
 
-
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 
 
@@ -23,10 +22,9 @@ def numpy_resize(logits, height, width):
             top, left = int(row), int(column)
             below, right = min(top + 1, old_height - 1), min(left + 1, old_width - 1)
             v, h = row - top, column - left
-            out[:, y, x] = (
-                (1 - v) * ((1 - h) * logits[:, top, left] + h * logits[:, top, right])
-                + v * ((1 - h) * logits[:, below, left] + h * logits[:, below, right])
-            )
+            out[:, y, x] = (1 - v) * (
+                (1 - h) * logits[:, top, left] + h * logits[:, top, right]
+            ) + v * ((1 - h) * logits[:, below, left] + h * logits[:, below, right])
     return out
 
 
@@ -64,7 +62,9 @@ def test_ignored_pixels_count_only_under_all():
     logits = jnp.log(jnp.array([[[[0.5, 0.5], [0.1, 0.9]]]]))
     label = jnp.array([[[0, 255]]], jnp.uint8)
     np.testing.assert_allclose(cross_entropy(logits, label), np.log(2), rtol=1e-6)
-    np.testing.assert_allclose(cross_entropy(logits, label, average="all"), np.log(2) / 2, rtol=1e-6)
+    np.testing.assert_allclose(
+        cross_entropy(logits, label, average="all"), np.log(2) / 2, rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("average", ["valid", "all"])
@@ -111,8 +111,12 @@ def test_values_under_the_mask_do_not_matter(example):
 def test_finite_differences(example):
     logits, label = example
     check_grads(
-        lambda x: cross_entropy(x, jnp.asarray(label)), (jnp.asarray(logits),), order=1,
-        modes=["rev"], atol=1e-2, rtol=1e-2,
+        lambda x: cross_entropy(x, jnp.asarray(label)),
+        (jnp.asarray(logits),),
+        order=1,
+        modes=["rev"],
+        atol=1e-2,
+        rtol=1e-2,
     )
 
 

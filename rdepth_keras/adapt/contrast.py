@@ -34,7 +34,7 @@ def contrast(
         shape = (batch, height * width, negatives)
         uniforms = jax.random.uniform(jax.random.fold_in(key, stage), shape)
         terms.append(weight * stage_contrast(mix, image, uniforms, temperature))
-    return sum(terms) / len(terms)
+    return jnp.stack(terms).mean()
 
 
 def stage_contrast(mix, image, uniforms, temperature: float) -> jax.Array:

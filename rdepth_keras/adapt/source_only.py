@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import jax
+
+from rdepth_keras.adapt.contrast import contrast
 from rdepth_keras.adapt.method import SEGMENTER, Loss, Method, Networks
 from rdepth_keras.losses import Average, cross_entropy
 
@@ -9,6 +12,10 @@ from rdepth_keras.losses import Average, cross_entropy
 @dataclass(frozen=True)
 class SourceOnly(Method):
     """Cross-entropy of the source labels: the paper's own training, with no adaptation.
+
+    Every map of logits that the network hands out is trained: the decoder's, the auxiliary head's,
+    and, where the network was built with them, the refined ones and the contrastive projections of
+    the paper's successor (DGCD).
 
     Attributes:
         auxiliary_weight: factor of the auxiliary head's cross-entropy (UPerNet's FCN head).
@@ -24,16 +31,24 @@ class SourceOnly(Method):
         segmenter = networks[SEGMENTER]
 
         def loss(params, buffers, memory, source, target, key, step):
-            outputs, kept = segmenter.apply(
-                params[SEGMENTER], buffers[SEGMENTER], source, key
-            )
-            logs = {"decode": cross_entropy(outputs["logits"], source["label"], average=self.average)}
-            total = logs["decode"]
-            if "auxiliary" in outputs:
-                logs["auxiliary"] = cross_entropy(
-                    outputs["auxiliary"], source["label"], average=self.average
-                )
-                total = total + self.auxiliary_weight * logs["auxiliary"]
-            return total, ({"loss": total, **logs}, {**buffers, SEGMENTER: kept})
+            outputs, kept = segmenter.apply(params[SEGMENTER], buffers[SEGMENTER], source, key)
+            terms = self.terms(outputs, source["label"], key)
+            total = sum(terms.values())
+            return total, ({"loss": total, **terms}, {**buffers, SEGMENTER: kept})
 
         return (loss,)
+
+    def terms(self, outputs, label: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
+        """The weighted terms of a labelled batch by name; their sum is the loss."""
+
+        def entropy(logits):
+            return cross_entropy(logits, label, average=self.average)
+
+        terms = {"decode": entropy(outputs["logits"])}
+        if "auxiliary" in outputs:
+            terms["auxiliary"] = self.auxiliary_weight * entropy(outputs["auxiliary"])
+        if "refined" in outputs:
+            terms["refined"] = entropy(outputs["refined"])
+        if "contrast" in outputs:
+            terms["contrast"] = contrast(outputs["contrast"], jax.random.fold_in(key, 1))
+        return terms

@@ -1,11 +1,16 @@
 """Confusion matrices and the scores they give: NumPy, integers until the last division.
 
-Rows are the truth, columns the prediction. Ignored pixels are never counted.
+Rows are the truth, columns the prediction. Ignored pixels are never counted. Every score takes
+matrices with any leading axes, (..., classes, classes), e.g. one a tile or one a bootstrap draw.
 """
+
+from typing import Literal, get_args
 
 import numpy as np
 
 from rdepth_keras.labels import IGNORE
+
+Absent = Literal["union", "truth", "zero"]
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
@@ -33,16 +38,85 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
 
 
 def class_iou(confusion: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class, float64 (classes,).
+    """Intersection over union of each class, float64 (..., classes).
 
     NaN for a class in neither truth nor prediction; 0 for one predicted but absent.
     """
-    hit = np.diag(confusion)
-    union = confusion.sum(0) + confusion.sum(1) - hit
-    return np.divide(hit, union, out=np.full(len(hit), np.nan), where=union > 0)
+    hit, truth, predicted = _margins(confusion)
+    return divide(hit, truth + predicted - hit)
 
 
-def mean_iou(confusion: np.ndarray) -> float:
-    """Mean IoU over the classes in truth or prediction; NaN where there is none."""
-    iou = class_iou(confusion)
-    return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
+def class_f1(confusion: np.ndarray) -> np.ndarray:
+    """Harmonic mean of precision and recall of each class, NaN as in :func:`class_iou`."""
+    hit, truth, predicted = _margins(confusion)
+    return divide(2 * hit, truth + predicted)
+
+
+def class_precision(confusion: np.ndarray) -> np.ndarray:
+    """Share of the pixels predicted as a class that are of it; NaN where never predicted."""
+    hit, _, predicted = _margins(confusion)
+    return divide(hit, predicted)
+
+
+def class_recall(confusion: np.ndarray) -> np.ndarray:
+    """Share of a class's pixels that are found; NaN where the class is absent."""
+    hit, truth, _ = _margins(confusion)
+    return divide(hit, truth)
+
+
+def mean_iou(confusion: np.ndarray, absent: Absent = "union") -> np.ndarray:
+    """Mean IoU over the classes, float64 (...); NaN where there is no pixel.
+
+    Args:
+        confusion: pixel counts.
+        absent: which classes are averaged. ``"union"``: those in truth or prediction, so that one
+            predicted but absent counts 0. ``"truth"``: those in the truth. ``"zero"``: all, a
+            class that is nowhere counts 0.
+
+    Raises:
+        ValueError: for an unknown ``absent``.
+    """
+    if absent not in get_args(Absent):
+        raise ValueError(f"absent must be one of {get_args(Absent)}; received {absent!r}.")
+    iou, counted = class_iou(confusion), confusion.sum((-2, -1)) > 0
+    if absent == "truth":
+        iou = np.where(confusion.sum(-1) > 0, iou, np.nan)
+    if absent == "zero":
+        return np.where(counted, np.nan_to_num(iou).mean(-1), np.nan)
+    return divide(np.nansum(iou, -1), np.isfinite(iou).sum(-1))
+
+
+def overall_accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Share of the pixels that are right, float64 (...)."""
+    return divide(_margins(confusion)[0].sum(-1), confusion.sum((-2, -1)))
+
+
+def kappa(confusion: np.ndarray) -> np.ndarray:
+    """Cohen's kappa: agreement beyond chance, float64 (...).
+
+    Source: Cohen, "A coefficient of agreement for nominal scales", 1960. NaN where truth and
+    prediction are one and the same single class: there is no chance to be better than.
+    """
+    _, truth, predicted = _margins(confusion)
+    pixels = np.asarray(confusion.sum((-2, -1)), np.float64)
+    right = overall_accuracy(confusion)
+    chance = divide((truth.astype(np.float64) * predicted).sum(-1), pixels**2)
+    return divide(right - chance, 1 - chance)
+
+
+def frequency_weighted_iou(confusion: np.ndarray) -> np.ndarray:
+    """Mean IoU weighted by the classes' shares of the truth, float64 (...)."""
+    iou, truth = np.nan_to_num(class_iou(confusion)), confusion.sum(-1)
+    return divide((iou * truth).sum(-1), truth.sum(-1))
+
+
+def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """The quotient as float64, NaN where the denominator is 0."""
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    quotient = np.full(numerator.shape, np.nan)
+    return np.divide(numerator, denominator, out=quotient, where=denominator != 0)
+
+
+def _margins(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels right, in the truth and predicted, each (..., classes)."""
+    return confusion.diagonal(axis1=-2, axis2=-1), confusion.sum(-1), confusion.sum(-2)

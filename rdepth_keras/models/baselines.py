@@ -51,12 +51,12 @@ def deeplabv2(
     encoding = {"drop_path": drop_path, "remat": remat, "dtype": dtype}
     inputs, features, _ = encode(image_encoder, depth_encoder, fusion, **encoding)
     options = {"classes": classes, "channels": channels, "dropout": dropout, "dtype": dtype}
-    logits = tuple(
+    logits = [
         head(features[stage - 1], name=f"head{index}", **options)
         for index, stage in enumerate(stages, 1)
-    )
+    ]
     maps = {"image": inputs["image"], "features": features}
-    maps["logits"] = logits if len(logits) > 1 else logits[0]
+    maps["logits"] = tuple(logits) if len(logits) > 1 else logits[0]
     return keras.Model(inputs, MergedOutput(taps, merge, name="logits")(maps), name=name)
 
 

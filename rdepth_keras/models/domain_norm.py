@@ -76,12 +76,13 @@ class TransNorm(keras.Layer):
 
 def split_domains(x):
     """The source's and the target's half of a batch."""
-    if x.shape[0] % 2:
+    half, rest = divmod(x.shape[0], 2)
+    if rest:
         raise ValueError(
             "Domain-wise normalisation needs as many source as target examples in a batch; "
             f"received {x.shape[0]} in all."
         )
-    return ops.split(x, 2, axis=0)
+    return [x[:half], x[half:]]
 
 
 def unbiased(variance, x):

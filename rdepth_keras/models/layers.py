@@ -90,13 +90,11 @@ class DropPath(keras.Layer):
     """Stochastic depth (Huang et al., 2016): drop a residual branch for whole examples.
 
     In training an example's branch is zero with probability ``rate``, else divided by 1 - rate.
-    Without a ``seed``, one comes from Python's generator.
     """
 
     def __init__(self, rate=0.0, seed=None, **options):
         super().__init__(**options)
-        self.rate = rate
-        self.seed = random.randrange(2**31) if seed is None else seed
+        self.rate, self.seed = rate, seed
 
     def build(self, shape):
         if self.rate > 0:  # made here and not above, where it would have no path of its own

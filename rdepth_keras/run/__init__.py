@@ -8,6 +8,14 @@ where one is chosen), ``metrics.json`` and ``evaluations/<split>_<domain>.json``
 from rdepth_keras.run.directory import read_experiment
 from rdepth_keras.run.evaluation import evaluate, load_predictor
 from rdepth_keras.run.prediction import predict_picture
-from rdepth_keras.run.training import resume, start
+from rdepth_keras.run.training import Watch, resume, start
 
-__all__ = ["evaluate", "load_predictor", "predict_picture", "read_experiment", "resume", "start"]
+__all__ = [
+    "Watch",
+    "evaluate",
+    "load_predictor",
+    "predict_picture",
+    "read_experiment",
+    "resume",
+    "start",
+]

@@ -1,7 +1,7 @@
 """Which tiles an experiment trains on and is scored on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.demo.tiles import DemoTiles
@@ -35,6 +35,14 @@ def open_dataset(experiment: Experiment) -> Dataset:
         return DemoTiles(domain, split, demo.seed, counts[split], demo.tile_pixels)
 
     return Dataset({"source": "procedural heights"}, tiles)
+
+
+def resolve(experiment: Experiment) -> Experiment:
+    """The experiment with the prepared config by name, so that a run never changes its data."""
+    if experiment.dataset != "loveda_rdepth":
+        return experiment
+    prepared = open_loveda(experiment.data_dir, experiment.config)
+    return replace(experiment, config=prepared.config)
 
 
 def source_tiles(

@@ -45,7 +45,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def _git_revision() -> str | None:
-    """The commit of this checkout, with ``+changes`` where it has any; None for an installed copy."""
+    """The commit of this checkout, with ``+changes`` if it has any; None for an installed copy."""
     root = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:

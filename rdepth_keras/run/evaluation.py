@@ -48,7 +48,8 @@ def evaluate(directory: Path, split: str, domain: str | None, console: Console) 
         "selection": experiment.selection,
         "inference": asdict(experiment.inference),
     }
-    write_json(directory / "evaluations" / f"{split}_{domain}.json", result)
+    if jax.process_index() == 0:
+        write_json(directory / "evaluations" / f"{split}_{domain}.json", result)
     return result
 
 

@@ -14,13 +14,21 @@ from rdepth_keras.train.devices import compute_dtype
 
 def training_network(experiment: Experiment) -> Network:
     """With all outputs, from the experiment's weights, or random ones of its seed."""
-    weights = None if experiment.weights == "none" else experiment.weights
-    return Network(_build(experiment, taps=True, weights=weights), experiment.accumulate)
+    model = _build(experiment, taps=True, weights=_weights(experiment))
+    return Network(model, experiment.accumulate)
 
 
 def inference_network(experiment: Experiment) -> Network:
     """With full-size logits; its variables are to be given."""
     return Network(_build(experiment, taps=False, weights=None))
+
+
+def _weights(experiment: Experiment):
+    weights = None if experiment.weights == "none" else experiment.weights
+    if experiment.depth_weights is None:
+        return weights
+    depth = None if experiment.depth_weights == "none" else experiment.depth_weights
+    return {"image_encoder": weights, "depth_encoder": depth}
 
 
 def _build(experiment: Experiment, **options) -> keras.Model:

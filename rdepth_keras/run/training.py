@@ -1,22 +1,25 @@
 """Starting a run and going on with one."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from rich.console import Console
 
 from rdepth_keras.adapt import SEGMENTER
-from rdepth_keras.arrays import Tiles
+from rdepth_keras.arrays import Tile, Tiles
 from rdepth_keras.data.pipeline import training_batches
 from rdepth_keras.evaluate.report import score_table
 from rdepth_keras.experiment import Experiment, differences, to_json
 from rdepth_keras.labels import LOVEDA
-from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset, source_tiles
+from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset, resolve, source_tiles
 from rdepth_keras.run.directory import environment, read_experiment, write_json
 from rdepth_keras.run.evaluation import evaluate, score, validation_scorer
 from rdepth_keras.run.network import training_network
+from rdepth_keras.train.board import Board
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import check_batch_size, data_mesh, replicated
 from rdepth_keras.train.journal import Journal
@@ -26,7 +29,22 @@ from rdepth_keras.train.state import State, initial_state
 from rdepth_keras.train.step import training_step
 
 
-def start(experiment: Experiment, directory: Path, console: Console) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Watch:
+    """What is recorded of a run beside its journal; changes none of its numbers.
+
+    Attributes:
+        tensorboard: writes TensorBoard files: scalars, and a predicted tile at each validation.
+        profile: writes a JAX trace of a few steps.
+    """
+
+    tensorboard: bool = False
+    profile: bool = False
+
+
+def start(
+    experiment: Experiment, directory: Path, console: Console, watch: Watch = Watch()
+) -> dict[str, Any] | None:
     """Trains a new run in ``directory``; returns its scores on the target's validation split.
 
     Raises:
@@ -37,10 +55,12 @@ def start(experiment: Experiment, directory: Path, console: Console) -> dict[str
             f"{directory} already holds a run or other files. Choose another --out, or go on with "
             f"it: --resume --out {directory}"
         )
-    return _train(experiment, directory, console)
+    return _train(resolve(experiment), directory, console, watch)
 
 
-def resume(experiment: Experiment, directory: Path, console: Console) -> dict[str, Any] | None:
+def resume(
+    experiment: Experiment, directory: Path, console: Console, watch: Watch = Watch()
+) -> dict[str, Any] | None:
     """Goes on with the run in ``directory`` from its last whole checkpoint; returns as `start`.
 
     Raises:
@@ -53,10 +73,12 @@ def resume(experiment: Experiment, directory: Path, console: Console) -> dict[st
             f"The run in {directory} has other settings; leave these away to resume it, or start "
             f"a new run: {'; '.join(changed)}"
         )
-    return _train(experiment, directory, console)
+    return _train(experiment, directory, console, watch)
 
 
-def _train(experiment: Experiment, directory: Path, console: Console) -> dict[str, Any] | None:
+def _train(
+    experiment: Experiment, directory: Path, console: Console, watch: Watch
+) -> dict[str, Any] | None:
     check_batch_size(experiment.batch_size, experiment.accumulate)
     dataset = open_dataset(experiment)
     tiles = source_tiles(experiment, dataset, console.print)
@@ -81,7 +103,8 @@ def _train(experiment: Experiment, directory: Path, console: Console) -> dict[st
     )
 
     directory.mkdir(parents=True, exist_ok=True)
-    journal = Journal(directory / "journal.jsonl")
+    board = Board(directory / "tensorboard") if watch.tensorboard else None
+    journal = Journal(directory / "journal.jsonl", board and board.scalars)
     keep = experiment.cadence.keep_checkpoints
     checkpoints = Checkpoints(directory / "checkpoints", keep, console.print)
     if checkpoints.latest_step() is not None:
@@ -113,14 +136,20 @@ def _train(experiment: Experiment, directory: Path, console: Console) -> dict[st
             journal=journal,
             progress=progress,
             learning_rate=experiment.optimizer.schedule(experiment.steps),
-            validate=_validation(experiment, dataset, directory, journal, console),
+            validate=_validation(experiment, dataset, directory, journal, board, console),
+            profile=directory / "profile" if watch.profile else None,
         )
     checkpoints.close()
     return _finish(experiment, dataset, directory, console)
 
 
 def _validation(
-    experiment: Experiment, dataset: Dataset, directory: Path, journal: Journal, console: Console
+    experiment: Experiment,
+    dataset: Dataset,
+    directory: Path,
+    journal: Journal,
+    board: Board | None,
+    console: Console,
 ) -> Callable[[State], None] | None:
     """What happens every ``validation_steps``: scores into the journal, the best state kept."""
     if experiment.cadence.validation_steps is None:
@@ -140,20 +169,30 @@ def _validation(
         before = [entry["validation"]["miou"] for entry in journal.read() if "validation" in entry]
         if jax.process_index() == 0:
             journal.write(step, validation=scores, domain=domain)
+        if board:
+            board.picture(step, domain, side_by_side(tiles[0], scorer(params, buffers, tiles[0])))
         if scores["miou"] > max(before, default=-1.0):
             best.save(state, {})
 
     return validate
 
 
+def side_by_side(tile: Tile, scores: np.ndarray) -> np.ndarray:
+    """Image, truth and prediction beside each other, RGB uint8 (H, 3 W, 3)."""
+    prediction = scores.argmax(-1).astype(np.uint8)
+    maps = (LOVEDA.colorize(tile["label"]), LOVEDA.colorize(prediction))
+    return np.concatenate([tile["image"], *maps], axis=1)
+
+
 def _finish(
     experiment: Experiment, dataset: Dataset, directory: Path, console: Console
 ) -> dict[str, Any] | None:
-    """Scores the finished run on the target's Val and writes ``metrics.json``; None without labels."""
+    """Scores the finished run on the target's Val, into ``metrics.json``; None without labels."""
     tiles: Tiles | str = labelled_tiles(dataset, "val", experiment.target)
     if isinstance(tiles, str):
         console.print(f"Not evaluated: {tiles}")
         return None
     result = evaluate(directory, "val", None, console)
-    write_json(directory / "metrics.json", result)
+    if jax.process_index() == 0:
+        write_json(directory / "metrics.json", result)
     return result

@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from rdepth_keras.train.devices import wait_for_hosts
 from rdepth_keras.train.state import State
 
 Data = dict[str, Any]
@@ -43,7 +44,7 @@ class Checkpoints:
             damage = self._damage(step)
             if damage is None:
                 return step
-            self._notify(f"The checkpoint of step {step} in {self._directory} is damaged ({damage}).")
+            self._notify(f"The checkpoint of step {step} is damaged: {damage}. {self._directory}")
         return None
 
     def save(self, state: State, data: Mapping[str, Any]) -> None:
@@ -69,6 +70,7 @@ class Checkpoints:
         self._manager.wait_until_finished()
         if jax.process_index() == 0:
             self._write_checksums(step)
+        wait_for_hosts(f"checksums {self._directory.name} {step}")
 
     def restore(self, like: State) -> tuple[State, Data]:
         """The last whole checkpoint, in the shapes, dtypes and placement of ``like``.

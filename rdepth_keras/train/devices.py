@@ -3,14 +3,62 @@
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 Precision = Literal["auto", "float32", "mixed_bfloat16"]
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The hosts of one training, each running the same command.
+
+    Attributes:
+        coordinator: address and port of the first host, e.g. "10.0.0.1:1234"; None takes it from
+            ``JAX_COORDINATOR_ADDRESS``, and without that, trains on this host alone.
+        count: number of hosts; None takes it from ``JAX_NUM_PROCESSES``.
+        index: number of this host, from 0; None takes it from ``JAX_PROCESS_ID``.
+    """
+
+    coordinator: str | None = None
+    count: int | None = None
+    index: int | None = None
+
+
+def join_hosts(hosts: Hosts) -> None:
+    """Connects to the other hosts, if there are any; before anything else touches a device."""
+    coordinator = hosts.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
+    if coordinator is None:
+        return
+    count, index = (
+        given if given is not None else os.environ.get(name)
+        for given, name in ((hosts.count, "JAX_NUM_PROCESSES"), (hosts.index, "JAX_PROCESS_ID"))
+    )
+    if count is None or index is None:
+        raise ValueError(
+            "Several hosts need their number and this host's own: --hosts.count and "
+            "--hosts.index, or JAX_NUM_PROCESSES and JAX_PROCESS_ID."
+        )
+    jax.distributed.initialize(coordinator, int(count), int(index))
+
+
+def wait_for_hosts(reason: str) -> None:
+    """Returns once every host is here; at once where there is only one."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(reason)
+
+
+def any_host(flag: bool) -> bool:
+    """Whether the flag is set on any host; a meeting of all hosts where there are several."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(multihost_utils.process_allgather(np.array(flag)).any())
 
 
 def compute_dtype(precision: Precision) -> str:

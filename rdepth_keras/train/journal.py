@@ -1,6 +1,7 @@
 """The journal of a run: one JSON object a line, appended as it happens."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Journal:
-    """A file of JSON lines, each with the ``step`` it belongs to."""
+    """A file of JSON lines, each with the ``step`` it belongs to.
+
+    ``mirror`` is told of every line, too: ``(step, entries)``.
+    """
 
     path: Path
+    mirror: Callable[[int, Mapping[str, Any]], None] | None = None
 
     def write(self, step: int, **entries: Any) -> None:
         """Appends a line; the file is closed between lines, so a killed run loses none."""
+        if self.mirror:
+            self.mirror(step, entries)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **entries}) + "\n")
 

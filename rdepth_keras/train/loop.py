@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 import jax
@@ -12,11 +13,13 @@ from jax.sharding import Mesh
 
 from rdepth_keras.arrays import Batch
 from rdepth_keras.train.checkpoint import Checkpoints
-from rdepth_keras.train.devices import shard_batch
+from rdepth_keras.train.devices import any_host, shard_batch
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.progress import TrainingProgress
 from rdepth_keras.train.state import State
 from rdepth_keras.train.step import Step
+
+PROFILED = range(5, 10)  # steps after the first, which compiles
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def run_steps(
     progress: TrainingProgress,
     learning_rate: Callable[[int], float],
     validate: Callable[[State], None] | None = None,
+    profile: Path | None = None,
 ) -> State:
     """Takes the state to ``steps`` and returns it.
 
@@ -72,6 +76,7 @@ def run_steps(
         progress: what people see.
         learning_rate: step -> rate, for the log.
         validate: what happens every ``validation_steps``.
+        profile: folder for a JAX trace of :data:`PROFILED` steps.
 
     Raises:
         FloatingPointError: at the first loss or gradient that is not finite, naming the step,
@@ -82,16 +87,20 @@ def run_steps(
     pending = None
     validation_steps = cadence.validation_steps if validate else None
     with signals() as received:
-        for number in range(int(state.step) + 1, steps + 1):
+        for number in range(first, steps + 1):
             parts = {domain: next(iterator) for domain, iterator in batches.items()}
             ids = parts["source"]["id"].tolist()
             arrays = {domain: _to_devices(part, mesh) for domain, part in parts.items()}
-            state, logs = step(state, arrays["source"], arrays.get("target"))
+            with _trace(profile, number - first):
+                state, logs = step(state, arrays["source"], arrays.get("target"))
             # While the step runs, the numbers of the one before are read.
             if pending:
                 read(*pending)
             pending = (number, ids, logs)
-            saves = received or number == steps or number % cadence.checkpoint_steps == 0
+            # Hosts meet to agree on stopping, so not after every step.
+            meets = jax.process_count() == 1 or number % cadence.log_steps == 0
+            stops = meets and any_host(bool(received))
+            saves = stops or number == steps or number % cadence.checkpoint_steps == 0
             validates = validation_steps and number % validation_steps == 0
             if saves or validates:
                 read(*pending)
@@ -101,8 +110,8 @@ def run_steps(
             if saves:
                 places = {domain: iterator.get_state() for domain, iterator in batches.items()}
                 checkpoints.save(state, places)
-            if received:
-                raise Interrupted(received[0], number)
+            if stops:
+                raise Interrupted(received[0] if received else signal.SIGTERM, number)
     return state
 
 
@@ -133,6 +142,17 @@ def _reader(journal, cadence, checkpoints, progress, steps, learning_rate):
             journal.write(number, **values, time=timing)
 
     return read
+
+
+@contextmanager
+def _trace(folder: Path | None, done: int):
+    """Traces the steps of :data:`PROFILED`, counted from the first one of this process."""
+    if folder is not None and done == PROFILED.start:
+        jax.profiler.start_trace(str(folder))
+    yield
+    if folder is not None and done == PROFILED.stop - 1:
+        jax.effects_barrier()
+        jax.profiler.stop_trace()
 
 
 def _to_devices(batch: Batch, mesh: Mesh) -> dict[str, jax.Array]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -74,7 +75,30 @@ class AdamW:
         return rate
 
 
-def rate_factors(params: Mapping[str, jax.Array], optimizer: AdamW) -> dict[str, float]:
+# One path for each group of the stage-wise rule, for people to read.
+_GROUPS = {
+    "{} stem and downsampling": "{}_encoder/stem/kernel",
+    "{} stage 1": "{}_encoder/stage1_block1/depthwise/kernel",
+    "{} stage 2": "{}_encoder/stage2_block1/depthwise/kernel",
+    "{} stage 3": "{}_encoder/stage3_block1/depthwise/kernel",
+    "{} stage 4": "{}_encoder/stage4_block1/depthwise/kernel",
+    "{} output norms": "{}_encoder/stage1_output_norm/gamma",
+}
+
+
+def rate_table(optimizer: AdamW) -> dict[str, float]:
+    """Group of variables, in words -> peak learning rate."""
+    groups = {
+        name.format(encoder): path.format(encoder)
+        for encoder in ("image", "depth")
+        for name, path in _GROUPS.items()
+    }
+    groups["fusion, decoder and heads"] = "decoder"
+    factors = rate_factors(dict.fromkeys(groups.values()), optimizer)
+    return {name: optimizer.learning_rate * factors[path] for name, path in groups.items()}
+
+
+def rate_factors(params: Mapping[str, Any], optimizer: AdamW) -> dict[str, float]:
     """Variable path -> factor on the learning rate.
 
     mmsegmentation's ``stage_wise`` rule with 12 (+2) levels: stem and all downsamplings get

@@ -52,7 +52,8 @@ class TrainingProgress:
         """Shows the step's numbers; returns images/s since the last restart of the clock."""
         self._images += images
         speed = self._images / max(time.perf_counter() - self._started, 1e-9)
-        numbers = f"loss {values['loss']:.4f} rate {values['learning_rate']:.2e} {speed:.1f} images/s"
+        loss, rate = values["loss"], values["learning_rate"]
+        numbers = f"loss {loss:.4f} rate {rate:.2e} {speed:.1f} images/s"
         if memory := memory_in_use():
             numbers += f" {memory}"
         self._bar.update(self._task, completed=step, numbers=numbers)

@@ -69,7 +69,7 @@ def _update(optimizers, gradients, states, params):
 
 
 def _average(average, params, decay):
-    """decay · average + (1 − decay) · params, where an average is kept."""
+    """decay * average + (1 - decay) * params, where an average is kept."""
     if decay is None:
         return average
     return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)

@@ -52,7 +52,9 @@ def prepare(method, network, mesh=None, **options):
     placement = replicated(mesh) if mesh else None
     if mesh:
         state = jax.device_put(state, placement)
-    return state, training_step(networks, method, optimizers, seed=0, placement=placement, **options)
+    return state, training_step(
+        networks, method, optimizers, seed=0, placement=placement, **options
+    )
 
 
 def run(method, network, batches, mesh=None, **options):
@@ -122,7 +124,9 @@ def test_a_moving_average_follows(method):
     network = segmenter()
     first, _ = network.init()
     state, _ = run(method, network, [batch(0)], average_decay=0.75)
-    expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, first, state.params[SEGMENTER])
+    expected = jax.tree.map(
+        lambda old, new: 0.75 * old + 0.25 * new, first, state.params[SEGMENTER]
+    )
     assert_close(state.average[SEGMENTER], expected, rtol=1e-5, atol=1e-7)
     assert state.best_params is state.average
 

@@ -21,16 +21,19 @@ RESNET = partial(ResNet, (1, 1, 1, 1), width=4)
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
+def stride(name):
+    """The stride of the last of the four maps."""
+    return {"_s8": 8, "s16": 16}.get(models.MODELS[name].keywords["image_encoder"][-3:], 32)
+
+
 def shrink(name):
     """Arguments that make a network of MODELS small, its kind unchanged."""
     keywords = models.MODELS[name].keywords
-    encoder = keywords["image_encoder"]
-    image_encoder, stride = CONVNEXT, 32
-    if encoder.startswith("mit"):
+    image_encoder = CONVNEXT
+    if keywords["image_encoder"].startswith("mit"):
         image_encoder = MIT
-    elif encoder.startswith("resnet"):
-        stride = 8 if encoder.endswith("s8") else 16
-        image_encoder = partial(RESNET, output_stride=stride)
+    elif keywords["image_encoder"].startswith("resnet"):
+        image_encoder = partial(RESNET, output_stride=stride(name))
     small = {"image_encoder": image_encoder, "channels": 4}
     if keywords.get("depth_encoder"):
         small["depth_encoder"] = CONVNEXT
@@ -97,7 +100,9 @@ def test_shapes(name, size):
     assert len(maps["features"]) == 4
     for stage, features in enumerate(maps["features"]):
         assert features.dtype == jnp.bfloat16
-        assert features.shape[1] in (size[0] // 2 ** (stage + 2), -(-size[0] // 2 ** (stage + 2)))
+        step = min(2 ** (stage + 2), stride(name))
+        for side, pixels in zip(features.shape[1:3], size, strict=True):
+            assert side in (pixels // step, -(-pixels // step))
     if "auxiliary" in maps:
         assert maps["auxiliary"].shape == (*maps["features"][2].shape[:3], CLASSES)
         assert maps["auxiliary"].dtype == jnp.float32
@@ -134,7 +139,8 @@ def test_saving_and_loading_changes_nothing(name, taps, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "network.keras", compile=False)
     for old, new in zip(model.variables, loaded.variables, strict=True):
         assert old.path == new.path
-        np.testing.assert_array_equal(old.value, new.value)
+        if not old.path.endswith("seed_generator_state"):
+            np.testing.assert_array_equal(old.value, new.value)
     assert text(loaded) == text(model)
 
 

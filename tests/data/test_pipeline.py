@@ -60,7 +60,9 @@ def test_every_epoch_holds_every_tile_once_in_another_order():
 def test_the_seed_decides():
     assert_equal(take(batches(3), 5), take(batches(3), 5))
     one, other = take(batches(3), 5), take(batches(4), 5)
-    assert any((left["image"] != right["image"]).any() for left, right in zip(one, other, strict=True))
+    assert any(
+        (left["image"] != right["image"]).any() for left, right in zip(one, other, strict=True)
+    )
 
 
 @pytest.mark.parametrize("done", [0, 1, 4, 9])

@@ -10,7 +10,12 @@ def tile(height=40, width=48):
     """Label, depth and red channel say the same, so that they can be held against each other."""
     label = (np.arange(height)[:, None] // 8 + np.arange(width) // 8).astype(np.uint8) % 7
     image = np.stack([label * 30, label * 0 + 5, 255 - label * 30], -1)
-    return {"id": 1, "image": image, "depth": (label / 6).astype(np.float32)[..., None], "label": label}
+    return {
+        "id": 1,
+        "image": image,
+        "depth": (label / 6).astype(np.float32)[..., None],
+        "label": label,
+    }
 
 
 def assert_together(moved, tolerance=0.0):
@@ -69,7 +74,11 @@ def test_small_tiles_are_padded_with_ignore():
     padded = pad(tile(10, 50), 32)
     assert padded["label"].shape == (32, 50)
     assert (padded["label"][10:] == 255).all() and not padded["image"][10:].any()
-    assert RandomCrop(32).random_map(tile(10, 9), np.random.default_rng(0))["image"].shape == (32, 32, 3)
+    assert RandomCrop(32).random_map(tile(10, 9), np.random.default_rng(0))["image"].shape == (
+        32,
+        32,
+        3,
+    )
 
 
 def test_rotation_fills_with_zero_and_ignore():

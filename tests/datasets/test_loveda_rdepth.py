@@ -197,7 +197,7 @@ def test_tfds_build_gives_the_same_bytes(tmp_path, beam):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        ("folder", "There is no checkpoint"),
+        ("folder", "depth_checkpoint/config.json is missing"),
         ("weights", "is damaged or no safetensors file"),
     ],
 )

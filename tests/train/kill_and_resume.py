@@ -9,7 +9,6 @@ started JAX. Prints one JSON line: how many kills struck a training that was sti
 import json
 import os
 import random
-import signal
 import sys
 import time
 from functools import partial
@@ -35,7 +34,7 @@ def experiment(seed: int) -> Experiment:
         "demo",
         dataset="demo",
         weights="none",
-        steps=60,
+        steps=40,
         batch_size=2,
         crop=32,
         seed=seed,
@@ -43,7 +42,7 @@ def experiment(seed: int) -> Experiment:
         optimizer=AdamW(learning_rate=1e-3),
         augmentation=Augmentation(crop_tries=2),
         inference=Inference(window_pixels=64),
-        cadence=Cadence(log_steps=1, checkpoint_steps=7, keep_checkpoints=3, validation_steps=20),
+        cadence=Cadence(log_steps=1, checkpoint_steps=7, keep_checkpoints=3, validation_steps=10),
         demo=Demo(train_tiles=4, val_tiles=2, tile_pixels=64),
         selection="best",
         average_decay=0.9,
@@ -74,26 +73,38 @@ def train(directory: Path, seed: int) -> int:
 
 def main(folder: Path, kills: int, number: int) -> None:
     dice = random.Random(0)
-    seconds, struck = 30.0, 0
-    for seed in range(-(-kills // 5) + 1):
-        begin = time.monotonic()
-        undisturbed = os.waitstatus_to_exitcode(os.waitpid(train(folder / f"whole{seed}", seed), 0)[1])
-        assert undisturbed == 0, undisturbed
-        seconds = time.monotonic() - begin
-        for _ in range(min(5, kills - struck)):
+    struck, seed = 0, -1
+    while struck < kills and seed < 3 * kills:
+        seed += 1
+        finish(train(folder / f"whole{seed}", seed))
+        lines = (folder / f"whole{seed}" / "journal.jsonl").read_text().count("\n")
+        for _ in range(4):
             child = train(folder / f"killed{seed}", seed)
-            time.sleep(dice.uniform(0.3, 0.9) * seconds)
-            os.kill(child, number)
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            if code == 0:
+            if not strike(child, folder / f"killed{seed}", dice.randrange(lines), number):
                 break
-            assert code == (-number if number == signal.SIGKILL else 128 + number), code
             struck += 1
-        last = os.waitpid(train(folder / f"killed{seed}", seed), 0)[1]
-        assert os.waitstatus_to_exitcode(last) == 0
-        if struck >= kills:
-            break
+        finish(train(folder / f"killed{seed}", seed))
     print(json.dumps({"struck": struck, "seeds": seed + 1}))
+
+
+def finish(child: int) -> None:
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code == 0, code
+
+
+def strike(child: int, directory: Path, lines: int, number: int) -> bool:
+    """Sends the signal once the journal has so many lines; False if the run ended before."""
+    journal = directory / "journal.jsonl"
+    while not journal.exists() or journal.read_text().count("\n") < lines:
+        time.sleep(0.02)
+        if os.waitpid(child, os.WNOHANG) != (0, 0):
+            return False
+    os.kill(child, number)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 0:
+        return False
+    assert code in (-number, 128 + number), code  # before the loop there is nothing to save
+    return True
 
 
 if __name__ == "__main__":

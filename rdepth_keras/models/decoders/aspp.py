@@ -25,7 +25,9 @@ class Context(keras.Layer):
         self.channels, self.dilations = channels, tuple(dilations)
         self.separable, self.pool = separable, pool
         self.branches = [self.branch(dilation) for dilation in self.dilations]
-        self.pool_block = pool and ConvBlock(channels, 1, name="pool", dtype=self.dtype_policy)
+        self.pool_block = None
+        if pool:
+            self.pool_block = ConvBlock(channels, 1, name="pool", dtype=self.dtype_policy)
         self.bottleneck = ConvBlock(channels, 3, name="bottleneck", dtype=self.dtype_policy)
 
     def branch(self, dilation):
@@ -96,7 +98,7 @@ class ASPP(keras.Layer):
         self.context.build(last)
         if self.skip is not None:
             self.skip.build(first)
-            self.fuse[0].build((*first[:-1], self.channels + self.skip_channels))
+            self.fuse[0].build((*first[:-1], self.channels + self.skip.channels))
             self.fuse[1].build((*first[:-1], self.channels))
 
     def call(self, features, training=None):

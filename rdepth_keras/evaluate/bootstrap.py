@@ -1,0 +1,96 @@
+"""How far a score would move with other tiles: the percentile bootstrap over tiles.
+
+Tiles, not pixels, are drawn: neighbouring pixels share their errors. Every draw sums whole
+confusion matrices and scores the sum, as the score itself does.
+Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rdepth_keras.evaluate.confusion import mean_iou
+
+Score = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A score and its confidence interval; arrays where the score is one, e.g. per class."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    level: float
+
+
+def bootstrap(
+    confusions: np.ndarray,
+    score: Score = mean_iou,
+    *,
+    draws: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Interval of a score over tiles.
+
+    Args:
+        confusions: pixel counts (tiles, classes, classes).
+        score: (..., classes, classes) -> (...) or (..., classes).
+        draws: bootstrap draws; they and so the interval depend on the seed alone.
+        level: share of the draws inside the interval.
+        seed: of the draws.
+    """
+    resampled = score(_resample(confusions, draws, seed))
+    return _interval(score(confusions.sum(0)), resampled, level)
+
+
+def bootstrap_difference(
+    confusions: np.ndarray,
+    others: np.ndarray,
+    score: Score = mean_iou,
+    *,
+    draws: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Interval of ``score(others) - score(confusions)``, paired: the same tiles in every draw.
+
+    Raises:
+        ValueError: unless both hold the same number of tiles (in the same order: see `paired`).
+    """
+    if confusions.shape != others.shape:
+        raise ValueError(
+            "Paired runs must be scored on the same tiles; received "
+            f"{len(confusions)} and {len(others)} tiles."
+        )
+    resampled = score(_resample(others, draws, seed)) - score(_resample(confusions, draws, seed))
+    value = score(others.sum(0)) - score(confusions.sum(0))
+    return _interval(value, resampled, level)
+
+
+def _resample(confusions: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Sums over tiles drawn with replacement, float64 (draws, classes, classes).
+
+    float64 holds integers up to 2**53 exactly; LoveDA has 2**32 pixels.
+    """
+    tiles = len(confusions)
+    if tiles < 1:
+        raise ValueError("There are no tiles to draw from.")
+    weights = np.random.default_rng(seed).multinomial(tiles, np.full(tiles, 1 / tiles), draws)
+    sums = weights.astype(np.float64) @ confusions.reshape(tiles, -1).astype(np.float64)
+    return sums.reshape(draws, *confusions.shape[1:])
+
+
+def _interval(value: np.ndarray, resampled: np.ndarray, level: float) -> Interval:
+    """Percentiles over the draws; NaN where no draw has a value (a class that is nowhere)."""
+    tail = 100 * (1 - level) / 2
+    found = np.isfinite(resampled)
+    never = ~found.any(0)
+    # A class may be missing from some draws: their percentiles leave those draws out.
+    filled = np.where(never, 0.0, resampled)
+    low, high = np.nanpercentile(filled, [tail, 100 - tail], axis=0)
+    return Interval(
+        np.asarray(value), np.where(never, np.nan, low), np.where(never, np.nan, high), level
+    )

@@ -1,0 +1,59 @@
+"""Boundary IoU: how well the outlines of the classes are met.
+
+Source: Cheng et al., "Boundary IoU: Improving Object-Centric Image Segmentation Evaluation", CVPR
+2021: the IoU of the two masks' pixels within d of their own contours, d being 2 % of the image's
+diagonal. The image's edge counts as a contour, as in the authors' code. An edge against ignored
+pixels is none, for nobody knows whether the class ends there.
+"""
+
+import cv2
+import numpy as np
+
+from rdepth_keras.evaluate.confusion import divide
+from rdepth_keras.labels import IGNORE
+
+DIAGONAL_SHARE = 0.02
+
+
+def boundary_counts(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    classes: int,
+    distance_pixels: int | None = None,
+) -> np.ndarray:
+    """Intersection and union of the boundaries of each class, int64 (2, classes).
+
+    Args:
+        truth: train ids (H, W), 255 = ignore; what is predicted there has no influence.
+        prediction: train ids (H, W).
+        classes: number of classes.
+        distance_pixels: d, in steps of king's moves; None is 2 % of the diagonal, at least 1.
+    """
+    distance = distance_pixels or max(1, round(DIAGONAL_SHARE * float(np.hypot(*truth.shape))))
+    seen = np.where(truth == IGNORE, IGNORE, prediction).astype(np.uint8)
+    counts = []
+    edge_truth, edge_seen = boundary(truth, distance), boundary(seen, distance)
+    for both in (truth[edge_truth & edge_seen & (truth == seen)], truth[edge_truth], seen[edge_seen]):
+        counts.append(np.bincount(both, minlength=classes)[:classes])
+    shared, of_truth, of_prediction = counts
+    return np.stack([shared, of_truth + of_prediction - shared])
+
+
+def boundary_iou(counts: np.ndarray) -> np.ndarray:
+    """Boundary IoU of each class (..., classes) from (..., 2, classes); NaN for one nowhere."""
+    return divide(counts[..., 0, :], counts[..., 1, :])
+
+
+def boundary(label: np.ndarray, distance_pixels: int) -> np.ndarray:
+    """Where another class, or the image's edge, is within the distance: bool (H, W).
+
+    A pixel is inside its class when the smallest and the largest class around it are its own, so
+    two filters serve all classes. Ignored pixels hide in both.
+    """
+    side = 2 * distance_pixels + 1
+    around = np.ones((side, side), np.uint8)
+    outside = {"borderType": cv2.BORDER_CONSTANT, "borderValue": IGNORE - 1}
+    unknown = label == IGNORE
+    largest = cv2.dilate(np.where(unknown, 0, label).astype(np.uint8), around, **outside)
+    smallest = cv2.erode(label, around, borderType=cv2.BORDER_CONSTANT, borderValue=IGNORE)
+    return ~unknown & ((largest != label) | (smallest != label))

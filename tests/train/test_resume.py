@@ -1,0 +1,59 @@
+"""Killed at random times and resumed, a run ends as an undisturbed one, bit for bit."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DRIVER = Path(__file__).with_name("kill_and_resume.py")
+
+
+def arrays(directory: Path) -> dict[str, np.ndarray]:
+    """Everything in the last checkpoint and in the best one, by name."""
+    import orbax.checkpoint as ocp
+
+    found = {}
+    for folder in ("checkpoints", "best"):
+        with ocp.CheckpointManager((directory / folder).absolute()) as manager:
+            step = manager.latest_step()
+            items = {name: ocp.args.StandardRestore() for name in ("variables", "rest")}
+            restored = manager.restore(step, args=ocp.args.Composite(**items))
+            found[f"{folder}/step"] = np.asarray(step)
+        import jax
+
+        for name in ("variables", "rest"):
+            for path, value in jax.tree_util.tree_leaves_with_path(restored[name]):
+                found[f"{folder}/{name}/{jax.tree_util.keystr(path)}"] = np.asarray(value)
+    return found
+
+
+def journal(directory: Path) -> list[dict]:
+    lines = (directory / "journal.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    for entry in entries:
+        entry.pop("time", None)
+    return entries
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
+def test_kill_and_resume(tmp_path, proofs, number):
+    command = [sys.executable, str(DRIVER), str(tmp_path), str(proofs), str(int(number))]
+    environment = {**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=3000)
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["struck"] >= proofs, "the signals came after the trainings had ended"
+    for seed in range(said["seeds"]):
+        whole, killed = tmp_path / f"whole{seed}", tmp_path / f"killed{seed}"
+        assert journal(killed) == journal(whole)
+        expected, found = arrays(whole), arrays(killed)
+        assert expected.keys() == found.keys()
+        for name in expected:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+        scores = [json.loads((run / "metrics.json").read_text()) for run in (whole, killed)]
+        assert scores[0] == scores[1]
