@@ -50,7 +50,7 @@ class Batch(TypedDict):
 class Tiles(Protocol):
     """Random access to the tiles of one domain and split; safe to pickle into a worker.
 
-    ``labelled`` is False where the labels are placeholders (all :data:`~rdepth_keras.labels.IGNORE`).
+    ``labelled`` is False where the labels are placeholders, all ignore.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Modules import only from floors below (README, "The house"); heavy imports stay in their place."""
+"""Modules import only from floors below (README, "The house"); heavy imports have a place."""
 
 import ast
 from pathlib import Path
@@ -71,9 +71,9 @@ def violations(own: str, names: set[str]) -> list[str]:
     found = []
     for name in sorted(names):
         parts = name.split(".")
-        if parts[0] == "rdepth_keras" and len(parts) > 1 and parts[1] in FLOORS:
-            if parts[1] != own and FLOORS[parts[1]] >= FLOORS[own]:
-                found.append(name)
+        outside = len(parts) < 2 or parts[0] != "rdepth_keras" or parts[1] == own
+        if not outside and FLOORS.get(parts[1], -1) >= FLOORS[own]:
+            found.append(name)
     return found
 
 

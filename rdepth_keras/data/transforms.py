@@ -95,7 +95,7 @@ def pad(tile: Tile, size_pixels: int) -> Tile:
 
 
 def rotate(tile: Tile, degrees: float) -> Tile:
-    """The tile turned counter-clockwise about its centre; image and depth bilinear, label nearest."""
+    """The tile turned counter-clockwise; image and depth bilinear, label nearest."""
     height, width = tile["label"].shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
 

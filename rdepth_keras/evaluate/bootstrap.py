@@ -58,7 +58,7 @@ def bootstrap_difference(
     """Interval of ``score(others) - score(confusions)``, paired: the same tiles in every draw.
 
     Raises:
-        ValueError: unless both hold the same number of tiles (in the same order: see `paired`).
+        ValueError: unless both hold as many tiles; the caller sees to it that they are the same.
     """
     if confusions.shape != others.shape:
         raise ValueError(

@@ -2,13 +2,30 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rdepth_keras.arrays import Label, Tile
-from rdepth_keras.evaluate.confusion import class_iou, confusion_matrix, mean_iou
+from rdepth_keras.evaluate.boundary import boundary_counts, boundary_iou
+from rdepth_keras.evaluate.bootstrap import bootstrap
+from rdepth_keras.evaluate.calibration import Confidence, count_confidence
+from rdepth_keras.evaluate.confusion import (
+    Absent,
+    class_f1,
+    class_iou,
+    class_precision,
+    class_recall,
+    confusion_matrix,
+    frequency_weighted_iou,
+    kappa,
+    mean_iou,
+    overall_accuracy,
+)
 from rdepth_keras.labels import ClassTable
+
+CLASS_SCORES = {"f1": class_f1, "precision": class_precision, "recall": class_recall}
 
 
 @dataclass(frozen=True)
@@ -18,30 +35,92 @@ class Evaluation:
     Attributes:
         ids: tile numbers, in the order of the matrices.
         confusions: int64 (tiles, classes, classes); rows are the truth.
+        boundaries: int64 (tiles, 2, classes), intersections and unions of the boundaries; None
+            where only predicted classes were counted.
+        confidence: counts over all tiles; None likewise.
     """
 
     ids: tuple[int, ...]
     confusions: np.ndarray
+    boundaries: np.ndarray | None = None
+    confidence: Confidence | None = None
 
     @property
     def confusion(self) -> np.ndarray:
         """The sum over the tiles, int64 (classes, classes)."""
         return self.confusions.sum(0)
 
-    def scores(self, table: ClassTable) -> dict[str, Any]:
-        """``{"miou": …, "iou": {class: …}}`` as fractions of 1; None where a class is nowhere."""
-        iou = class_iou(self.confusion)
+    def scores(self, table: ClassTable, absent: Absent = "union") -> dict[str, Any]:
+        """``{"miou": …, "iou": {class: …}}`` as fractions of 1; None where a class is nowhere.
+
+        ``absent`` says which classes are averaged, see
+        :func:`~rdepth_keras.evaluate.confusion.mean_iou`.
+        """
         return {
-            "miou": _number(mean_iou(self.confusion)),
-            "iou": {name: _number(value) for name, value in zip(table.names, iou, strict=True)},
+            "miou": _number(mean_iou(self.confusion, absent)),
+            "iou": _by_class(table, class_iou(self.confusion)),
         }
+
+    def all_scores(self, table: ClassTable, absent: Absent = "union") -> dict[str, Any]:
+        """:meth:`scores` and everything else there is to say, ready for JSON."""
+        interval = bootstrap(self.confusions, lambda counts: mean_iou(counts, absent))
+        found = {
+            **self.scores(table, absent),
+            "absent": absent,
+            "miou_interval": [_number(interval.low), _number(interval.high)],
+            "interval_level": interval.level,
+            **{name: _by_class(table, score(self.confusion)) for name, score in CLASS_SCORES.items()},
+            "overall_accuracy": _number(overall_accuracy(self.confusion)),
+            "kappa": _number(kappa(self.confusion)),
+            "frequency_weighted_iou": _number(frequency_weighted_iou(self.confusion)),
+            "commonest_class_miou": self.commonest_class_miou(),
+            "tiles": len(self.ids),
+        }
+        if self.boundaries is not None:
+            found["boundary_iou"] = _by_class(table, boundary_iou(self.boundaries.sum(0)))
+        if self.confidence is not None:
+            found["calibration_error"] = _number(self.confidence.calibration_error())
+            found["risk_coverage_area"] = _number(self.confidence.risk_area())
+        return found
 
     def commonest_class_miou(self) -> float:
         """The mIoU of predicting the truth's commonest class everywhere: the bar to clear."""
         truth = self.confusion.sum(1)
         constant = np.zeros_like(self.confusion)
         constant[:, truth.argmax()] = truth
-        return mean_iou(constant)
+        return float(mean_iou(constant))
+
+    def save(self, path: Path) -> None:
+        """Writes the counts as NPZ, under a temporary name until it is whole."""
+        arrays = {"ids": np.array(self.ids), "confusions": self.confusions}
+        if self.boundaries is not None:
+            arrays["boundaries"] = self.boundaries
+        if self.confidence is not None:
+            arrays |= {f"confidence_{name}": part for name, part in vars(self.confidence).items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".partial")
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        temporary.replace(path)
+
+
+def load_evaluation(path: Path) -> Evaluation:
+    """The counts that :meth:`Evaluation.save` wrote; FileNotFoundError where there are none."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no counts of an evaluation; evaluate the run again.")
+    with np.load(path, allow_pickle=False) as file:
+        arrays = dict(file)
+    parts = {
+        name.removeprefix("confidence_"): array
+        for name, array in arrays.items()
+        if name.startswith("confidence_")
+    }
+    return Evaluation(
+        tuple(arrays["ids"].tolist()),
+        arrays["confusions"],
+        arrays.get("boundaries"),
+        Confidence(**parts) if parts else None,
+    )
 
 
 def evaluate_tiles(
@@ -61,5 +140,31 @@ def evaluate_tiles(
     return Evaluation(tuple(ids), np.stack(confusions))
 
 
-def _number(value: float) -> float | None:
+def evaluate_probabilities(
+    predict: Callable[[Tile], np.ndarray], tiles: Iterable[Tile], classes: int
+) -> Evaluation:
+    """As :func:`evaluate_tiles`, with boundaries and confidence.
+
+    Args:
+        predict: tile -> class probabilities (H, W, classes).
+        tiles: labelled tiles.
+        classes: number of classes.
+    """
+    ids, confusions, boundaries, confidence = [], [], [], None
+    for tile in tiles:
+        truth, probabilities = tile["label"], predict(tile)
+        prediction = probabilities.argmax(-1).astype(np.uint8)
+        ids.append(int(tile["id"]))
+        confusions.append(confusion_matrix(truth, prediction, classes))
+        boundaries.append(boundary_counts(truth, prediction, classes))
+        counted = count_confidence(truth, probabilities)
+        confidence = confidence + counted if confidence else counted
+    return Evaluation(tuple(ids), np.stack(confusions), np.stack(boundaries), confidence)
+
+
+def _by_class(table: ClassTable, values: np.ndarray) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in zip(table.names, values, strict=True)}
+
+
+def _number(value: float | np.ndarray) -> float | None:
     return None if np.isnan(value) else float(value)

@@ -86,6 +86,7 @@ def run_steps(
     read = _reader(journal, cadence, checkpoints, progress, steps, learning_rate)
     pending = None
     validation_steps = cadence.validation_steps if validate else None
+    first = int(state.step) + 1
     with signals() as received:
         for number in range(first, steps + 1):
             parts = {domain: next(iterator) for domain, iterator in batches.items()}

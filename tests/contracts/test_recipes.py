@@ -1,4 +1,4 @@
-"""One battery for all recipes: they resolve, survive JSON, name their sources, build their network."""
+"""One battery for all recipes: they resolve, survive JSON, name sources and networks."""
 
 import json
 import re

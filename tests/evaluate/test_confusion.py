@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import confusion_matrix as sklearn_confusion
-from sklearn.metrics import jaccard_score
+from sklearn import metrics
 
+from rdepth_keras.evaluate import confusion as ours
 from rdepth_keras.evaluate.confusion import class_iou, confusion_matrix, mean_iou
 
 
@@ -19,27 +19,60 @@ def maps():
 
 def test_equals_scikit_learn(maps):
     truth, prediction = maps
-    valid = truth != 255
-    ours = confusion_matrix(truth, prediction, 7)
-    np.testing.assert_array_equal(
-        ours, sklearn_confusion(truth[valid], prediction[valid], labels=range(7))
-    )
-    np.testing.assert_allclose(
-        class_iou(ours), jaccard_score(truth[valid], prediction[valid], average=None)
-    )
+    pair = truth[truth != 255], prediction[truth != 255]
+    counts = confusion_matrix(truth, prediction, 7)
+    np.testing.assert_array_equal(counts, metrics.confusion_matrix(*pair, labels=range(7)))
+    for score, theirs in (
+        (class_iou, metrics.jaccard_score(*pair, average=None)),
+        (ours.class_f1, metrics.f1_score(*pair, average=None)),
+        (ours.class_precision, metrics.precision_score(*pair, average=None)),
+        (ours.class_recall, metrics.recall_score(*pair, average=None)),
+        (mean_iou, metrics.jaccard_score(*pair, average="macro")),
+        (ours.overall_accuracy, metrics.accuracy_score(*pair)),
+        (ours.kappa, metrics.cohen_kappa_score(*pair)),
+        (ours.frequency_weighted_iou, metrics.jaccard_score(*pair, average="weighted")),
+    ):
+        np.testing.assert_allclose(score(counts), theirs, err_msg=score.__name__)
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        class_iou, ours.class_f1, ours.class_precision, ours.class_recall, mean_iou,
+        ours.overall_accuracy, ours.kappa, ours.frequency_weighted_iou,
+    ],
+)  # fmt: skip
+def test_leading_axes_are_scored_one_by_one(score):
+    many = np.random.default_rng(1).integers(0, 9, (2, 3, 4, 4))
+    many[1, 2] = 0
+    many[0, 1, :, 3] = many[0, 1, 3] = 0
+    expected = [[score(one) for one in row] for row in many]
+    np.testing.assert_array_equal(score(many), expected)
 
 
 def test_rows_are_the_truth():
-    ours = confusion_matrix(np.array([0, 0, 1]), np.array([1, 1, 1]), 2)
-    assert ours.tolist() == [[0, 2], [0, 1]]
-    assert class_iou(ours).tolist() == [0, 1 / 3]
+    counts = confusion_matrix(np.array([0, 0, 1]), np.array([1, 1, 1]), 2)
+    assert counts.tolist() == [[0, 2], [0, 1]]
+    assert class_iou(counts).tolist() == [0, 1 / 3]
 
 
 def test_absent_and_only_predicted_classes():
-    confusion = confusion_matrix(np.array([0, 0, 0]), np.array([0, 0, 1]), 3)
-    iou = class_iou(confusion)
+    counts = confusion_matrix(np.array([0, 0, 0]), np.array([0, 0, 1]), 3)
+    iou = class_iou(counts)
     assert iou[0] == 2 / 3 and iou[1] == 0 and np.isnan(iou[2])
-    assert mean_iou(confusion) == pytest.approx(1 / 3)
+    assert mean_iou(counts) == pytest.approx(1 / 3)
+    assert mean_iou(counts, "truth") == pytest.approx(2 / 3)
+    assert mean_iou(counts, "zero") == pytest.approx(2 / 9)
+    assert np.isnan(ours.class_recall(counts)[1:]).all()
+    assert np.isnan(ours.class_precision(counts)).tolist() == [False, False, True]
+    with pytest.raises(ValueError, match="absent must be one of"):
+        mean_iou(counts, "ignored")
+
+
+def test_kappa_by_hand():
+    counts = np.array([[20, 5], [10, 15]])
+    assert ours.kappa(counts) == pytest.approx(0.4)  # (0.7 - 0.5) / (1 - 0.5)
+    assert np.isnan(ours.kappa(np.array([[9, 0], [0, 0]])))
 
 
 def test_ignored_pixels_never_count(maps):
@@ -50,7 +83,9 @@ def test_ignored_pixels_never_count(maps):
         confusion_matrix(truth, prediction, 7), confusion_matrix(truth, changed, 7)
     )
     nothing = confusion_matrix(np.full((3, 3), 255), np.zeros((3, 3), int), 7)
-    assert nothing.sum() == 0 and np.isnan(mean_iou(nothing))
+    assert nothing.sum() == 0
+    for absent in ("union", "truth", "zero"):
+        assert np.isnan(mean_iou(nothing, absent))
 
 
 def test_wrong_arrays_are_named():

@@ -11,32 +11,12 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-TINY = [
-    "--dataset",
-    "demo",
-    "--steps",
-    "4",
-    "--batch-size",
-    "2",
-    "--crop",
-    "32",
-    "--segmenter.channels",
-    "8",
-    "--segmenter.depth-encoder",
-    "None",
-    "--demo.train-tiles",
-    "4",
-    "--demo.val-tiles",
-    "2",
-    "--demo.tile-pixels",
-    "64",
-    "--inference.window-pixels",
-    "64",
-    "--cadence.checkpoint-steps",
-    "2",
-    "--cadence.log-steps",
-    "1",
-]
+TINY = (
+    *("--dataset", "demo", "--steps", "4", "--batch-size", "2", "--crop", "32"),
+    *("--segmenter.channels", "8", "--segmenter.depth-encoder", "None"),
+    *("--demo.train-tiles", "4", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
+    *("--cadence.checkpoint-steps", "2", "--cadence.log-steps", "1"),
+)
 
 
 def call(script: str, *arguments: object, monkeypatch) -> int:
@@ -68,7 +48,7 @@ def test_trains_and_prints_the_table(trained):
     metrics = json.loads((directory / "metrics.json").read_text())
     assert metrics == json.loads((directory / "evaluations/val_urban.json").read_text())
     assert (metrics["split"], metrics["domain"], metrics["direction"]) == ("val", "urban", "r2u")
-    assert list(metrics["iou"])[0] == "background" and 0 <= metrics["miou"] <= 1
+    assert next(iter(metrics["iou"])) == "background" and 0 <= metrics["miou"] <= 1
     lines = [json.loads(line) for line in (directory / "journal.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     environment = json.loads((directory / "environment.json").read_text())

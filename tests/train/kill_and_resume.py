@@ -6,6 +6,7 @@ The modules are imported once; every training runs in a fork of this process, wh
 started JAX. Prints one JSON line: how many kills struck a training that was still going on.
 """
 
+import io
 import json
 import os
 import random
@@ -57,7 +58,7 @@ def train(directory: Path, seed: int) -> int:
     try:
         keep_compilations()
         models.ENCODERS["tiniest"] = partial(convnext, **TINY)
-        quiet = Console(file=open(directory.with_suffix(".log"), "a"))
+        quiet = Console(file=io.StringIO())
         begun = (directory / "experiment.json").exists()
         (run.resume if begun else run.start)(experiment(seed), directory, quiet)
         code = 0
