@@ -6,6 +6,7 @@ the very objects that know their hyper-parameters, so there is no second configu
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,11 +14,17 @@ import cattrs
 from cattrs.preconf.json import make_converter
 
 from rdepth_keras.adapt import METHODS, Method, SourceOnly
-from rdepth_keras.data.transforms import RandomCrop, RandomFlips, RandomRotation
+from rdepth_keras.data.transforms import (
+    Photometric,
+    RandomCrop,
+    RandomFlips,
+    RandomRotation,
+    RandomScale,
+)
 from rdepth_keras.infer import Inference
 from rdepth_keras.train.devices import Precision
 from rdepth_keras.train.loop import Cadence
-from rdepth_keras.train.optimizers import AdamW
+from rdepth_keras.train.optimizers import OPTIMIZERS, AdamW, Optimizer
 
 Direction = Literal["r2u", "u2r", "r2r", "u2u"]
 DatasetName = Literal["loveda_rdepth", "demo"]
@@ -27,10 +34,9 @@ DOMAINS = {"r": "rural", "u": "urban"}
 
 @dataclass(frozen=True)
 class Segmenter:
-    """A network by its name in ``rdepth_keras.models.MODELS``, and how it is built.
+    """The parts of the network, see :func:`rdepth_keras.models.twin.twin`.
 
     Attributes:
-        name: ``"twin"`` is the paper's figure; the other fields are its parts.
         image_encoder: a name in ``rdepth_keras.models.ENCODERS``.
         depth_encoder: likewise; None leaves depth out.
         fusion: how the encoders meet, a name in ``rdepth_keras.models.FUSIONS``.
@@ -44,7 +50,6 @@ class Segmenter:
         contrast: adds the projections of the successor's cross-modal contrastive term.
     """
 
-    name: str = "twin"
     image_encoder: str = "base"
     depth_encoder: str | None = "small"
     fusion: str = "concat"
@@ -65,19 +70,24 @@ class Augmentation:
     Attributes:
         crop_tries: how often a crop is drawn at most.
         crop_largest_share: a crop is drawn again while one class covers this share of it.
+        scale: resizes the tile before the crop; 1 to 1 leaves it.
         rotation: small rotations, or else quarter turns.
         flips: mirrored images.
+        photometric: brightness, contrast and colour of the image; off by default.
     """
 
     crop_tries: int = 10
     crop_largest_share: float = 0.75
+    scale: RandomScale = RandomScale()
     rotation: RandomRotation = RandomRotation()
     flips: RandomFlips = RandomFlips()
+    photometric: Photometric = Photometric()
 
     def transforms(self, crop_pixels: int) -> tuple[Any, ...]:
         """The transforms, in their order."""
         crop = RandomCrop(crop_pixels, self.crop_tries, self.crop_largest_share)
-        return (crop, self.rotation, self.flips)
+        steps = (self.scale, crop, self.rotation, self.flips, self.photometric)
+        return tuple(step for step in steps if step not in (RandomScale(), Photometric()))
 
 
 @dataclass(frozen=True)
@@ -140,7 +150,7 @@ class Experiment:
     seed: int = 0
     segmenter: Segmenter = Segmenter()
     method: Method = SourceOnly()
-    optimizer: AdamW = AdamW()
+    optimizer: Optimizer = AdamW()
     augmentation: Augmentation = Augmentation()
     inference: Inference = Inference()
     cadence: Cadence = Cadence()
@@ -231,21 +241,27 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _make_converter():
     converter = make_converter(forbid_extra_keys=True)
-    names = {kind: name for name, kind in METHODS.items()}
-
-    def write(method: Method):
-        return {"name": names[type(method)], **dataclasses.asdict(method)}
-
-    def read(value: dict[str, Any], _) -> Method:
-        fields = dict(value)
-        name = fields.pop("name")
-        if name not in METHODS:
-            raise ValueError(f"unknown method {name!r}; known are {', '.join(METHODS)}")
-        return converter.structure(fields, METHODS[name])
-
-    converter.register_unstructure_hook(Method, write)
-    converter.register_structure_hook_func(lambda kind: kind is Method, read)
+    _tag(converter, Method, METHODS)
+    _tag(converter, Optimizer, OPTIMIZERS)
     return converter
+
+
+def _tag(converter, base: type, kinds: Mapping[str, type]) -> None:
+    """Lets the converter write the name of a ``base``'s kind beside its fields, and read it."""
+    names = {kind: name for name, kind in kinds.items()}
+
+    def write(value):
+        return {"name": names[type(value)], **dataclasses.asdict(value)}
+
+    def read(value: dict[str, Any], _):
+        fields = dict(value)
+        name = fields.pop("name", None)
+        if name not in kinds:
+            raise ValueError(f"unknown name {name!r}; known are {', '.join(kinds)}")
+        return converter.structure(fields, kinds[name])
+
+    converter.register_unstructure_hook(base, write)
+    converter.register_structure_hook_func(lambda kind: kind is base, read)
 
 
 _CONVERTER = _make_converter()

@@ -1,4 +1,4 @@
-"""A network over windows and test-time views of one tile: scores for every pixel.
+"""A network over windows, test-time views and scales of one tile: scores for every pixel.
 
 Everything runs inside one compiled function per tile size: views and batches of windows are a
 loop with one accumulator, so that more views cost time, not memory.
@@ -38,6 +38,7 @@ class Inference:
         blend: weights of overlapping windows, ``"uniform"`` or ``"tapered"``.
         average: what is averaged over windows and views, ``"logits"`` or ``"probabilities"``.
         views: ``"one"``, the four ``"flips"``, or the eight ``"symmetries"`` of the square.
+        scales: sizes at which the tile is seen, as factors of its own; the windows stay as large.
         window_batch: windows that go through the network together.
     """
 
@@ -46,6 +47,7 @@ class Inference:
     blend: Blend = "uniform"
     average: Average = "logits"
     views: Views = "one"
+    scales: tuple[float, ...] = (1.0,)
     window_batch: int = 4
 
     def __post_init__(self):
@@ -56,6 +58,8 @@ class Inference:
         ):
             if value not in known:
                 raise ValueError(f"{name} must be one of {known}; received {value!r}.")
+        if not self.scales or not all(0 < scale <= 8 for scale in self.scales):
+            raise ValueError(f"scales must be factors above 0, at most 8; received {self.scales}.")
         if self.window_batch < 1:
             raise ValueError(f"window_batch must be at least 1; received {self.window_batch}.")
 
@@ -73,6 +77,26 @@ def predict_scores(
     """
     height, width = next(iter(inputs.values())).shape[:2]
     total = 0.0
+    for scale in inference.scales:
+        seen = {name: _resize(array, height, width, scale) for name, array in inputs.items()}
+        scores = _predict_views(forward, seen, inference)
+        total += _resize(scores, height, width, 1.0)
+    return total / len(inference.scales)
+
+
+def _resize(array: jax.Array, height: int, width: int, scale: float) -> jax.Array:
+    """Bilinear to ``scale`` times height x width, antialiased; the very array where it fits."""
+    shape = (max(1, round(height * scale)), max(1, round(width * scale)), array.shape[-1])
+    if array.shape == shape:
+        return array
+    return jax.image.resize(array.astype(jnp.float32), shape, "linear")
+
+
+def _predict_views(
+    forward: Forward, inputs: Mapping[str, jax.Array], inference: Inference
+) -> jax.Array:
+    """Mean scores over the views, at the size of the inputs."""
+    total = 0.0
     # Upright and turned views of a tile that is not square have different shapes: two loops.
     for turned in (0, 1):
         views = [view for view in VIEWS[inference.views] if view[0] % 2 == turned]
@@ -80,7 +104,6 @@ def predict_scores(
             base = {name: jnp.rot90(array, turned) for name, array in inputs.items()}
             seen = _sum_views(forward, base, inference, [(k - turned, m) for k, m in views])
             total += jnp.rot90(seen, -turned)
-    assert total.shape[:2] == (height, width)
     return total / len(VIEWS[inference.views])
 
 

@@ -6,9 +6,18 @@ Published numbers are mIoU in % on LoveDA's hidden test set, scored by the bench
 from collections.abc import Callable
 from dataclasses import replace
 
+from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotation, RandomScale
 from rdepth_keras.experiment import Augmentation, Cadence, Demo, Experiment, Segmenter
 from rdepth_keras.infer import Inference
-from rdepth_keras.train.optimizers import AdamW
+from rdepth_keras.train.optimizers import SGD, AdamW, Schedule
+
+# Its resize of square tiles to (2048, 512) x U(0.5, 2), ratio kept, is 0.25 to 1 times their size.
+MMSEGMENTATION = Augmentation(
+    scale=RandomScale(0.25, 1.0),
+    rotation=RandomRotation(probability=0.0),
+    flips=RandomFlips(probability=0.5, axes=((1,),)),
+    photometric=Photometric(probability=0.5),
+)
 
 
 def rdepth_b_s() -> Experiment:
@@ -64,6 +73,64 @@ def convnext_b() -> Experiment:
     return replace(base, recipe="convnext_b", segmenter=replace(base.segmenter, depth_encoder=None))
 
 
+def dgcd() -> Experiment:
+    """rdepth_b_s with the successor's depth-guided refiner and cross-modal contrastive term.
+
+    Source: ArthasMil/DGCD, IEEE TGRS 2026, doi 10.1109/TGRS.2026.3701909; no row of the tables.
+    Command: python scripts/train.py --recipe dgcd --direction u2r
+    """
+    base = rdepth_b_s()
+    return replace(
+        base, recipe="dgcd", segmenter=replace(base.segmenter, refine=True, contrast=True)
+    )
+
+
+def deeplabv3() -> Experiment:
+    """DeepLabV3 on ResNet-50-v1c, output stride 8, on the image alone.
+
+    Source: mmsegmentation 1.1.1's LoveDA pipeline and 80k schedule; the tables name no recipe, so
+        the rows may come from another one.
+    Command: python scripts/train.py --recipe deeplabv3 --direction u2r
+    Published: u2r 33.79, r2u 35.44
+    """
+    return Experiment(
+        "deeplabv3",
+        direction="u2r",
+        steps=80_000,
+        batch_size=16,
+        segmenter=Segmenter("resnet50c_s8", None, decoder="aspp", drop_path=0.0),
+        optimizer=SGD(schedule=Schedule(0.0, power=0.9, minimum=1e-4)),
+        augmentation=MMSEGMENTATION,
+        inference=Inference(window_pixels=None),
+    )
+
+
+def segformer() -> Experiment:
+    """SegFormer MiT-B5 on the image alone.
+
+    Source: Xie et al., "SegFormer", NeurIPS 2021, with mmsegmentation's head and LoveDA pipeline;
+        the tables name no recipe. Batch and steps are ST-DASegNet's for this network.
+    Command: python scripts/train.py --recipe segformer --direction u2r
+    Published: u2r 40.05, r2u 40.85
+    """
+    return Experiment(
+        "segformer",
+        direction="u2r",
+        batch_size=2,
+        segmenter=Segmenter(
+            "mit_b5",
+            None,
+            decoder="segformer_blocks",
+            channels=256,
+            drop_path=0.1,
+            auxiliary_channels=None,
+        ),
+        optimizer=AdamW(learning_rate=6e-5, weight_decay=0.01, stage_decay=1.0, head_factor=10.0),
+        augmentation=MMSEGMENTATION,
+        inference=Inference(window_pixels=None),
+    )
+
+
 def demo() -> Experiment:
     """A small twin network, trained from scratch on procedural scenes: minutes on two CPU cores.
 
@@ -78,7 +145,7 @@ def demo() -> Experiment:
         batch_size=8,
         crop=128,
         segmenter=Segmenter(image_encoder="atto", depth_encoder="atto", channels=64, drop_path=0.0),
-        optimizer=AdamW(learning_rate=1e-3, warmup_fraction=0.1, stage_decay=1.0),
+        optimizer=AdamW(learning_rate=1e-3, schedule=Schedule(0.1), stage_decay=1.0),
         augmentation=Augmentation(crop_tries=1),
         inference=Inference(window_pixels=256),
         cadence=Cadence(checkpoint_steps=100),
@@ -87,7 +154,11 @@ def demo() -> Experiment:
 
 
 RECIPES: dict[str, Callable[[], Experiment]] = {
-    recipe.__name__: recipe for recipe in (rdepth_b_s, rdepth_b_b, rdepth_xl_b, convnext_b, demo)
+    recipe.__name__: recipe
+    for recipe in (
+        *(rdepth_b_s, rdepth_b_b, rdepth_xl_b, convnext_b),
+        *(dgcd, deeplabv3, segformer, demo),
+    )
 }
 
 

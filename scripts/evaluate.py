@@ -1,6 +1,8 @@
-"""Score a trained run on a split of a domain.
+"""Score a trained run on a split of a domain, or set runs side by side.
 
-    python scripts/evaluate.py --run runs/rdepth_b_b-r2u-... --split val --domain urban
+python scripts/evaluate.py --run runs/rdepth_b_b-r2u-... --split val --domain urban
+python scripts/evaluate.py --run runs/A --ensemble runs/B runs/C --inference.views symmetries
+python scripts/evaluate.py --compare runs/A runs/B --published --format markdown
 """
 
 from dataclasses import dataclass
@@ -8,28 +10,71 @@ from pathlib import Path
 from typing import Literal
 
 from rdepth_keras import command, run
-from rdepth_keras.evaluate.report import score_table
+from rdepth_keras.evaluate.confusion import Absent
+from rdepth_keras.evaluate.report import score_table, summary_line
+from rdepth_keras.evaluate.tables import Format
+from rdepth_keras.infer import Inference
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Score a trained run on a split of a domain."""
+    """Score a trained run on a split of a domain, or set runs side by side."""
 
-    run: Path
+    inference: Inference
+    run: Path | None = None
     """Directory of the run."""
     split: Literal["train", "val", "test"] = "val"
     """Split to score."""
     domain: Literal["urban", "rural"] | None = None
     """Domain to score; the run's target when left out."""
+    absent: Absent = "union"
+    """Classes in the mean: those in truth or prediction, those in the truth, or all ("zero")."""
+    ensemble: tuple[Path, ...] = ()
+    """Further runs whose scores are averaged with --run's."""
+    compare: tuple[Path, ...] = ()
+    """Evaluated runs to print as tables, one for each protocol; nothing is predicted."""
+    published: bool = False
+    """With --compare: also the published rows."""
+    format: Format = "markdown"
+    """With --compare: how the tables are written."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The argument that decides the default inference."""
+
+    run: Path | None = None
 
 
 def main() -> None:
-    arguments = command.parse(Evaluate)
+    choice, _ = command.parse(Choice, add_help=False, return_unknown_args=True)
+    own = run.read_experiment(choice.run).inference if choice.run else Inference()
+    arguments = command.parse(Evaluate, default=Evaluate(own))
+    if arguments.compare or (arguments.published and not arguments.run):
+        tables = run.compare(
+            arguments.compare, published=arguments.published, format=arguments.format
+        )
+        print(tables, end="")
+    elif arguments.run is None:
+        raise ValueError("Name a run to score with --run DIR, or some with --compare DIR DIR.")
+    else:
+        score(arguments, arguments.run)
+
+
+def score(arguments: Evaluate, directory: Path) -> None:
     console = command.console()
-    result = run.evaluate(arguments.run, arguments.split, arguments.domain, console)
+    result = run.evaluate(
+        directory,
+        arguments.split,
+        arguments.domain,
+        console,
+        inference=arguments.inference,
+        members=arguments.ensemble,
+        absent=arguments.absent,
+    )
     title = f"{result['domain']}/{result['split']}, {result['tiles']} tiles"
     console.print(score_table({result["recipe"]: result}, title))
-    console.print(f"commonest class everywhere: {100 * result['commonest_class_miou']:.2f}")
+    console.print(summary_line(result))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
 from rdepth_keras.command import fail
+from rdepth_keras.data import png
 from rdepth_keras.data.census import verify
+from rdepth_keras.data.depth_report import class_depth, draw_sheet
 from rdepth_keras.data.download import LICENCE, URL, download
 from rdepth_keras.data.loveda import open_loveda
 
@@ -41,6 +43,9 @@ class Args(build.Args):
 
     verify: bool = simple_parsing.flag(default=False)
     """Compare what is prepared with the published dataset, and build nothing."""
+
+    depth_report: str | None = None
+    """Draw what is prepared into this PNG (image, depth, histogram), print depth by class."""
 
     def manual_dir(self) -> Path:
         """Where the archives belong, as TFDS has it."""
@@ -67,12 +72,28 @@ def run(args: Args) -> int:
         verdict = verify(open_loveda(str(args.paths.data_dir), args.generation.config))
         print(verdict)
         return 1 if verdict.wrong else 0
+    if args.depth_report:
+        report_depth(args, Path(args.depth_report))
+        return 0
     if args.download:
         fetch(args)
     if not (args.positional_datasets or args.datasets):
         args.positional_datasets.append(str(DATASET))
     args.execute()
     return 0
+
+
+def report_depth(args: Args, out: Path, rows: int = 8, most: int = 200) -> None:
+    """A sheet of the first tiles, and the depth of the classes in up to ``most`` tiles a split."""
+    prepared = open_loveda(str(args.paths.data_dir), args.generation.config)
+    sheet = []
+    for split, domain in prepared.splits():
+        tiles = prepared.tiles(split, domain)
+        sheet += [tiles[index] for index in range(min(len(tiles), 2))]
+        if tiles.labelled:
+            print(f"{split} {domain}, depth by {prepared.depth['source']}")
+            print(class_depth(tiles[index] for index in range(min(len(tiles), most))))
+    out.write_bytes(png.encode(draw_sheet(sheet[:rows])))
 
 
 def fetch(args: Args) -> None:

@@ -96,7 +96,33 @@ def test_the_eight_symmetries_commute_with_turning_the_tile():
     )
 
 
+def test_scales_are_the_mean_of_resized_tiles():
+    inputs, scales = tile(20, 13), (0.5, 1.0, 1.75)
+    expected = 0
+    for height, width in ((10, 6), (20, 13), (35, 23)):
+        seen = {
+            name: jax.image.resize(
+                array.astype(jnp.float32), (height, width, array.shape[-1]), "linear"
+            )
+            for name, array in inputs.items()
+        }
+        scores = numpy_predict(seen, Inference(window_pixels=9, views="flips"))
+        expected = expected + jax.image.resize(scores, (20, 13, 3), "linear") / 3
+    ours = predict_scores(local, inputs, Inference(window_pixels=9, views="flips", scales=scales))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_probabilities_sum_to_one_whatever_is_averaged():
+    inference = Inference(
+        7, 3, "tapered", average="probabilities", views="symmetries", scales=(0.4, 1.3)
+    )
+    scores = predict_scores(local, tile(15, 11), inference)
+    np.testing.assert_allclose(scores.sum(-1), np.ones((15, 11)), rtol=1e-5)
+
+
 def test_unknown_settings_are_named():
+    with pytest.raises(ValueError, match="scales must be factors"):
+        Inference(scales=())
     with pytest.raises(ValueError, match="views must be one of"):
         Inference(views="many")
     with pytest.raises(ValueError, match="window_batch"):

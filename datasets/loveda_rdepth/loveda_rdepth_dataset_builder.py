@@ -114,6 +114,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return SortedWriter(_known(self.info.file_format))
 
     def _download_and_prepare(self, dl_manager, download_config) -> None:
+        if download_config.max_examples_per_split == 0:
+            raise ValueError(
+                "--max_examples_per_split 0 would leave an empty dataset that looks finished; "
+                "give at least 1."
+            )
         self._with_beam = bool(download_config.beam_options or download_config.beam_runner)
         super()._download_and_prepare(dl_manager, download_config)
 
@@ -155,7 +160,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return beam.Create(chunks) | beam.Reshuffle() | beam.FlatMap(make_examples, opening)
 
     def _post_download_and_prepare_hook(self) -> None:
-        print(format_shares(_known(self.info.metadata)["tiles"]))
+        statistics = _known(self.info.metadata)["tiles"]
+        print(format_shares(statistics))
+        for split, entry in statistics.items():
+            written, found = self.info.splits[split].num_examples, len(entry["ids"])
+            if written < found:
+                print(
+                    f"PARTIAL: {split} has {written} of {found} tiles (--max_examples_per_split)."
+                )
 
 
 def _known(value: Any) -> Any:

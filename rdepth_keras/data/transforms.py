@@ -64,15 +64,92 @@ class RandomRotation(grain.transforms.RandomMap):
 
 @dataclass(frozen=True)
 class RandomFlips(grain.transforms.RandomMap):
-    """Flips over the vertical, the horizontal and both axes, each with one probability."""
+    """Flips over the axes 1 (left and right), 0 and both, each with one probability."""
 
     probability: float = 0.5
+    axes: tuple[tuple[int, ...], ...] = ((1,), (0,), (0, 1))
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
-        for axes in ((1,), (0,), (0, 1)):
+        for axes in self.axes:
             if rng.random() < self.probability:
                 element = _each(element, lambda array, axes=axes: np.flip(array, axes))
         return element
+
+
+@dataclass(frozen=True)
+class RandomScale(grain.transforms.RandomMap):
+    """The tile at another size: a uniform factor between two bounds, the ratio kept."""
+
+    smallest: float = 1.0
+    largest: float = 1.0
+
+    def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
+        factor = rng.uniform(self.smallest, self.largest)
+        height, width = element["label"].shape
+        size = (max(round(width * factor), 1), max(round(height * factor), 1))
+
+        def resized(array, interpolation):
+            return cv2.resize(array, size, interpolation=interpolation)
+
+        return {
+            **element,
+            "image": resized(element["image"], cv2.INTER_LINEAR),
+            "depth": resized(element["depth"], cv2.INTER_LINEAR)[..., None],
+            "label": resized(element["label"], cv2.INTER_NEAREST),
+        }
+
+
+@dataclass(frozen=True)
+class Photometric(grain.transforms.RandomMap):
+    """Brightness, contrast, saturation and hue of the image alone, each with one probability.
+
+    The order and ranges of mmsegmentation's PhotoMetricDistortion, values cut to 0..255 between.
+
+    Attributes:
+        probability: of each of the four; 0 switches all off.
+        brightness: largest shift, in grey values.
+        contrast: largest change of the factor on all channels; first or last, by a coin.
+        saturation: largest change of the factor on the saturation.
+        hue: largest turn, in OpenCV's half degrees (of 180).
+    """
+
+    probability: float = 0.0
+    brightness: float = 32.0
+    contrast: float = 0.5
+    saturation: float = 0.5
+    hue: int = 18
+
+    def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
+        def due() -> bool:
+            return rng.random() < self.probability
+
+        def factor(change: float) -> float:
+            return rng.uniform(1 - change, 1 + change)
+
+        image = element["image"]
+        if due():
+            image = _shift(image, 1.0, rng.uniform(-self.brightness, self.brightness))
+        contrast_first = rng.random() < 0.5
+        if contrast_first and due():
+            image = _shift(image, factor(self.contrast), 0.0)
+        if due():
+            image = _in_hsv(image, saturation=factor(self.saturation))
+        if due():
+            image = _in_hsv(image, hue=int(rng.integers(-self.hue, self.hue + 1)))
+        if not contrast_first and due():
+            image = _shift(image, factor(self.contrast), 0.0)
+        return {**element, "image": image}
+
+
+def _shift(image: np.ndarray, factor: float, summand: float) -> np.ndarray:
+    return np.clip(image.astype(np.float32) * factor + summand, 0, 255).astype(np.uint8)
+
+
+def _in_hsv(image: np.ndarray, saturation: float = 1.0, hue: int = 0) -> np.ndarray:
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    hsv[..., 0] = (hsv[..., 0].astype(int) + hue) % 180
+    hsv[..., 1] = _shift(hsv[..., 1], saturation, 0.0)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
 def pad(tile: Tile, size_pixels: int) -> Tile:

@@ -1,6 +1,7 @@
 """Depth Anything V1 and V2: an image in, its relative depth out."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import numpy as np
 from rdepth_keras import checkpoints
 from rdepth_keras.depth.network import PATCH, DepthNetwork
 from rdepth_keras.depth.scene import estimate_scene
-from rdepth_keras.depth.weights import load_weights, read_config
+from rdepth_keras.depth.weights import (
+    encoder_arguments,
+    load_weights,
+    network_arguments,
+    read_config,
+)
 
 SIDE = 518  # pixels; the side these networks were trained at
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
@@ -93,13 +99,16 @@ def load_estimator(origin: str | Path, *, precision: str = "float32") -> DepthEs
     Raises ImportError with the remedy where KerasHub is missing, FileNotFoundError and ValueError
     for a checkpoint that is not there or not sound.
     """
-    hub = _import_keras_hub()
     name = str(origin)
     if name.startswith("keras_hub:"):
         preset = name.removeprefix("keras_hub:")
-        backbone = hub.models.DepthAnythingBackbone.from_preset(preset, dtype=precision)
+        family = _import_keras_hub().models.DepthAnythingBackbone
+        backbone = family.from_preset(preset, dtype=precision)
     else:
-        backbone = _load(hub, name, precision)
+        _import_keras_hub()  # its absence is the first thing to know
+        config = read_config(checkpoints.find_file(name, "config.json"))
+        backbone = build_backbone(config, precision)
+        load_weights(backbone, name)
     for layer in (backbone.head.conv1, backbone.head.conv2, backbone.head.conv3):
         layer.dtype_policy = "float32"
     return DepthEstimator(backbone, precision=precision)
@@ -116,14 +125,13 @@ def _import_keras_hub() -> Any:
     return keras_hub
 
 
-def _load(hub: Any, source: str, precision: str):
-    arguments = read_config(checkpoints.find_file(source, "config.json"))
-    encoder = hub.models.DINOV2Backbone(**arguments["encoder"], dtype=precision)
-    backbone = hub.models.DepthAnythingBackbone(
-        image_encoder=encoder, **arguments["network"], dtype=precision
+def build_backbone(config: Mapping[str, Any], precision: str = "float32") -> Any:
+    """A KerasHub DepthAnythingBackbone with random weights, from a Hugging Face configuration."""
+    hub = _import_keras_hub()
+    encoder = hub.models.DINOV2Backbone(**encoder_arguments(config), dtype=precision)
+    return hub.models.DepthAnythingBackbone(
+        image_encoder=encoder, **network_arguments(config), dtype=precision
     )
-    load_weights(backbone, source)
-    return backbone
 
 
 def _fingerprint(backbone, precision: str) -> str:

@@ -13,7 +13,7 @@ UNUSED = frozenset({"backbone.embeddings.mask_token"})  # only pre-training mask
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The arguments of KerasHub's two backbones, under ``encoder`` and ``network``.
+    """The ``config.json`` of a checkpoint, checked to describe a relative Depth Anything.
 
     Raises ValueError, naming the file and what was expected.
     """
@@ -26,13 +26,16 @@ def read_config(path: Path) -> dict[str, Any]:
     if config.get("depth_estimation_type", "relative") != "relative":
         raise ValueError(f"{path}: a metric checkpoint; one for relative depth is needed.")
     try:
-        return {"encoder": _encoder(config["backbone_config"]), "network": _network(config)}
+        encoder_arguments(config)
+        network_arguments(config)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} lacks or misstates {error}.") from error
+    return config
 
 
-def _encoder(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of DINOV2Backbone; the defaults are those of transformers' Dinov2Config."""
+def encoder_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of KerasHub's DINOV2Backbone; defaults as in transformers' Dinov2Config."""
+    config = config["backbone_config"]
     side, hidden = config.get("image_size", 224), config.get("hidden_size", 768)
     return {
         "patch_size": config.get("patch_size", 14),
@@ -49,8 +52,8 @@ def _encoder(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _network(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of DepthAnythingBackbone but its encoder."""
+def network_arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of KerasHub's DepthAnythingBackbone but its encoder."""
     backbone = config["backbone_config"]
     stages = backbone.get("out_features") or [f"stage{i}" for i in backbone["out_indices"]]
     return {

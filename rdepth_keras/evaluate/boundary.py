@@ -31,12 +31,12 @@ def boundary_counts(
     """
     distance = distance_pixels or max(1, round(DIAGONAL_SHARE * float(np.hypot(*truth.shape))))
     seen = np.where(truth == IGNORE, IGNORE, prediction).astype(np.uint8)
-    counts = []
     edge_truth, edge_seen = boundary(truth, distance), boundary(seen, distance)
-    for both in (truth[edge_truth & edge_seen & (truth == seen)], truth[edge_truth], seen[edge_seen]):
-        counts.append(np.bincount(both, minlength=classes)[:classes])
-    shared, of_truth, of_prediction = counts
-    return np.stack([shared, of_truth + of_prediction - shared])
+    shared = edge_truth & edge_seen & (truth == seen)
+    counted = truth[shared], truth[edge_truth], seen[edge_seen]
+    counts = [np.bincount(values, minlength=classes)[:classes] for values in counted]
+    both, of_truth, of_prediction = counts
+    return np.stack([both, of_truth + of_prediction - both])
 
 
 def boundary_iou(counts: np.ndarray) -> np.ndarray:

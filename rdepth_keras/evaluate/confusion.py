@@ -28,7 +28,7 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
     valid = truth != IGNORE
     rows, columns = truth[valid].astype(np.int64), prediction[valid].astype(np.int64)
     for name, values in (("truth", rows), ("prediction", columns)):
-        if values.size and not (0 <= values.min() and values.max() < classes):
+        if values.size and not (values.min() >= 0 and values.max() < classes):
             raise ValueError(
                 f"The {name} must hold train ids 0..{classes - 1}; received values up to "
                 f"{values.max()}."

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Label, Tile
-from rdepth_keras.evaluate.boundary import boundary_counts, boundary_iou
 from rdepth_keras.evaluate.bootstrap import bootstrap
+from rdepth_keras.evaluate.boundary import boundary_counts, boundary_iou
 from rdepth_keras.evaluate.calibration import Confidence, count_confidence
 from rdepth_keras.evaluate.confusion import (
     Absent,
@@ -69,7 +69,10 @@ class Evaluation:
             "absent": absent,
             "miou_interval": [_number(interval.low), _number(interval.high)],
             "interval_level": interval.level,
-            **{name: _by_class(table, score(self.confusion)) for name, score in CLASS_SCORES.items()},
+            **{
+                name: _by_class(table, score(self.confusion))
+                for name, score in CLASS_SCORES.items()
+            },
             "overall_accuracy": _number(overall_accuracy(self.confusion)),
             "kappa": _number(kappa(self.confusion)),
             "frequency_weighted_iou": _number(frequency_weighted_iou(self.confusion)),

@@ -25,5 +25,18 @@ def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
     return table
 
 
+def summary_line(scores: Mapping[str, Any]) -> str:
+    """What a table of IoUs leaves out, from an evaluation's scores."""
+    low, high = scores["miou_interval"]
+    figures = {
+        f"mIoU, {scores['interval_level']:.0%} interval": f"{_percent(low)} to {_percent(high)}",
+        "overall accuracy": _percent(scores["overall_accuracy"]),
+        "kappa": _percent(scores["kappa"]),
+        "calibration error": _percent(scores["calibration_error"]),
+        "commonest class everywhere": _percent(scores["commonest_class_miou"]),
+    }
+    return "; ".join(f"{name}: {figure}" for name, figure in figures.items())
+
+
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
+    return "\u2013" if value is None else f"{100 * value:.2f}"

@@ -5,17 +5,22 @@ A run directory holds ``experiment.json`` (all settings, enough to run it again)
 where one is chosen), ``metrics.json`` and ``evaluations/<split>_<domain>.json``.
 """
 
+from rdepth_keras.run.comparison import compare
 from rdepth_keras.run.directory import read_experiment
-from rdepth_keras.run.evaluation import evaluate, load_predictor
+from rdepth_keras.run.evaluation import evaluate
 from rdepth_keras.run.prediction import predict_picture
+from rdepth_keras.run.predictor import load_predictor
+from rdepth_keras.run.submission import submit
 from rdepth_keras.run.training import Watch, resume, start
 
 __all__ = [
     "Watch",
+    "compare",
     "evaluate",
     "load_predictor",
     "predict_picture",
     "read_experiment",
     "resume",
     "start",
+    "submit",
 ]

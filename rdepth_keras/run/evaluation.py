@@ -1,6 +1,6 @@
 """Scoring a run, during training and after."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,64 +10,92 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Label, Params, Tile, Tiles
 from rdepth_keras.data.pipeline import in_order
-from rdepth_keras.evaluate.evaluator import Evaluation, evaluate_tiles
+from rdepth_keras.evaluate.confusion import Absent
+from rdepth_keras.evaluate.evaluator import Evaluation, evaluate_probabilities, evaluate_tiles
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.infer import tile_scorer
+from rdepth_keras.infer import Inference, tile_scorer
 from rdepth_keras.labels import LOVEDA
 from rdepth_keras.run.dataset import labelled_tiles, open_dataset
 from rdepth_keras.run.directory import read_experiment, write_json
 from rdepth_keras.run.network import inference_network
-from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.run.predictor import load_ensemble
 
 Scorer = Callable[[Params, Params, Tile], np.ndarray]
 
 
-def evaluate(directory: Path, split: str, domain: str | None, console: Console) -> dict[str, Any]:
+def evaluate(
+    directory: Path,
+    split: str,
+    domain: str | None,
+    console: Console,
+    *,
+    inference: Inference | None = None,
+    members: Sequence[Path] = (),
+    absent: Absent = "union",
+) -> dict[str, Any]:
     """Scores the run on a split and writes ``evaluations/…json`` into it; returns what it wrote.
 
-    ``domain`` None is the target domain. Raises ValueError where there are no labelled tiles.
+    The counts of every tile lie beside it as NPZ, so that two runs are compared without predicting
+    again.
+
+    Args:
+        directory: of the run.
+        split: to score.
+        domain: None is the target domain.
+        console: shows a bar.
+        inference: other than the run's own.
+        members: further runs whose scores are averaged with this one's.
+        absent: which classes are averaged.
+
+    Raises:
+        ValueError: where there are no labelled tiles, or members do not fit together.
     """
     experiment = read_experiment(directory)
     domain = domain or experiment.target
-    tiles = labelled_tiles(open_dataset(experiment), split, domain)
+    dataset = open_dataset(experiment)
+    tiles = labelled_tiles(dataset, split, domain)
     if isinstance(tiles, str):
         raise ValueError(f"There is nothing to score against: {tiles}")
-    predict = load_predictor(directory)
-    evaluation = score(lambda tile: predict(tile), tiles, f"{split} {domain}", console)
+    predictor = load_ensemble([directory, *members], inference)
+    title = f"{split} {domain}"
+    evaluation = evaluate_probabilities(
+        predictor.probabilities, tracked(tiles, title, console), len(LOVEDA)
+    )
     result = {
-        **evaluation.scores(LOVEDA),
-        "commonest_class_miou": evaluation.commonest_class_miou(),
-        "tiles": len(evaluation.ids),
+        **evaluation.all_scores(LOVEDA, absent),
         "split": split,
         "domain": domain,
         "direction": experiment.direction,
         "recipe": experiment.recipe,
         "selection": experiment.selection,
-        "inference": asdict(experiment.inference),
+        "inference": asdict(predictor.inference),
+        "members": [member.resolve().name for member in members],
+        "dataset": experiment.dataset,
+        "depth": dict(dataset.depth) if "depth" in predictor.input_names else None,
+        "target_seen": experiment.method.uses_target,
+        "seed": experiment.seed,
     }
+    stem = evaluation_name(experiment, split, domain, predictor.inference, result["members"])
     if jax.process_index() == 0:
-        write_json(directory / "evaluations" / f"{split}_{domain}.json", result)
+        evaluation.save(directory / "evaluations" / f"{stem}.npz")
+        write_json(directory / "evaluations" / f"{stem}.json", result)
     return result
 
 
-def load_predictor(directory: Path) -> Callable[[Tile], np.ndarray]:
-    """Tile -> mean scores (H, W, K), from the checkpoint of the run that counts."""
-    experiment = read_experiment(directory)
-    network = inference_network(experiment)
-    params, buffers = network.init()
-    folder = directory / ("checkpoints" if experiment.selection == "last" else "best")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{directory} has no checkpoint yet: resume its training first.")
-    checkpoints = Checkpoints(folder)
-    like = {SEGMENTER: params}, {SEGMENTER: buffers}
-    averaged = experiment.average_decay is not None
-    params, buffers = checkpoints.restore_variables(*like, averaged)
-    checkpoints.close()
-    scorer = tile_scorer(network, experiment.inference)
-    return lambda tile: scorer(params[SEGMENTER], buffers[SEGMENTER], tile)
+def evaluation_name(
+    experiment: Experiment,
+    split: str,
+    domain: str,
+    inference: Inference | None = None,
+    members: Sequence[str] = (),
+) -> str:
+    """File name, without its ending, of an evaluation; inference other than the run's is named."""
+    own, other = asdict(experiment.inference), asdict(inference or experiment.inference)
+    parts = [f"{name}={_short(other[name])}" for name in own if own[name] != other[name]]
+    parts += [f"with={'+'.join(members)}"] if members else []
+    return "-".join([f"{split}_{domain}", *parts])
 
 
 def score(
@@ -78,7 +106,7 @@ def score(
     def classify(tile: Tile) -> Label:
         return predict(tile).argmax(-1).astype(np.uint8)
 
-    return evaluate_tiles(classify, _tracked(tiles, title, console), len(LOVEDA))
+    return evaluate_tiles(classify, tracked(tiles, title, console), len(LOVEDA))
 
 
 def validation_scorer(experiment: Experiment) -> Scorer:
@@ -86,6 +114,11 @@ def validation_scorer(experiment: Experiment) -> Scorer:
     return tile_scorer(inference_network(experiment), experiment.inference)
 
 
-def _tracked(tiles: Tiles, title: str, console: Console) -> Iterator[Tile]:
+def tracked(tiles: Tiles, title: str, console: Console) -> Iterator[Tile]:
+    """Every tile once, in order, with a progress bar where there is a terminal."""
     disable = not console.is_terminal or jax.process_index() > 0
     yield from track(in_order(tiles), title, len(tiles), console=console, disable=disable)
+
+
+def _short(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

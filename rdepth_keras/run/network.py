@@ -34,8 +34,7 @@ def _weights(experiment: Experiment):
 def _build(experiment: Experiment, **options) -> keras.Model:
     keras.utils.set_random_seed(experiment.seed)
     arguments = asdict(experiment.segmenter)
-    name = arguments.pop("name")
     dtype = compute_dtype(experiment.precision)
     # Keras keeps a copy of its own of every variable: on the host, not in the GPU's memory.
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        return models.build(name, classes=len(LOVEDA), dtype=dtype, **options, **arguments)
+        return models.build("twin", classes=len(LOVEDA), dtype=dtype, **options, **arguments)

@@ -10,7 +10,7 @@ from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import read_depth, read_image
 from rdepth_keras.run.directory import read_experiment
-from rdepth_keras.run.evaluation import load_predictor
+from rdepth_keras.run.predictor import load_predictor
 
 
 def predict_picture(

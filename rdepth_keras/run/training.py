@@ -135,7 +135,7 @@ def _train(
             checkpoints=checkpoints,
             journal=journal,
             progress=progress,
-            learning_rate=experiment.optimizer.schedule(experiment.steps),
+            learning_rate=experiment.optimizer.rate(experiment.steps),
             validate=_validation(experiment, dataset, directory, journal, board, console),
             profile=directory / "profile" if watch.profile else None,
         )

@@ -10,7 +10,7 @@ from rdepth_keras import models
 from rdepth_keras.adapt import METHODS, SEGMENTER
 from rdepth_keras.models.network import Network
 from rdepth_keras.train.devices import data_mesh, replicated, shard_batch
-from rdepth_keras.train.optimizers import AdamW
+from rdepth_keras.train.optimizers import AdamW, Schedule
 from rdepth_keras.train.state import initial_state
 from rdepth_keras.train.step import training_step
 
@@ -44,7 +44,7 @@ def batch(seed, size=4):
 
 def prepare(method, network, mesh=None, **options):
     networks = {SEGMENTER: network, **method.networks()}
-    optimizer = AdamW(learning_rate=1e-2, warmup_fraction=0.0, stage_decay=1.0, decay_steps=10_000)
+    optimizer = AdamW(learning_rate=1e-2, schedule=Schedule(0.0, 10_000), stage_decay=1.0)
     optimizers = {name: optimizer.build(net.init()[0], STEPS) for name, net in networks.items()}
     state = initial_state(
         networks, method, optimizers, seed=0, average=options.get("average_decay") is not None

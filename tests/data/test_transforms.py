@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.data.transforms import RandomCrop, RandomFlips, RandomRotation, pad, rotate
+from rdepth_keras.data.transforms import (
+    Photometric,
+    RandomCrop,
+    RandomFlips,
+    RandomRotation,
+    RandomScale,
+    pad,
+    rotate,
+)
 
 
 def tile(height=40, width=48):
@@ -92,6 +100,39 @@ def test_rotation_turns_counter_clockwise():
     spot["label"][30:35, 50:55] = 1
     rows, columns = np.nonzero(rotate({"id": 1, **spot}, 20)["label"] == 1)
     assert rows.mean() < 28 and columns.mean() > 45
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 2.0])
+def test_scales_together(factor):
+    scaled = RandomScale(factor, factor).random_map(tile(64, 96), np.random.default_rng(0))
+    assert scaled["label"].shape == (round(64 * factor), round(96 * factor))
+    assert scaled["depth"].shape == (*scaled["label"].shape, 1)
+    assert_together(scaled, tolerance=0.6)
+
+
+def test_photometric_changes_the_image_alone():
+    before = tile()
+    seen = []
+    for seed in range(30):
+        after = Photometric(0.5).random_map(before, np.random.default_rng(seed))
+        assert after["depth"] is before["depth"] and after["label"] is before["label"]
+        assert after["image"].dtype == np.uint8
+        seen.append(int(np.abs(after["image"].astype(int) - before["image"]).mean()))
+    assert 0 in seen and max(seen) > 10
+    np.testing.assert_array_equal(before["image"], tile()["image"])
+
+
+def test_photometric_parts_do_what_they_say():
+    grey = {**tile(), "image": np.full((8, 8, 3), 100, np.uint8)}
+    brighter = Photometric(1.0, brightness=50, contrast=0, saturation=0, hue=0)
+    shifts = {
+        int(brighter.random_map(grey, np.random.default_rng(seed))["image"][0, 0, 0]) - 100
+        for seed in range(60)
+    }
+    assert min(shifts) < -30 and max(shifts) > 30 and max(map(abs, shifts)) <= 51
+    hue = Photometric(1.0, brightness=0, contrast=0, saturation=0.5, hue=18)
+    coloured = hue.random_map(grey, np.random.default_rng(0))["image"]
+    np.testing.assert_array_equal(coloured, grey["image"], err_msg="grey has no hue")
 
 
 def test_quarter_turns_and_flips_reach_all_eight_symmetries():

@@ -8,14 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from make_checkpoint import weights
+from make_checkpoint import CONFIG, weights
 from make_golden import IMAGES, RESIZED, SIZES, image, inputs
 from safetensors.numpy import save_file
 
 from rdepth_keras.depth import weights as loader
-from rdepth_keras.depth.estimator import DepthEstimator, load_estimator
-
-import keras_hub  # isort: skip  (after the package, which chooses JAX)
+from rdepth_keras.depth.estimator import DepthEstimator, build_backbone, load_estimator
 
 
 def predictions(folder: Path) -> dict[str, np.ndarray]:
@@ -33,14 +31,6 @@ def predictions(folder: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def build(folder: Path):
-    """A backbone to load damaged files into."""
-    arguments = loader.read_config(folder / "config.json")
-    encoder = keras_hub.models.DINOV2Backbone(**arguments["encoder"])
-    network = arguments["network"]
-    return keras_hub.models.DepthAnythingBackbone(image_encoder=encoder, **network)
-
-
 def outcome(backbone, path: Path) -> str:
     try:
         loader.load_weights(backbone, path)
@@ -51,7 +41,7 @@ def outcome(backbone, path: Path) -> str:
 
 def damaged(folder: Path, scratch: Path, count: int) -> dict[str, np.ndarray]:
     """What loading says to arrays that do not fit, and to ``count`` files with changed bytes."""
-    backbone, path = build(folder), scratch / "model.safetensors"
+    backbone, path = build_backbone(CONFIG), scratch / "model.safetensors"
     arrays = weights()
     said = {}
     for name, change in {

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from rdepth_keras.depth.weights import read_config
+from rdepth_keras.depth.weights import encoder_arguments, network_arguments, read_config
 
 BACKBONE = {"out_indices": [9, 10, 11, 12], "hidden_size": 768, "image_size": 518}
 
@@ -14,12 +14,13 @@ def write(path, **changes):
 
 
 def test_defaults_are_filled_in(tmp_path):
-    read = read_config(write(tmp_path / "config.json"))
-    assert read["network"]["feature_keys"] == ["stage9", "stage10", "stage11", "stage12"]
-    assert read["network"]["neck_hidden_dims"] == [48, 96, 192, 384]
-    assert read["encoder"]["num_layers"] == 12
-    assert read["encoder"]["intermediate_dim"] == 3072
-    assert read["encoder"]["position_embedding_shape"] == (518, 518)
+    config = read_config(write(tmp_path / "config.json"))
+    network, encoder = network_arguments(config), encoder_arguments(config)
+    assert network["feature_keys"] == ["stage9", "stage10", "stage11", "stage12"]
+    assert network["neck_hidden_dims"] == [48, 96, 192, 384]
+    assert encoder["num_layers"] == 12
+    assert encoder["intermediate_dim"] == 3072
+    assert encoder["position_embedding_shape"] == (518, 518)
 
 
 @pytest.mark.parametrize(

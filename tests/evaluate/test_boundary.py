@@ -12,8 +12,9 @@ def twin_boundary(label, own, distance):
     found = np.zeros(label.shape, bool)
     for row, column in np.argwhere(label == own):
         top, left = row - distance, column - distance
-        inside = 0 <= top and 0 <= left and row + distance < height and column + distance < width
-        around = label[max(top, 0) : row + distance + 1, max(left, 0) : column + distance + 1]
+        bottom, right = row + distance, column + distance
+        inside = min(top, left) >= 0 and bottom < height and right < width
+        around = label[max(top, 0) : bottom + 1, max(left, 0) : right + 1]
         found[row, column] = not inside or (~np.isin(around, (own, 255))).any()
     return found
 

@@ -19,6 +19,7 @@ def draw(shape, seed=0):
 
 
 def test_gated_starts_as_the_network_of_the_image_alone():
+    keras.utils.set_random_seed(0)
     alone = models.build("twin", image_encoder=IMAGE, depth_encoder=None, **SIZES)
     gated = models.build("twin", image_encoder=IMAGE, depth_encoder=DEPTH, fusion="gated", **SIZES)
     theirs = {variable.path: variable for variable in alone.variables}
@@ -34,7 +35,8 @@ def test_gated_starts_as_the_network_of_the_image_alone():
     for stage in (1, 2, 3, 4):  # and depth counts once the scales move
         gamma = gated.get_layer(f"fusion{stage}").scale.gamma
         gamma.assign(np.ones(gamma.shape))
-    assert np.abs(gated.predict(inputs, verbose=0) - wanted).max() > 1e-3
+    moved = np.abs(gated.predict(inputs, verbose=0) - wanted)
+    assert moved.max() > 1e-2 * np.abs(wanted).max()
 
 
 def test_gate():

@@ -86,6 +86,14 @@ def test_prepared_data_are_reused_and_overwritten_on_demand(tmp_path):
     assert ("test", "urban") not in open_loveda(tmp_path).splits()
 
 
+def test_a_cut_dataset_says_so(tmp_path):
+    done = prepare(DUMMY, tmp_path, "--config", "depths_png", "--max_examples_per_split", "2")
+    assert done.returncode == 0, done.stderr
+    assert "PARTIAL: train_rural has 2 of 3 tiles" in done.stdout
+    assert "val_rural has" not in done.stdout
+    assert len(open_loveda(tmp_path).tiles("train", "rural")) == 2
+
+
 def spoil(manual: Path, what: str) -> None:
     folder = manual / "Val/Rural"
     if what == "truncated PNG":
@@ -115,6 +123,7 @@ def spoil(manual: Path, what: str) -> None:
         ("format", "--file_format tfrecord", "array_record only"),
         ("unknown flag", "--colour red", "unrecognized arguments: --colour red"),
         ("unknown config", "--config nothing", "nothing"),
+        ("nothing to write", "--max_examples_per_split 0", "empty dataset that looks finished"),
         ("no consent", "--download", "give --accept_license with --download"),
         ("no server", "--download --accept_license --archives_url http://127.0.0.1:9", "127.0.0.1"),
         ("not there", "--verify", "is not prepared in"),

@@ -117,10 +117,10 @@ def test_a_directory_that_holds_a_run_is_left_alone(trained, monkeypatch, capsys
 
 def test_resuming_with_other_settings_names_them(trained, monkeypatch, capsys):
     directory, _ = trained
-    options = ("--resume", "--out", directory, "--steps", "9", "--optimizer.power", "2")
+    options = ("--resume", "--out", directory, "--steps", "9", "--optimizer.beta1", "0.8")
     assert call("train", *options, monkeypatch=monkeypatch) == 2
     error = capsys.readouterr().err
-    assert "steps: 4 -> 9" in error and "optimizer.power: 1.0 -> 2.0" in error
+    assert "steps: 4 -> 9" in error and "optimizer.beta1: 0.9 -> 0.8" in error
 
 
 def test_list_and_print(monkeypatch, capsys):

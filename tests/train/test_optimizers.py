@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from rdepth_keras.train.optimizers import AdamW, rate_factors
+from rdepth_keras.train.optimizers import SGD, AdamW, Schedule, rate_table
 
 PATHS = {
     "image_encoder/stem/kernel": 0.9**13,
@@ -24,19 +24,19 @@ PATHS = {
 
 
 def test_the_recipes_stage_wise_table():
-    factors = rate_factors(PATHS, AdamW())
+    factors = AdamW().factors(PATHS)
     for path, expected in PATHS.items():
         assert factors[path] == pytest.approx(expected, abs=5e-4), path
 
 
 def test_the_depth_encoder_follows_by_name():
-    factors = rate_factors(PATHS, AdamW(decay_depth_encoder=True))
+    factors = AdamW(decay_depth_encoder=True).factors(PATHS)
     assert factors["depth_encoder/stage1_block1/depthwise/kernel"] == pytest.approx(0.9**12)
     assert factors["depth_encoder/stem/kernel"] == pytest.approx(0.9**13)
 
 
 def test_the_papers_schedule():
-    rate = AdamW().schedule(40_000)
+    rate = AdamW().rate(40_000)
     assert float(rate(0)) == pytest.approx(1e-10, rel=1e-3)
     assert float(rate(750)) == pytest.approx(0.5e-4, rel=1e-5)
     assert float(rate(1500)) == pytest.approx(1e-4, rel=1e-5)
@@ -45,13 +45,13 @@ def test_the_papers_schedule():
 
 
 def test_a_shorter_run_keeps_the_shape():
-    short, long = AdamW().schedule(400), AdamW().schedule(40_000)
+    short, long = AdamW().rate(400), AdamW().rate(40_000)
     for part in (0.01, 0.0375, 0.3, 0.9):
         assert float(short(400 * part)) == pytest.approx(float(long(40_000 * part)), rel=1e-4)
 
 
 def test_the_decay_may_outlast_the_run():
-    rate = AdamW(decay_steps=15_000, warmup_fraction=0.05, power=0.9).schedule(10_000)
+    rate = Schedule(0.05, decay_steps=15_000, power=0.9).rate(1e-4, 10_000)
     assert float(rate(10_000)) == pytest.approx(1e-4 * (1 - 9250 / 14250) ** 0.9, rel=1e-4)
 
 
@@ -88,7 +88,7 @@ def test_numpy_twin_with_decay_on_matrices_only():
             params,
         )
         params = optax.apply_updates(params, change)
-    schedule, factors = optimizer.schedule(steps), rate_factors(values, optimizer)
+    schedule, factors = optimizer.rate(steps), optimizer.factors(values)
     for path, value in values.items():
         expected = numpy_adamw(
             value,
@@ -103,8 +103,35 @@ def test_numpy_twin_with_decay_on_matrices_only():
 
 def test_clipping_bounds_the_gradient():
     params = {"head/kernel": jnp.ones((2, 2))}
-    gradient = {"head/kernel": jnp.full((2, 2), 100.0)}
-    transform = AdamW(clip_norm=1.0, weight_decay=0.0).build(params, 10)
-    _, state = transform.update(gradient, transform.init(params), params)
-    moments = next(part for part in state if isinstance(part, optax.ScaleByAdamState))
-    assert float(optax.tree.norm(moments.mu)) == pytest.approx(0.1, rel=1e-5)
+    plain = SGD(1.0, Schedule(0.0, power=0.0), clip_norm=1.0, momentum=0.0, weight_decay=0.0)
+    transform = plain.build(params, 10)
+    for size, expected in ((100.0, 1.0), (0.1, 0.2)):
+        gradient = {"head/kernel": jnp.full((2, 2), size)}
+        change, _ = transform.update(gradient, transform.init(params), params)
+        assert float(optax.tree.norm(change)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_sgd_equals_pytorchs():
+    """Momentum accumulates gradient and weight decay; two steps by hand."""
+    params = {"head/bias": jnp.array([1.0])}
+    optimizer = SGD(schedule=Schedule(warmup_fraction=0.0, power=0.0))
+    transform = optimizer.build(params, 10)
+    state, value, velocity = transform.init(params), 1.0, 0.0
+    for gradient in (0.5, -0.2):
+        change, state = transform.update({"head/bias": jnp.array([gradient])}, state, params)
+        params = optax.apply_updates(params, change)
+        velocity = 0.9 * velocity + gradient + 5e-4 * value
+        value -= 1e-2 * velocity
+    np.testing.assert_allclose(params["head/bias"], [value], rtol=1e-6)
+
+
+def test_the_rate_stays_above_its_minimum():
+    rate = Schedule(0.0, power=0.9, minimum=1e-4).rate(1e-2, 100)
+    assert float(rate(0)) == pytest.approx(1e-2)
+    assert float(rate(100)) == pytest.approx(1e-4)
+
+
+def test_heads_may_be_faster():
+    table = rate_table(AdamW(learning_rate=6e-5, stage_decay=1.0, head_factor=10.0))
+    assert table["image stage 3"] == pytest.approx(6e-5)
+    assert table["fusion, decoder and heads"] == pytest.approx(6e-4)

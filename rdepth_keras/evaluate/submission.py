@@ -1,0 +1,200 @@
+"""The LoveDA benchmark's submission: written, and checked before the server sees it.
+
+One flat zip with an 8-bit grey PNG of train ids 0..6 for every test tile, named as the tile. The
+server scores a zip with a folder inside as 0, and masks of stored values 1..7 as mostly wrong.
+Source: LoveDA UDA challenge, CodaBench competition 13037.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rdepth_keras.arrays import Label
+from rdepth_keras.data import png
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: same labels, same bytes
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    RuntimeError,  # with its NotImplementedError: unknown compression
+)
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a submission must hold: tile numbers, side of a tile in pixels, number of classes."""
+
+    ids: Sequence[int]
+    side_pixels: int = 1024
+    classes: int = 7
+
+    @property
+    def largest_bytes(self) -> int:
+        """No tile takes more, however badly compressed: 16-bit RGBA and some text."""
+        return 8 * self.side_pixels**2 + (1 << 20)
+
+
+PUBLISHED = {"rural": Expected(range(4191, 5167)), "urban": Expected(range(5167, 5987))}
+
+
+@dataclass
+class Findings:
+    """What is wrong with a submission, and what is merely suspicious; a fault lists its files."""
+
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, fault: str, name: str = "") -> None:
+        self.faults.setdefault(fault, []).extend([name] if name else [])
+
+    def __str__(self):
+        lines = [_line(fault, names) for fault, names in self.faults.items()]
+        return "\n".join([*lines, *(f"warning: {warning}" for warning in self.warnings)])
+
+
+def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: Expected) -> None:
+    """Writes the zip, under a temporary name until it is whole and passes :func:`check_submission`.
+
+    Args:
+        path: of the zip.
+        labels: tile number and train ids (side, side), uint8, of every tile in any order.
+        expected: what it must hold.
+
+    Raises:
+        ValueError: where the labels make no valid submission; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.partial")
+    try:
+        files = {number: png.encode(label) for number, label in labels}
+        with zipfile.ZipFile(temporary, "w") as archive:
+            for number in sorted(files):
+                entry = zipfile.ZipInfo(f"{number}.png", _EPOCH)
+                entry.external_attr = 0o100644 << 16
+                archive.writestr(entry, files[number])  # stored: PNG is compressed already
+        found = check_submission(temporary, expected)
+        if found.faults:
+            raise ValueError(f"This makes no valid submission. {found}")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_submission(path: Path, expected: Expected) -> Findings:
+    """Looks at every file of a zip, ours or not, without unpacking it anywhere.
+
+    A hostile zip costs no more than the file count times the size of a tile: nothing is read beyond
+    what a tile can take, nor decoded before its header fits.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
+    findings, ranges = Findings(), []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            for entry in _check_names(entries, expected, findings):
+                ranges += _check_entry(archive, entry, expected, findings)
+    except _UNREADABLE as error:
+        findings.add(f"no readable zip: truncated, damaged or another format ({error})")
+        return findings
+    _check_values(ranges, expected, findings)
+    return findings
+
+
+def _check_names(
+    entries: Sequence[zipfile.ZipInfo], expected: Expected, findings: Findings
+) -> list[zipfile.ZipInfo]:
+    """The entries that are worth a look inside, each name once."""
+    names = {f"{number}.png" for number in expected.ids}
+    wanted: dict[str, zipfile.ZipInfo] = {}
+    for entry in entries:
+        name = entry.orig_filename
+        if _leaves(name):
+            findings.add("names that point out of the archive", name)
+        elif entry.is_dir() or "/" in name:
+            folder = name.split("/")[0]
+            findings.add("a folder inside (scores 0): the PNGs belong at the root", f"{folder}/")
+        elif name in wanted:
+            findings.add("names that occur twice", name)
+        elif name not in names:
+            findings.add("files that are no tile of this test split", name)
+        else:
+            wanted[name] = entry
+    missing = sorted(names - wanted.keys(), key=lambda name: int(name.removesuffix(".png")))
+    for name in missing:
+        findings.add("missing tiles", name)
+    return list(wanted.values())
+
+
+def _leaves(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return name.startswith("/") or "\\" in name or ":" in name or "\0" in name or ".." in parts
+
+
+def _check_entry(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, expected: Expected, findings: Findings
+) -> list[tuple[int, int]]:
+    """Looks into one file; the smallest and largest value of a readable label map, or nothing."""
+    name = entry.filename
+    if entry.flag_bits & 1:
+        findings.add("encrypted files", name)
+    elif entry.external_attr >> 28 == 0o12:
+        findings.add("links instead of files", name)
+    elif entry.file_size > expected.largest_bytes:
+        findings.add("files too large for a tile", name)
+    else:
+        try:
+            with archive.open(entry) as file:
+                return _check_png(file.read(expected.largest_bytes), name, expected, findings)
+        except _UNREADABLE as error:
+            findings.add(f"unreadable files ({str(error).replace(name, 'it')})", name)
+    return []
+
+
+def _check_png(
+    data: bytes, name: str, expected: Expected, findings: Findings
+) -> list[tuple[int, int]]:
+    header, side = png.read_header(data), expected.side_pixels
+    kind, size = (header.colour, header.bits), (header.height, header.width)
+    if kind != ("grey", 8):
+        findings.add(f"not 8-bit single-channel but {header.bits}-bit {header.colour}", name)
+    if size != (side, side):
+        findings.add(f"not {side}x{side} pixels but {header.height}x{header.width}", name)
+    if kind != ("grey", 8) or size != (side, side):
+        return []
+    label = png.decode(data)
+    if label.max() >= expected.classes:
+        findings.add(f"values outside 0..{expected.classes - 1}", name)
+    return [(int(label.min()), int(label.max()))]
+
+
+def _check_values(
+    ranges: Sequence[tuple[int, int]], expected: Expected, findings: Findings
+) -> None:
+    """What only all tiles together show."""
+    if not ranges:
+        return
+    lowest, highest = min(low for low, _ in ranges), max(high for _, high in ranges)
+    if (lowest, highest) == (1, expected.classes):
+        findings.add(f"values 1..{highest}, as masks are stored: subtract 1 everywhere")
+    if lowest == highest:
+        findings.warnings.append(f"every tile is class {lowest} and nothing else")
+
+
+def _line(fault: str, names: Sequence[str]) -> str:
+    if not names:
+        return f"fault: {fault}"
+    several = [name if name.isprintable() else repr(name) for name in dict.fromkeys(names)]
+    shown = ", ".join(several[:_SHOWN]) + (", ..." if len(several) > _SHOWN else "")
+    count = f" ({len(names)} files)" if len(names) > 1 else ""
+    return f"fault: {fault}: {shown}{count}"

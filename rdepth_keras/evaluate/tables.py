@@ -1,0 +1,121 @@
+"""Result tables as Markdown, CSV and LaTeX: one table, with its heading, for each protocol."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, get_args
+
+from rdepth_keras.evaluate.comparison import TAGS, Protocol, Row
+
+Format = Literal["markdown", "csv", "latex"]
+Groups = Mapping[Protocol, Sequence[Row]]
+
+UNKNOWN = "not stated"
+NOTHING = "\u2013"  # an en dash: the class is nowhere
+_LATEX = {letter: "\\" + letter for letter in "&%_#${}"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "†": r"$\dagger$", "±": r"$\pm$", NOTHING: "--",
+}  # fmt: skip
+
+
+def write_tables(groups: Groups, format: Format, remarks: Sequence[str] = ()) -> str:
+    """The tables as text; ``remarks`` follow them (CSV, which has no place for them, leaves them).
+
+    Raises:
+        ValueError: for an unknown format.
+    """
+    writers: dict[str, Callable[..., str]] = {
+        "markdown": _markdown, "csv": _csv, "latex": _latex
+    }  # fmt: skip
+    if format not in writers:
+        raise ValueError(f"format must be one of {get_args(Format)}; received {format!r}.")
+    return writers[format](groups, remarks)
+
+
+def _header(rows: Sequence[Row]) -> list[str]:
+    return ["", "Method", *(name.capitalize() for name in rows[0].iou), "mIoU", *TAGS]
+
+
+def _cells(rows: Sequence[Row]) -> list[list[str]]:
+    """Text of every cell but the rank; † marks a row with a note."""
+    return [
+        [
+            row.name + (" †" if row.note else ""),
+            *map(_percent, row.iou.values()),
+            _score(row),
+            *(row.tags.get(tag, UNKNOWN) for tag in TAGS),
+        ]
+        for row in rows
+    ]
+
+
+def _ranked(rows: Sequence[Row]) -> list[list[str]]:
+    ranks = range(1, len(rows) + 1) if len(rows) > 1 else ("",)
+    return [[str(rank), *cells] for rank, cells in zip(ranks, _cells(rows), strict=True)]
+
+
+def _notes(rows: Sequence[Row]) -> list[str]:
+    return [f"† {row.name}: {row.note}" for row in rows if row.note]
+
+
+def _markdown(groups: Groups, remarks: Sequence[str]) -> str:
+    parts = []
+    for protocol, rows in groups.items():
+        lines = [_header(rows), ["--:", ":--", *["--:"] * (len(rows[0].iou) + 1), *[":--"] * 5]]
+        lines += [[cell.replace("|", r"\|") for cell in line] for line in _ranked(rows)]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        notes = "".join(f"\n{note}\n" for note in _notes(rows))
+        parts.append(f"### {protocol}\n\n{table}\n{notes}")
+    return "\n".join([*parts, *(f"- {remark}" for remark in remarks)]).rstrip() + "\n"
+
+
+def _csv(groups: Groups, remarks: Sequence[str]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for number, (protocol, rows) in enumerate(groups.items()):
+        if number == 0:
+            names = ["protocol", "method", *rows[0].iou, "miou", "miou_spread", "low", "high"]
+            writer.writerow([*names, *(tag.replace(" ", "_") for tag in TAGS), "note"])
+        for row in rows:
+            low, high = row.interval or (None, None)
+            scores = [*row.iou.values(), row.miou, row.spread, low, high]
+            tags = [row.tags.get(tag, UNKNOWN) for tag in TAGS]
+            cells = ["" if value is None else f"{value:.2f}" for value in scores]
+            writer.writerow([str(protocol), row.name, *cells, *tags, row.note])
+    return out.getvalue()
+
+
+def _latex(groups: Groups, remarks: Sequence[str]) -> str:
+    """Needs the package booktabs."""
+    parts = []
+    for protocol, rows in groups.items():
+        columns = "rl" + "r" * (len(rows[0].iou) + 1) + "l" * len(TAGS)
+        lines = [_escape(_header(rows)), *map(_escape, _ranked(rows))]
+        body = [" & ".join(line) + r" \\" for line in lines]
+        notes = [rf"% {note}" for note in _notes(rows)]
+        parts += [
+            rf"\begin{{table}}\caption{{{_escape([str(protocol)])[0]}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            *[r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}"],
+            *notes,
+            r"\end{table}",
+            "",
+        ]
+    return "\n".join([*parts, *(f"% {remark}" for remark in remarks)]).rstrip() + "\n"
+
+
+def _escape(cells: Sequence[str]) -> list[str]:
+    return ["".join(_LATEX.get(letter, letter) for letter in cell) for cell in cells]
+
+
+def _score(row: Row) -> str:
+    text = _percent(row.miou)
+    if row.spread is not None:
+        text += f" ± {row.spread:.2f}"
+    if row.interval is not None:
+        text += f" [{row.interval[0]:.2f}, {row.interval[1]:.2f}]"
+    return text
+
+
+def _percent(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.2f}"

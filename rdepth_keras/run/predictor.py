@@ -1,0 +1,106 @@
+"""A trained run, or several, as a function of a tile."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.arrays import Label, Tile
+from rdepth_keras.infer import Inference, tile_scorer
+from rdepth_keras.run.directory import read_experiment
+from rdepth_keras.run.network import inference_network
+from rdepth_keras.train.checkpoint import Checkpoints
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained run, or several that are averaged.
+
+    Attributes:
+        scores: tile -> mean scores (H, W, K), what calling the predictor gives.
+        inference: windows, views and what is averaged.
+        input_names: arrays of a tile that are looked at, e.g. ``("image", "depth")``.
+    """
+
+    scores: Callable[[Tile], np.ndarray]
+    inference: Inference
+    input_names: tuple[str, ...]
+
+    def __call__(self, tile: Tile) -> np.ndarray:
+        return self.scores(tile)
+
+    def probabilities(self, tile: Tile) -> np.ndarray:
+        """Class probabilities (H, W, K)."""
+        scores = self.scores(tile)
+        if self.inference.average == "probabilities":
+            return scores
+        powers = np.exp(scores - scores.max(-1, keepdims=True))
+        return powers / powers.sum(-1, keepdims=True)
+
+    def label(self, tile: Tile) -> Label:
+        """Train ids (H, W)."""
+        return self.scores(tile).argmax(-1).astype(np.uint8)
+
+
+def load_predictor(directory: Path, inference: Inference | None = None) -> Predictor:
+    """The predictor of the run's checkpoint that counts; ``inference`` None is the run's own."""
+    experiment = read_experiment(directory)
+    network = inference_network(experiment)
+    params, buffers = network.init()
+    folder = directory / ("checkpoints" if experiment.selection == "last" else "best")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{directory} has no checkpoint yet: resume its training first.")
+    checkpoints = Checkpoints(folder)
+    like = {SEGMENTER: params}, {SEGMENTER: buffers}
+    averaged = experiment.average_decay is not None
+    params, buffers = checkpoints.restore_variables(*like, averaged)
+    checkpoints.close()
+    inference = inference or experiment.inference
+    scorer = tile_scorer(network, inference)
+    return Predictor(
+        lambda tile: scorer(params[SEGMENTER], buffers[SEGMENTER], tile),
+        inference,
+        tuple(network.input_names),
+    )
+
+
+def load_ensemble(directories: Sequence[Path], inference: Inference | None = None) -> Predictor:
+    """The mean of several runs' scores, all predicted with the first one's inference.
+
+    What is averaged, logits or probabilities, is the inference's ``average``.
+
+    Raises:
+        ValueError: for runs of other data, or of depth from another source.
+    """
+    _check_members(directories)
+    inference = inference or read_experiment(directories[0]).inference
+    members = [load_predictor(directory, inference) for directory in directories]
+    if len(members) == 1:
+        return members[0]
+    names = tuple(dict.fromkeys(name for member in members for name in member.input_names))
+    return Predictor(
+        lambda tile: np.mean([member(tile) for member in members], axis=0), inference, names
+    )
+
+
+def _check_members(directories: Sequence[Path]) -> None:
+    first, *others = directories
+    for other in others:
+        for name in ("dataset", "depth"):
+            ours, theirs = _data(first)[name], _data(other)[name]
+            if ours != theirs:
+                raise ValueError(
+                    f"An ensemble needs runs of the same data; {first} has the {name} {ours}, "
+                    f"{other} has {theirs}."
+                )
+
+
+def _data(directory: Path) -> dict[str, Any]:
+    """What a run was trained on: the dataset and where its depth comes from."""
+    path = directory / "environment.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {"dataset": read_experiment(directory).dataset, "depth": known.get("depth")}

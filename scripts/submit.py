@@ -1,0 +1,85 @@
+"""Write the LoveDA benchmark's zip with a trained run, or check any zip before it is sent.
+
+    python scripts/submit.py --run runs/rdepth_b_b-r2u-... --domain urban --out urban.zip
+    python scripts/submit.py --check urban.zip --domain urban
+
+Every fault of a checked zip is named, and the exit code is 1 if there is one.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rdepth_keras import command
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Write the benchmark's zip with a trained run, or check any zip."""
+
+    domain: Literal["rural", "urban"]
+    """Domain of the test tiles."""
+    run: Path | None = None
+    """Directory of the run; with --check, its dataset says what belongs into the zip."""
+    out: Path | None = None
+    """Zip to write."""
+    check: Path | None = None
+    """Zip to check; nothing is predicted."""
+    ensemble: tuple[Path, ...] = ()
+    """Further runs whose scores are averaged with --run's."""
+    views: Literal["one", "flips", "symmetries"] | None = None
+    """Test-time views; the run's own when left out."""
+
+
+def main() -> int:
+    arguments = command.parse(Submit)
+    if (arguments.check is None) == (arguments.out is None):
+        raise ValueError("Give either --run DIR and --out FILE.zip, or --check FILE.zip.")
+    if arguments.check is not None:
+        return check(arguments, arguments.check)
+    if arguments.run is None:
+        raise ValueError("Name the run that predicts: --run DIR.")
+    write(arguments, arguments.run, arguments.out)
+    return check(arguments, arguments.out)
+
+
+def write(arguments: Submit, directory: Path, out: Path | None) -> None:
+    # Imported here, as is everything that needs JAX: a check takes a second.
+    from dataclasses import replace
+
+    from rdepth_keras import run
+
+    assert out is not None
+    inference = run.read_experiment(directory).inference
+    if arguments.views is not None:
+        inference = replace(inference, views=arguments.views)
+    run.submit(
+        directory,
+        arguments.domain,
+        out,
+        command.console(),
+        inference=inference,
+        members=arguments.ensemble,
+    )
+
+
+def check(arguments: Submit, path: Path | None) -> int:
+    from rdepth_keras.evaluate.submission import PUBLISHED, check_submission
+
+    assert path is not None
+    expected = PUBLISHED[arguments.domain]
+    if arguments.run is not None:
+        from rdepth_keras.run.submission import expected_submission
+
+        expected = expected_submission(arguments.run, arguments.domain)
+    findings = check_submission(path, expected)
+    if findings.faults or findings.warnings:
+        print(findings)
+    if not findings.faults:
+        size = f"{expected.side_pixels}x{expected.side_pixels}"
+        print(f"{path}: valid, {len(expected.ids)} {arguments.domain} tiles of {size}")
+    return 1 if findings.faults else 0
+
+
+if __name__ == "__main__":
+    command.guarded(main)

@@ -1,0 +1,78 @@
+"""Train recipes x directions x seeds, one after the other, and print mean and deviation.
+
+    python scripts/sweep.py --recipes rdepth_b_s rdepth_b_b --seeds 0 1 2 -- --data-dir data
+
+What follows -- goes to every scripts/train.py. A sweep that was stopped goes on where it was.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+from rdepth_keras import command
+from rdepth_keras.experiment import Direction
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run import sweep
+
+TRAIN = Path(__file__).with_name("train.py")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Train recipes x directions x seeds and print mean and standard deviation."""
+
+    recipes: tuple[str, ...]
+    """Recipes to train."""
+    directions: tuple[Direction, ...] = ("r2u", "u2r")
+    """Directions to train each in."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds to train each with."""
+    out: Path = Path("runs/sweep")
+    """Folder of the run directories."""
+    cap_hours: float | None = None
+    """A run over this time is saved and left; the next sweep goes on with it."""
+
+
+def main() -> int:
+    own, options = sys.argv[1:], []
+    if "--" in own:
+        own, options = own[: own.index("--")], own[own.index("--") + 1 :]
+    arguments = command.parse(Sweep, args=own)
+    for name in arguments.recipes:
+        recipe(name)  # an unknown one is told before the first run starts
+    cells = sweep.plan(arguments.recipes, arguments.directions, arguments.seeds, arguments.out)
+    cap = None if arguments.cap_hours is None else 3600 * arguments.cap_hours
+    failed = 0
+    for number, cell in enumerate(cells, 1):
+        print(f"[{number}/{len(cells)}] {cell.directory}", flush=True)
+        end = sweep.train(cell, TRAIN, options, cap)
+        print(f"[{number}/{len(cells)}] {end}", flush=True)
+        failed += end.startswith("failed")
+    console = command.console()
+    console.print(_table(sweep.summarise(cells)))
+    return 1 if failed else 0
+
+
+def _table(rows) -> Table:
+    table = Table(title="target validation, IoU in %, mean ± standard deviation over seeds")
+    table.add_column("run")
+    table.add_column("seeds", justify="right")
+    for name in [*next(iter(rows.values()))["iou"], "mIoU"] if rows else []:
+        table.add_column(name, justify="right")
+    for name, row in rows.items():
+        values = [*row["iou"].values(), row["miou"]]
+        table.add_row(name, str(row["seeds"]), *map(_spread, values))
+    return table
+
+
+def _spread(value: tuple[float, float | None] | None) -> str:
+    if value is None:
+        return "-"
+    mean, deviation = value
+    return f"{100 * mean:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
+
+
+if __name__ == "__main__":
+    command.guarded(main)

@@ -1,0 +1,92 @@
+"""Sweeps: the plan, the spread, and going on."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from rdepth_keras.run.sweep import plan, summarise, train
+
+# Stands in for scripts/train.py: writes what a run leaves, and can be told to dawdle.
+STAND_IN = """
+import json, pathlib, signal, sys, time
+directory = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+directory.mkdir(parents=True, exist_ok=True)
+(directory / "experiment.json").write_text("{}")
+with (directory / "calls").open("a") as file:
+    file.write(" ".join(sys.argv[3:]) + "\\n")
+if "--dawdle" in sys.argv:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    time.sleep(60)
+if "--fail" in sys.argv:
+    sys.exit(3)
+(directory / "metrics.json").write_text(json.dumps({"miou": 0.5, "iou": {"road": 0.5}}))
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(STAND_IN)
+    return path
+
+
+def calls(cell):
+    return (cell.directory / "calls").read_text().splitlines()
+
+
+def test_plan(tmp_path):
+    cells = plan(["a", "b"], ["r2u", "u2r"], [0, 1], tmp_path)
+    assert len(cells) == len({cell.directory for cell in cells}) == 8
+    assert cells[0].directory == tmp_path / "a-r2u-seed0"
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, script):
+    (cell,) = plan(["a"], ["r2u"], [3], tmp_path / "out")
+    assert train(cell, script, ["--steps", "5"], None) == "finished"
+    assert train(cell, script, ["--steps", "5"], None) == "finished before"
+    assert calls(cell) == ["--recipe a --direction r2u --seed 3 --steps 5"]
+
+
+def test_a_run_over_its_cap_is_resumed(tmp_path, script):
+    (cell,) = plan(["a"], ["r2u"], [0], tmp_path / "out")
+    assert train(cell, script, ["--dawdle"], 3.0) == "stopped at its cap"
+    assert train(cell, script, ["--dawdle"], 30.0) == "finished"
+    assert calls(cell)[1] == "--resume"
+
+
+def test_a_failure_is_told(tmp_path, script):
+    (cell,) = plan(["a"], ["r2u"], [0], tmp_path / "out")
+    assert train(cell, script, ["--fail"], None) == "failed with exit code 3"
+
+
+def test_mean_and_sample_deviation(tmp_path):
+    cells = plan(["a"], ["r2u"], [0, 1, 2, 3], tmp_path)
+    for cell, miou, road in zip(cells, (0.2, 0.4, 0.6), (None, 0.1, 0.3), strict=False):
+        cell.directory.mkdir()
+        scores = {"miou": miou, "iou": {"road": road, "water": None}}
+        (cell.directory / "metrics.json").write_text(json.dumps(scores))
+    row = summarise(cells)["a r2u"]
+    assert row["seeds"] == 3
+    assert row["miou"] == pytest.approx((0.4, 0.2))
+    assert row["iou"]["road"] == pytest.approx((0.2, 0.02**0.5))
+    assert row["iou"]["water"] is None
+    assert summarise(cells[:1])["a r2u"]["miou"] == (0.2, None)
+    assert summarise([]) == {}
+
+
+def test_the_script_names_unknown_recipes_first(monkeypatch, capsys, tmp_path):
+    import importlib.util
+
+    path = Path(__file__).resolve().parents[2] / "scripts" / "sweep.py"
+    specification = importlib.util.spec_from_file_location("sweep_script", path)
+    module = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "sweep_script", module)
+    specification.loader.exec_module(module)
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["sweep.py", "--recipes", "demo", "nope", "--out", str(out)])
+    with pytest.raises(SystemExit) as stop:
+        module.command.guarded(module.main)
+    assert stop.value.code == 2 and "known are" in capsys.readouterr().err
+    assert not out.exists()
