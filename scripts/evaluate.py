@@ -31,6 +31,10 @@ class Evaluate:
     """Classes in the mean: those in truth or prediction, those in the truth, or all ("zero")."""
     ensemble: tuple[Path, ...] = ()
     """Further runs whose scores are averaged with --run's."""
+    report: bool = False
+    """Also write one HTML page with tables, plots and a gallery of tiles."""
+    exhibits: int = 24
+    """With --report: tiles in the gallery, evenly over the ranking."""
     compare: tuple[Path, ...] = ()
     """Evaluated runs to print as tables, one for each protocol; nothing is predicted."""
     published: bool = False
@@ -62,19 +66,21 @@ def main() -> None:
 
 
 def score(arguments: Evaluate, directory: Path) -> None:
-    console = command.console()
-    result = run.evaluate(
-        directory,
-        arguments.split,
-        arguments.domain,
-        console,
-        inference=arguments.inference,
-        members=arguments.ensemble,
-        absent=arguments.absent,
+    console, page = command.console(), None
+    scoring = run.prepare_scoring(
+        directory, arguments.split, arguments.domain, arguments.inference, arguments.ensemble
     )
+    if arguments.report:
+        result, page = run.write_report(
+            scoring, console, absent=arguments.absent, exhibits=arguments.exhibits
+        )
+    else:
+        result = run.write_scores(scoring, console, arguments.absent)
     title = f"{result['domain']}/{result['split']}, {result['tiles']} tiles"
     console.print(score_table({result["recipe"]: result}, title))
     console.print(summary_line(result))
+    if page is not None:
+        print(page)
 
 
 if __name__ == "__main__":

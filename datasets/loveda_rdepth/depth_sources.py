@@ -71,7 +71,7 @@ class Estimated:
     def describe(self) -> dict[str, str]:
         return {
             "source": self._name,
-            "origin": self._origin,
+            "origin": Path(self._origin).name if self._name == "checkpoint" else self._origin,
             "licence": self._licence,
             "fingerprint": self._estimator.fingerprint,
         }

@@ -7,9 +7,10 @@ where one is chosen), ``metrics.json`` and ``evaluations/<split>_<domain>.json``
 
 from rdepth_keras.run.comparison import compare
 from rdepth_keras.run.directory import read_experiment
-from rdepth_keras.run.evaluation import evaluate
+from rdepth_keras.run.evaluation import evaluate, prepare_scoring, write_scores
 from rdepth_keras.run.prediction import predict_picture
 from rdepth_keras.run.predictor import load_predictor
+from rdepth_keras.run.report import write_report
 from rdepth_keras.run.submission import submit
 from rdepth_keras.run.training import Watch, resume, start
 
@@ -19,8 +20,11 @@ __all__ = [
     "evaluate",
     "load_predictor",
     "predict_picture",
+    "prepare_scoring",
     "read_experiment",
     "resume",
     "start",
     "submit",
+    "write_report",
+    "write_scores",
 ]

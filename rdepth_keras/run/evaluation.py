@@ -1,7 +1,7 @@
 """Scoring a run, during training and after."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,37 +17,51 @@ from rdepth_keras.evaluate.evaluator import Evaluation, evaluate_probabilities, 
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference, tile_scorer
 from rdepth_keras.labels import LOVEDA
-from rdepth_keras.run.dataset import labelled_tiles, open_dataset
+from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset
 from rdepth_keras.run.directory import read_experiment, write_json
 from rdepth_keras.run.network import inference_network
-from rdepth_keras.run.predictor import load_ensemble
+from rdepth_keras.run.predictor import Predictor, load_ensemble
 
 Scorer = Callable[[Params, Params, Tile], np.ndarray]
 
 
-def evaluate(
+@dataclass(frozen=True)
+class Scoring:
+    """A predictor and the labelled tiles it is scored on."""
+
+    directory: Path
+    split: str
+    domain: str
+    members: tuple[str, ...]
+    experiment: Experiment
+    dataset: Dataset
+    tiles: Tiles
+    predictor: Predictor
+
+    @property
+    def name(self) -> str:
+        """File name, without its ending; inference other than the run's own is named."""
+        own, other = asdict(self.experiment.inference), asdict(self.predictor.inference)
+        parts = [f"{name}={_short(other[name])}" for name in own if own[name] != other[name]]
+        parts += [f"with={'+'.join(self.members)}"] if self.members else []
+        return "-".join([f"{self.split}_{self.domain}", *parts])
+
+
+def prepare_scoring(
     directory: Path,
     split: str,
     domain: str | None,
-    console: Console,
-    *,
     inference: Inference | None = None,
     members: Sequence[Path] = (),
-    absent: Absent = "union",
-) -> dict[str, Any]:
-    """Scores the run on a split and writes ``evaluations/…json`` into it; returns what it wrote.
-
-    The counts of every tile lie beside it as NPZ, so that two runs are compared without predicting
-    again.
+) -> Scoring:
+    """Loads a run for scoring.
 
     Args:
         directory: of the run.
         split: to score.
         domain: None is the target domain.
-        console: shows a bar.
         inference: other than the run's own.
         members: further runs whose scores are averaged with this one's.
-        absent: which classes are averaged.
 
     Raises:
         ValueError: where there are no labelled tiles, or members do not fit together.
@@ -59,43 +73,56 @@ def evaluate(
     if isinstance(tiles, str):
         raise ValueError(f"There is nothing to score against: {tiles}")
     predictor = load_ensemble([directory, *members], inference)
-    title = f"{split} {domain}"
-    evaluation = evaluate_probabilities(
-        predictor.probabilities, tracked(tiles, title, console), len(LOVEDA)
-    )
+    names = tuple(member.resolve().name for member in members)
+    return Scoring(directory, split, domain, names, experiment, dataset, tiles, predictor)
+
+
+def evaluate(
+    directory: Path, split: str, domain: str | None, console: Console, absent: Absent = "union"
+) -> dict[str, Any]:
+    """Scores the run with its own inference and writes what it finds, as :func:`write_scores`."""
+    return write_scores(prepare_scoring(directory, split, domain), console, absent)
+
+
+def write_scores(scoring: Scoring, console: Console, absent: Absent = "union") -> dict[str, Any]:
+    """Scores and writes ``evaluations/…json`` into the run's directory; returns what it wrote.
+
+    The counts of every tile lie beside it as NPZ, so that runs are compared without predicting
+    again. ``absent`` says which classes are averaged.
+    """
+    experiment, predictor = scoring.experiment, scoring.predictor
+    evaluation = count(scoring, predictor.probabilities, scoring.tiles, console)
     result = {
         **evaluation.all_scores(LOVEDA, absent),
-        "split": split,
-        "domain": domain,
+        "split": scoring.split,
+        "domain": scoring.domain,
         "direction": experiment.direction,
         "recipe": experiment.recipe,
         "selection": experiment.selection,
         "inference": asdict(predictor.inference),
-        "members": [member.resolve().name for member in members],
+        "members": list(scoring.members),
         "dataset": experiment.dataset,
-        "depth": dict(dataset.depth) if "depth" in predictor.input_names else None,
+        "depth": dict(scoring.dataset.depth) if "depth" in predictor.input_names else None,
         "target_seen": experiment.method.uses_target,
         "seed": experiment.seed,
     }
-    stem = evaluation_name(experiment, split, domain, predictor.inference, result["members"])
     if jax.process_index() == 0:
-        evaluation.save(directory / "evaluations" / f"{stem}.npz")
-        write_json(directory / "evaluations" / f"{stem}.json", result)
+        path = scoring.directory / "evaluations" / scoring.name
+        evaluation.save(path.with_name(f"{path.name}.npz"))
+        write_json(path.with_name(f"{path.name}.json"), result)
     return result
 
 
-def evaluation_name(
-    experiment: Experiment,
-    split: str,
-    domain: str,
-    inference: Inference | None = None,
-    members: Sequence[str] = (),
-) -> str:
-    """File name, without its ending, of an evaluation; inference other than the run's is named."""
-    own, other = asdict(experiment.inference), asdict(inference or experiment.inference)
-    parts = [f"{name}={_short(other[name])}" for name in own if own[name] != other[name]]
-    parts += [f"with={'+'.join(members)}"] if members else []
-    return "-".join([f"{split}_{domain}", *parts])
+def count(
+    scoring: Scoring,
+    predict: Callable[[Tile], np.ndarray],
+    tiles: Tiles,
+    console: Console,
+    title: str = "",
+) -> Evaluation:
+    """The counts of a predictor (tile -> probabilities), with a bar."""
+    title = title or f"{scoring.split} {scoring.domain}"
+    return evaluate_probabilities(predict, tracked(tiles, title, console), len(LOVEDA))
 
 
 def score(

@@ -1,0 +1,45 @@
+"""A metric for ``model.compile``: the mean IoU with an ignore label, on every Keras backend."""
+
+import keras
+from keras import ops
+
+from rdepth_keras.labels import IGNORE
+from rdepth_keras.models.layers import register
+
+
+@register
+class MeanIoU(keras.Metric):
+    """Mean intersection over union of logits against train ids, pixels of 255 left out.
+
+    Classes in neither truth nor prediction are left out of the mean; one that is predicted but
+    absent counts 0. Works inside ``jit``; counts are exact up to 2^31 pixels between two resets.
+
+    ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities.
+    """
+
+    def __init__(self, classes: int = 7, name: str = "miou", **options):
+        super().__init__(name=name, **options)
+        self.classes = classes
+        self.confusion = self.add_variable((classes, classes), "zeros", dtype="int32")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            raise ValueError("MeanIoU counts pixels and takes no sample weights.")
+        truth = ops.cast(y_true, "int32")
+        valid = ops.cast(ops.not_equal(truth, IGNORE), "float32")[..., None]
+        rows = ops.one_hot(ops.minimum(truth, self.classes - 1), self.classes) * valid
+        columns = ops.one_hot(ops.argmax(y_pred, -1), self.classes)
+        # One matrix an image: float32 counts its pixels exactly, whichever the backend.
+        counts = ops.einsum("bhwi,bhwj->bij", rows, columns)
+        self.confusion.assign_add(ops.sum(ops.cast(counts, "int32"), 0))
+
+    def result(self):
+        confusion = ops.cast(self.confusion, "float32")
+        hit = ops.diagonal(confusion)
+        union = ops.sum(confusion, 0) + ops.sum(confusion, 1) - hit
+        present = ops.cast(union > 0, "float32")
+        iou = hit / ops.maximum(union, 1.0)
+        return ops.sum(iou * present) / ops.maximum(ops.sum(present), 1.0)
+
+    def get_config(self):
+        return {**super().get_config(), "classes": self.classes}

@@ -1,0 +1,27 @@
+"""The networks under other Keras backends, in a process of its own, where those are installed."""
+
+import os
+import runpy
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SCRIPT = Path(__file__).with_name("run_backend.py")
+
+
+@pytest.mark.parametrize(("backend", "package"), [("tensorflow", "tensorflow"), ("torch", "torch")])
+def test_logits_equal_those_under_jax(backend, package, tmp_path):
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "logits.npy")]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
+    theirs = np.load(tmp_path / "logits.npy")
+    compute_logits = runpy.run_path(str(SCRIPT))["compute_logits"]
+    for fusion, logits in zip(("concat", "add"), theirs, strict=True):
+        ours = compute_logits(fusion)
+        assert np.abs(ours - logits).max() < 1e-5 * np.abs(ours).max()

@@ -1,0 +1,119 @@
+"""Checkpoints: what goes in comes out; damaged ones are named and passed over."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.state import State
+
+
+def state(step, scale=1.0):
+    params = {"segmenter": {"a/kernel": jnp.arange(6.0).reshape(2, 3) * scale, "b": jnp.ones(2)}}
+    return State(
+        step=jnp.asarray(step, jnp.int32),
+        params=params,
+        buffers={"segmenter": {"norm/moving_mean": jnp.full(2, scale)}},
+        average=jax.tree.map(lambda value: value / 2, params),
+        optimizer={"segmenter": optax.adam(1.0).init(params["segmenter"])},
+        memory={},
+    )
+
+
+def assert_equal(one, other):
+    assert jax.tree.structure(one) == jax.tree.structure(other)
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(left, right)
+        assert left.dtype == right.dtype
+
+
+@pytest.fixture
+def notes():
+    return []
+
+
+@pytest.fixture
+def checkpoints(tmp_path, notes):
+    opened = Checkpoints(tmp_path / "checkpoints", keep=2, notify=notes.append)
+    yield opened
+    opened.close()
+
+
+def test_what_goes_in_comes_out(checkpoints):
+    checkpoints.save(state(3, 2.0), {"source": {"next_index": 7}})
+    restored, data = checkpoints.restore(state(0))
+    assert_equal(restored, state(3, 2.0))
+    assert data == {"source": {"next_index": 7}}
+
+
+def test_the_last_ones_are_kept(checkpoints, tmp_path):
+    for step in (1, 2, 3, 4):
+        checkpoints.save(state(step), {})
+    assert checkpoints.steps() == [3, 4] and checkpoints.latest_step() == 4
+    sums = sorted(path.name for path in (tmp_path / "checkpoints-checksums").iterdir())
+    assert sums == ["3.json", "4.json"]
+
+
+def test_variables_alone_and_averaged(checkpoints):
+    checkpoints.save(state(1, 4.0), {})
+    like = state(0)
+    params, buffers = checkpoints.restore_variables(like.params, like.buffers, average=True)
+    assert_equal(params, state(1, 4.0).average)
+    assert_equal(buffers, state(1, 4.0).buffers)
+
+
+def damage(tmp_path, kind, step):
+    folder = tmp_path / "checkpoints" / str(step)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    victim = max(files, key=lambda path: path.stat().st_size)
+    content = victim.read_bytes()
+    if kind == "flip":
+        middle = len(content) // 2
+        victim.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    elif kind == "cut":
+        victim.write_bytes(content[:-1])
+    elif kind == "gone":
+        victim.unlink()
+    elif kind == "unfinished":
+        (tmp_path / "checkpoints-checksums" / f"{step}.json").unlink()
+    elif kind == "sums":
+        (tmp_path / "checkpoints-checksums" / f"{step}.json").write_text("{")
+
+
+@pytest.mark.parametrize("kind", ["flip", "cut", "gone", "unfinished", "sums"])
+def test_a_damaged_one_is_named_and_the_one_before_is_used(checkpoints, notes, tmp_path, kind):
+    checkpoints.save(state(1, 1.0), {"source": 1})
+    checkpoints.save(state(2, 2.0), {"source": 2})
+    damage(tmp_path, kind, 2)
+    restored, data = checkpoints.restore(state(0))
+    assert_equal(restored, state(1, 1.0))
+    assert data == {"source": 1}
+    assert len(notes) == 1 and "step 2 is damaged" in notes[0]
+    assert checkpoints.steps() == [1], "the run will write step 2 again"
+    checkpoints.save(state(2, 3.0), {"source": 2})
+    assert_equal(checkpoints.restore(state(0))[0], state(2, 3.0))
+
+
+def test_nothing_whole(checkpoints, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
+        checkpoints.restore(state(0))
+    checkpoints.save(state(1), {})
+    damage(tmp_path, "cut", 1)
+    with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
+        checkpoints.restore(state(0))
+
+
+def test_what_cannot_be_written_leaves_the_ones_before(checkpoints, monkeypatch):
+    """A full disk while saving: the error comes through, and the run can go on from before."""
+    checkpoints.save(state(1), {"source": 1})
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints._manager, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.save(state(2), {"source": 2})
+    assert checkpoints.latest_step() == 1
+    assert_equal(checkpoints.restore(state(0))[0], state(1))

@@ -1,0 +1,99 @@
+"""Two hosts on the loopback address: the numbers of one, killed and resumed, also on one alone."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAIN = (
+    *(sys.executable, str(ROOT / "scripts/train.py"), "--dataset", "demo", "--steps", "30"),
+    *("--batch-size", "4", "--crop", "32", "--segmenter.channels", "8"),
+    *(
+        "--segmenter.depth-encoder",
+        "None",
+        "--segmenter.dropout",
+        "0",
+        "--segmenter.drop-path",
+        "0",
+    ),
+    *("--demo.train-tiles", "8", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
+    *("--cadence.checkpoint-steps", "3", "--cadence.log-steps", "1"),
+    *("--optimizer.learning-rate", "1e-4"),
+)
+
+
+def environment(devices: int) -> dict[str, str]:
+    flags = f"--xla_backend_optimization_level=0 --xla_force_host_platform_device_count={devices}"
+    return {**os.environ, "XLA_FLAGS": flags}
+
+
+def one_host(*options: object, devices: int = 1) -> None:
+    command = [*TRAIN, *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(devices))
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def two_hosts(*options: object) -> list[subprocess.Popen]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    hosts = ("--hosts.coordinator", f"127.0.0.1:{port}", "--hosts.count", "2", "--hosts.index")
+    return [
+        subprocess.Popen(
+            [*TRAIN, *map(str, options), *hosts, str(index)],
+            env=environment(1),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+
+
+def wait(processes: list[subprocess.Popen]) -> None:
+    for process in processes:
+        _, error = process.communicate(timeout=900)
+        assert process.returncode == 0, error[-3000:]
+
+
+def losses(directory: Path) -> list[float]:
+    lines = (directory / "journal.jsonl").read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert [entry["step"] for entry in entries] == list(range(1, 31))
+    return [entry["loss"] for entry in entries]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("hosts") / "alone"
+    one_host("--out", directory)
+    return directory
+
+
+def test_the_numbers_of_one_host(alone, tmp_path):
+    wait(two_hosts("--out", tmp_path / "both"))
+    np.testing.assert_allclose(losses(tmp_path / "both"), losses(alone), rtol=1e-3)
+    scores = [json.loads((run / "metrics.json").read_text()) for run in (alone, tmp_path / "both")]
+    assert scores[1]["miou"] == pytest.approx(scores[0]["miou"], abs=0.02)
+
+
+def test_killed_and_resumed_on_another_number_of_devices(alone, tmp_path):
+    directory = tmp_path / "both"
+    processes = two_hosts("--out", directory)
+    while not (directory / "checkpoints-checksums" / "3.json").exists():
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.02)
+    for process in processes:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert len((directory / "journal.jsonl").read_text().splitlines()) < 30, "killed too late"
+    one_host("--out", directory, "--resume", devices=2)
+    np.testing.assert_allclose(losses(directory), losses(alone), rtol=1e-3)
