@@ -47,6 +47,14 @@ class Batch(TypedDict):
     label: NotRequired[Label]
 
 
+class Batches(Protocol):
+    """Endless batches whose place can be written down (as JSON) and found again."""
+
+    def __next__(self) -> Batch: ...
+
+    def get_state(self) -> Any: ...
+
+
 class Tiles(Protocol):
     """Random access to the tiles of one domain and split; safe to pickle into a worker.
 

@@ -13,6 +13,11 @@ from rich.console import Console
 Arguments = TypeVar("Arguments")
 
 
+def peek(kind: type[Arguments]) -> Arguments:
+    """What the command line says of a ``kind``; arguments it does not know are left alone."""
+    return parse(kind, add_help=False, return_unknown_args=True)[0]  # pyright: ignore
+
+
 def parse(kind: type[Arguments], **options) -> Arguments:
     """The command line as a ``kind``; wrong use ends with one line and exit code 2."""
     said = io.StringIO()

@@ -27,7 +27,7 @@ from rdepth_keras.train.loop import Cadence
 from rdepth_keras.train.optimizers import OPTIMIZERS, AdamW, Optimizer
 
 Direction = Literal["r2u", "u2r", "r2r", "u2u"]
-DatasetName = Literal["loveda_rdepth", "demo"]
+DatasetName = Literal["loveda_rdepth", "folder", "demo"]
 Selection = Literal["last", "best", "best_by_target_labels"]
 DOMAINS = {"r": "rural", "u": "urban"}
 
@@ -108,9 +108,18 @@ class Experiment:
     Attributes:
         recipe: the recipe it was made from; a label, see ``--list-recipes``.
         direction: source and target domain: r2u trains on Rural and is scored on Urban; r2r and
-            u2u are in-domain references.
-        dataset: the prepared LoveDA, or procedural scenes that need no download.
-        data_dir: where the prepared data lie; None is TFDS's own folder.
+            u2u are in-domain references. A label only, where the two domains are named.
+        dataset: the prepared LoveDA, a folder of one's own tiles (see
+            ``rdepth_keras.data.folder``), or procedural scenes that need no download.
+        data_dir: where the data lie; None is TFDS's own folder.
+        classes: the class file of a folder, see ``rdepth_keras.data.classes``.
+        source_domain: of a folder: the domain that trains.
+        target_domain: of a folder: the domain the run is scored on.
+        cache: folder for a raw copy of the training tiles that is read without decoding; its size
+            is printed before it is written. None writes none.
+        workers: threads that make batches; changes no batch.
+        rare_class_temperature: draws tiles of rare classes more often, see
+            ``rdepth_keras.data.rarity``; 0.01 is usual, None draws all alike.
         config: of the prepared data, i.e. the source of its depth; None is the only one there.
         weights: where training starts: "imagenet" are the encoders' published weights, "none"
             random ones; else a hub name, file or folder, of a whole network, or of the image
@@ -141,6 +150,12 @@ class Experiment:
     direction: Direction = "r2u"
     dataset: DatasetName = "loveda_rdepth"
     data_dir: str | None = None
+    classes: str | None = None
+    source_domain: str | None = None
+    target_domain: str | None = None
+    cache: str | None = None
+    workers: int = 2
+    rare_class_temperature: float | None = None
     config: str | None = None
     weights: str = "imagenet"
     depth_weights: str | None = None
@@ -161,7 +176,7 @@ class Experiment:
     precision: Precision = "auto"
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "accumulate"):
+        for name in ("steps", "batch_size", "accumulate", "workers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; received {getattr(self, name)}.")
         if self.depth_weights is not None and self.segmenter.depth_encoder is None:
@@ -173,16 +188,35 @@ class Experiment:
             )
         if self.crop < 32:
             raise ValueError(f"crop must be at least 32 pixels; received {self.crop}.")
+        if self.rare_class_temperature is not None and not self.rare_class_temperature > 0:
+            raise ValueError(
+                f"rare_class_temperature must be above 0; received {self.rare_class_temperature}."
+            )
+        self._check_folder()
+
+    def _check_folder(self) -> None:
+        """The settings of a folder of tiles: all of them for a folder, else none."""
+        flags = ("classes", "source_domain", "target_domain")
+        given = [name for name in flags if getattr(self, name) is not None]
+        wanted = [*flags, "data_dir"] if self.dataset == "folder" else []
+        missing = [name for name in wanted if getattr(self, name) is None]
+        if missing:
+            names = ", ".join("--" + name.replace("_", "-") for name in missing)
+            raise ValueError(f'dataset "folder" needs {names}.')
+        if given and not wanted:
+            raise ValueError(
+                f'{", ".join(given)} belong to --dataset folder, not "{self.dataset}".'
+            )
 
     @property
     def source(self) -> str:
-        """Domain of the labelled training tiles, "rural" or "urban"."""
-        return DOMAINS[self.direction[0]]
+        """Domain of the labelled training tiles; "rural" or "urban" but for a folder."""
+        return self.source_domain or DOMAINS[self.direction[0]]
 
     @property
     def target(self) -> str:
-        """Domain the run is scored on, "rural" or "urban"."""
-        return DOMAINS[self.direction[2]]
+        """Domain the run is scored on; "rural" or "urban" but for a folder."""
+        return self.target_domain or DOMAINS[self.direction[2]]
 
     @property
     def training_splits(self) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def predict_scores(
         inference: windows, views and averaging.
     """
     height, width = next(iter(inputs.values())).shape[:2]
-    total = 0.0
+    total = jnp.zeros(())
     for scale in inference.scales:
         seen = {name: _resize(array, height, width, scale) for name, array in inputs.items()}
         scores = _predict_views(forward, seen, inference)
@@ -96,7 +96,7 @@ def _predict_views(
     forward: Forward, inputs: Mapping[str, jax.Array], inference: Inference
 ) -> jax.Array:
     """Mean scores over the views, at the size of the inputs."""
-    total = 0.0
+    total = jnp.zeros(())
     # Upright and turned views of a tile that is not square have different shapes: two loops.
     for turned in (0, 1):
         views = [view for view in VIEWS[inference.views] if view[0] % 2 == turned]

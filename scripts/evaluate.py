@@ -1,17 +1,21 @@
 """Score a trained run on a split of a domain, or set runs side by side.
 
-python scripts/evaluate.py --run runs/rdepth_b_b-r2u-... --split val --domain urban
-python scripts/evaluate.py --run runs/A --ensemble runs/B runs/C --inference.views symmetries
-python scripts/evaluate.py --compare runs/A runs/B --published --format markdown
+    python scripts/evaluate.py --run runs/rdepth_b_b-r2u-... --split val --domain urban
+    python scripts/evaluate.py --run runs/A --ensemble runs/B runs/C --inference.views symmetries
+    python scripts/evaluate.py --run runs/A --report
+    python scripts/evaluate.py --run runs/A --ablate depth
+    python scripts/evaluate.py --compare runs/A runs/B --published --format markdown
+
+Scores and the counts of every tile are left in the run's directory, which is what --compare reads.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from rdepth_keras import command, run
 from rdepth_keras.evaluate.confusion import Absent
-from rdepth_keras.evaluate.report import score_table, summary_line
+from rdepth_keras.evaluate.report import difference_table, score_table, summary_line
 from rdepth_keras.evaluate.tables import Format
 from rdepth_keras.infer import Inference
 
@@ -25,8 +29,8 @@ class Evaluate:
     """Directory of the run."""
     split: Literal["train", "val", "test"] = "val"
     """Split to score."""
-    domain: Literal["urban", "rural"] | None = None
-    """Domain to score; the run's target when left out."""
+    domain: str | None = None
+    """Domain to score, urban or rural, or a folder's own; the run's target when left out."""
     absent: Absent = "union"
     """Classes in the mean: those in truth or prediction, those in the truth, or all ("zero")."""
     ensemble: tuple[Path, ...] = ()
@@ -35,6 +39,8 @@ class Evaluate:
     """Also write one HTML page with tables, plots and a gallery of tiles."""
     exhibits: int = 24
     """With --report: tiles in the gallery, evenly over the ranking."""
+    ablate: Literal["depth"] | None = None
+    """Score the run without its depth (zeroed, shuffled, noised, luminance) and print the gaps."""
     compare: tuple[Path, ...] = ()
     """Evaluated runs to print as tables, one for each protocol; nothing is predicted."""
     published: bool = False
@@ -51,7 +57,8 @@ class Choice:
 
 
 def main() -> None:
-    choice, _ = command.parse(Choice, add_help=False, return_unknown_args=True)
+    known: Any = command.parse(Choice, add_help=False, return_unknown_args=True)
+    choice: Choice = known[0]
     own = run.read_experiment(choice.run).inference if choice.run else Inference()
     arguments = command.parse(Evaluate, default=Evaluate(own))
     if arguments.compare or (arguments.published and not arguments.run):
@@ -70,6 +77,11 @@ def score(arguments: Evaluate, directory: Path) -> None:
     scoring = run.prepare_scoring(
         directory, arguments.split, arguments.domain, arguments.inference, arguments.ensemble
     )
+    if arguments.ablate is not None:
+        result = run.ablate_depth(scoring, console, arguments.absent)
+        title = f"Other depth minus true depth, {result['tiles']} tiles, 95% intervals"
+        console.print(difference_table(result, title))
+        return
     if arguments.report:
         result, page = run.write_report(
             scoring, console, absent=arguments.absent, exhibits=arguments.exhibits

@@ -2,7 +2,8 @@
 
     python scripts/predict.py --run runs/rdepth_b_b-r2u-... --color image.png classes.png
 
-The output holds train ids 0..6 (background, building, road, water, barren, forest, agriculture).
+The output holds train ids: 0..6 (background, building, road, water, barren, forest, agriculture),
+or the places in the class file of a run on a folder.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from pathlib import Path
 import tyro
 
 from rdepth_keras import command, run
-from rdepth_keras.labels import LOVEDA
 from rdepth_keras.predict.picture import write_png
+from rdepth_keras.run.dataset import class_table
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def main() -> None:
     print(arguments.out)
     if arguments.color:
         colored = arguments.out.with_name(f"{arguments.out.stem}_color.png")
-        write_png(colored, LOVEDA.colorize(label))
+        write_png(colored, class_table(run.read_experiment(arguments.run)).colorize(label))
         print(colored)
 
 

@@ -58,7 +58,7 @@ class Choice:
 
 
 def main() -> int:
-    choice, _ = command.parse(Choice, add_help=False, return_unknown_args=True)
+    choice = command.peek(Choice)
     if choice.list_recipes:
         for name, make in RECIPES.items():
             print(f"{name:12} {(make.__doc__ or '').splitlines()[0]}")

@@ -40,6 +40,8 @@ CONFINED = {
     "cattrs": {"experiment.py"},
     "safetensors": {"checkpoints.py"},
     "huggingface_hub": {"checkpoints.py"},
+    "jinja2": {"evaluate/page.py"},
+    "matplotlib": {"evaluate/plots.py"},
 }
 # These floors never touch an accelerator.
 HOST_ONLY = ("arrays", "labels", "tiling", "checkpoints", "data")

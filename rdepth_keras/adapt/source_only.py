@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 
 from rdepth_keras.adapt.contrast import contrast
 from rdepth_keras.adapt.method import SEGMENTER, Loss, Method, Networks
@@ -33,7 +34,7 @@ class SourceOnly(Method):
         def loss(params, buffers, memory, source, target, key, step):
             outputs, kept = segmenter.apply(params[SEGMENTER], buffers[SEGMENTER], source, key)
             terms = self.terms(outputs, source["label"], key)
-            total = sum(terms.values())
+            total = jnp.stack(list(terms.values())).sum()
             return total, ({"loss": total, **terms}, {**buffers, SEGMENTER: kept})
 
         return (loss,)

@@ -5,7 +5,7 @@
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,13 @@ class LovedaTiles:
             depth=dequantise(png.decode_trusted(record["depth"])),
             label=self._label(record, image.shape[:2]),
         )
+
+    def stored(self) -> Iterator[bytes]:
+        """The encoded bytes of every tile, in order: for a fingerprint."""
+        for index in range(len(self)):
+            record = self._records[index]
+            yield str(int(record["id"])).encode()
+            yield from (record[name] for name in ("image", "depth", "label"))
 
     def __repr__(self):
         return f"LovedaTiles({self._split}, {len(self)} tiles, labelled={self.labelled})"

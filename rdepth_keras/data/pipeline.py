@@ -1,8 +1,10 @@
 """Tiles -> endless, seeded, restorable batches."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import grain
+import numpy as np
 
 from rdepth_keras.arrays import Batch, Tile, Tiles
 
@@ -15,23 +17,43 @@ def training_batches(
     seed: int,
     host: int = 0,
     hosts: int = 1,
+    workers: int = 2,
+    chances: np.ndarray | None = None,
 ) -> grain.DatasetIterator[Batch]:
     """Endless batches over all tiles, shuffled anew in every epoch.
 
     The order and every random transform depend on the seed and the position alone. The iterator's
     ``get_state`` and ``set_state`` restore the next batch bit for bit, also on another number of
-    hosts: each of ``hosts`` makes every ``hosts``-th tile of the same global batches.
+    hosts: each of ``hosts`` makes every ``hosts``-th tile of the same global batches. ``workers``
+    threads make them. ``chances`` (tiles,), over all parts in their order, sum 1: tiles are then
+    drawn with these chances and put back, instead of every one once an epoch.
     """
     if not sum(len(part) for part in tiles):
         raise ValueError("There are no tiles to train on.")
     joined = grain.MapDataset.concatenate([grain.MapDataset.source(part) for part in tiles])
-    dataset = joined.seed(seed).shuffle().repeat()
+    if chances is None:
+        dataset = joined.seed(seed).shuffle().repeat()
+    else:
+        places = grain.MapDataset.range(len(joined)).seed(seed).repeat()
+        dataset = places.random_map(_Draw(joined, np.cumsum(chances)))
     for transform in transforms:
         dataset = dataset.random_map(transform)
     batches = dataset[host::hosts].batch(batch_size // hosts)
     # A batch is the element here: the default of 500 would hold gigabytes.
-    options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=4)
+    options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=max(4, workers))
     return iter(batches.to_iter_dataset(options))
+
+
+@dataclass(frozen=True)
+class _Draw(grain.transforms.RandomMap):
+    """Any tile, by chance, for whatever place; ``bounds`` are the chances' running sums."""
+
+    tiles: grain.MapDataset[Tile]
+    bounds: np.ndarray
+
+    def random_map(self, element: int, rng: np.random.Generator) -> Tile:
+        place = np.searchsorted(self.bounds, rng.random(), side="right")
+        return self.tiles[min(int(place), len(self.tiles) - 1)]
 
 
 def in_order(tiles: Tiles) -> Iterator[Tile]:

@@ -5,6 +5,7 @@ outside the tile become 0 in image and depth and 255 (ignore) in the label.
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import grain
@@ -189,7 +190,7 @@ def rotate(tile: Tile, degrees: float) -> Tile:
 
 def _each(tile: Tile, move) -> Tile:
     moved = {name: np.ascontiguousarray(move(tile[name])) for name in ("image", "depth", "label")}
-    return {**tile, **moved}
+    return cast(Tile, {**tile, **moved})
 
 
 def _is_mixed(label: np.ndarray, largest_share: float) -> bool:

@@ -52,8 +52,9 @@ def boundary(label: np.ndarray, distance_pixels: int) -> np.ndarray:
     """
     side = 2 * distance_pixels + 1
     around = np.ones((side, side), np.uint8)
-    outside = {"borderType": cv2.BORDER_CONSTANT, "borderValue": IGNORE - 1}
     unknown = label == IGNORE
-    largest = cv2.dilate(np.where(unknown, 0, label).astype(np.uint8), around, **outside)
-    smallest = cv2.erode(label, around, borderType=cv2.BORDER_CONSTANT, borderValue=IGNORE)
+    known = np.where(unknown, 0, label).astype(np.uint8)
+    edge = cv2.BORDER_CONSTANT
+    largest = cv2.dilate(known, around, borderType=edge, borderValue=IGNORE - 1)
+    smallest = cv2.erode(label, around, borderType=edge, borderValue=IGNORE)
     return ~unknown & ((largest != label) | (smallest != label))

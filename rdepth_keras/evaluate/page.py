@@ -63,9 +63,9 @@ def render(
 
 
 def _figures(scores: Mapping[str, Any]) -> dict[str, str]:
-    low, high = scores["miou_interval"]
+    low, high = map(_percent, scores["miou_interval"])
     figures = {
-        f"mIoU, {scores['interval_level']:.0%} interval {_percent(low)} to {_percent(high)}": "miou",
+        f"mIoU, {scores['interval_level']:.0%} interval {low} to {high}": "miou",
         "overall accuracy": "overall_accuracy",
         "kappa": "kappa",
         "frequency-weighted IoU": "frequency_weighted_iou",

@@ -17,7 +17,7 @@ from rdepth_keras.labels import ClassTable
 
 INK, ACCENT, SECOND, SPAN = "#010203", "#2f7fd6", "#d65f2f", "#808890"
 INCHES = (5.6, 3.7)
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["system-ui", "sans-serif", "DejaVu Sans"],

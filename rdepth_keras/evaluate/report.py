@@ -1,6 +1,6 @@
 """Scores as a table for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -23,6 +23,37 @@ def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
         values = [*scores["iou"].values(), scores["miou"]]
         table.add_row(row, *map(_percent, values))
     return table
+
+
+def difference_table(result: Mapping[str, Any], title: str) -> Table:
+    """A table of an ablation: IoUs in percent, differences to the first row and their intervals.
+
+    Args:
+        result: ``"true"`` scores, and for each kind its ``"difference"`` by class and ``"miou"``:
+            value, low, high, as fractions.
+        title: printed above the table.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("IoU in %")
+    kinds = {name: entry for name, entry in result.items() if "difference" in _mapping(entry)}
+    for kind in ("true", *kinds):
+        table.add_column(kind, justify="right")
+    true = {**result["true"]["iou"], "miou": result["true"]["miou"]}
+    for name, score in true.items():
+        gaps = [_gap(entry["difference"][name]) for entry in kinds.values()]
+        table.add_row("mIoU" if name == "miou" else name.capitalize(), _percent(score), *gaps)
+    return table
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _gap(difference: Sequence[float] | None) -> str:
+    if difference is None:
+        return _percent(None)
+    value, low, high = (100 * part for part in difference)
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def summary_line(scores: Mapping[str, Any]) -> str:

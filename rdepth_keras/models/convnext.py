@@ -156,9 +156,19 @@ class ConvNeXt(keras.Layer):
 
 
 def convnext(variant: str | None = None, *, depths=None, widths=None, **options) -> ConvNeXt:
-    """A ConvNeXt by the name of its variant, or of given ``depths`` and ``widths``."""
+    """A ConvNeXt by the name of its variant, or of given ``depths`` and ``widths``.
+
+    Raises ValueError for an unknown name, or sizes that are not four numbers each.
+    """
     if variant is not None:
+        if variant not in VARIANTS:
+            raise ValueError(f"Unknown ConvNeXt {variant!r}; known are {', '.join(VARIANTS)}.")
         depths, widths = VARIANTS[variant]
+    if len(depths or ()) != 4 or len(widths or ()) != 4:
+        raise ValueError(
+            "A ConvNeXt needs the depths and widths of four stages, or the name of a variant; "
+            f"received depths {depths} and widths {widths}."
+        )
     return ConvNeXt(depths, widths, **options)
 
 

@@ -52,7 +52,7 @@ def _jax_convolution():
         height, width = x.shape[1:3]
         padded = pad(x, kernel.shape, dilation, flipped)
         kernel = kernel.astype(jnp.float32)
-        total = 0.0
+        total = jnp.zeros(x.shape, jnp.float32)
         for row in range(kernel.shape[0]):
             for column in range(kernel.shape[1]):
                 top, left = row * dilation, column * dilation

@@ -52,6 +52,11 @@ class Normalise(keras.Layer):
         self.mean, self.std = tuple(mean), tuple(std)
 
     def call(self, x):
+        if x.shape[-1] != len(self.mean):
+            raise ValueError(
+                f"{self.name} takes {len(self.mean)} channels; received {x.shape[-1]}, in the "
+                f"shape {tuple(x.shape)}. Images are (B, H, W, 3), depth maps (B, H, W, 1)."
+            )
         return (ops.cast(x, "float32") - ops.array(self.mean)) / ops.array(self.std)
 
     def compute_output_shape(self, shape):

@@ -61,7 +61,7 @@ class Network:
     def apply(
         self,
         params: Mapping[str, jax.Array],
-        buffers: Mapping[str, jax.Array],
+        buffers: Variables,
         inputs: Mapping[str, Any],
         key: jax.Array | None = None,
     ) -> tuple[Any, Variables]:

@@ -2,9 +2,11 @@
 
 A run directory holds ``experiment.json`` (all settings, enough to run it again),
 ``environment.json`` (versions, device, data), ``journal.jsonl``, ``checkpoints/`` (and ``best/``
-where one is chosen), ``metrics.json`` and ``evaluations/<split>_<domain>.json``.
+where one is chosen), ``metrics.json``, ``evaluations/<split>_<domain>.json`` with the counts of
+every tile as NPZ beside it, and what else was asked for: ``evaluations/….html``, ``ablations/``.
 """
 
+from rdepth_keras.run.ablation import ablate_depth
 from rdepth_keras.run.comparison import compare
 from rdepth_keras.run.directory import read_experiment
 from rdepth_keras.run.evaluation import evaluate, prepare_scoring, write_scores
@@ -16,6 +18,7 @@ from rdepth_keras.run.training import Watch, resume, start
 
 __all__ = [
     "Watch",
+    "ablate_depth",
     "compare",
     "evaluate",
     "load_predictor",

@@ -1,12 +1,21 @@
 """Which tiles an experiment trains on and is scored on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
 
 from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.cache import cached
+from rdepth_keras.data.classes import load_classes
 from rdepth_keras.data.demo.tiles import DemoTiles
+from rdepth_keras.data.folder import open_folder
 from rdepth_keras.data.loveda import open_loveda
+from rdepth_keras.data.rarity import chances, count_pixels
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.labels import LOVEDA, ClassTable
 
 
 @dataclass(frozen=True)
@@ -16,10 +25,12 @@ class Dataset:
     Attributes:
         depth: what made the depth, e.g. its source and licence; goes into the run's records.
         tiles: (split, domain) -> tiles; raises ValueError where there are none.
+        table: names, stored values and colours of the classes.
     """
 
     depth: Mapping[str, str]
     tiles: Callable[[str, str], Tiles]
+    table: ClassTable = LOVEDA
 
 
 def open_dataset(experiment: Experiment) -> Dataset:
@@ -27,6 +38,8 @@ def open_dataset(experiment: Experiment) -> Dataset:
     if experiment.dataset == "loveda_rdepth":
         prepared = open_loveda(experiment.data_dir, experiment.config)
         return Dataset({"config": prepared.config, **prepared.depth}, prepared.tiles)
+    if experiment.dataset == "folder":
+        return _open_folder(experiment)
 
     demo = experiment.demo
     counts = {"train": demo.train_tiles, "val": demo.val_tiles, "test": demo.test_tiles}
@@ -37,8 +50,31 @@ def open_dataset(experiment: Experiment) -> Dataset:
     return Dataset({"source": "procedural heights"}, tiles)
 
 
+def _open_folder(experiment: Experiment) -> Dataset:
+    assert experiment.data_dir is not None  # the experiment has checked it
+    table = class_table(experiment)
+    with_depth = experiment.segmenter.depth_encoder is not None
+    folder = open_folder(Path(experiment.data_dir).expanduser(), table, with_depth=with_depth)
+    depth = {"source": "maps of the folder" if with_depth else "none"}
+    return Dataset(depth, folder.tiles, table)
+
+
+def class_table(experiment: Experiment) -> ClassTable:
+    """The classes: LoveDA's, or those of the experiment's class file."""
+    return LOVEDA if experiment.classes is None else load_classes(Path(experiment.classes))
+
+
 def resolve(experiment: Experiment) -> Experiment:
-    """The experiment with the prepared config by name, so that a run never changes its data."""
+    """The experiment with the prepared config by name, so that a run never changes its data.
+
+    The places of a folder become absolute.
+    """
+    if experiment.dataset == "folder":
+        places = {
+            name: str(Path(getattr(experiment, name)).expanduser().resolve())
+            for name in ("data_dir", "classes")
+        }
+        return replace(experiment, **places)
     if experiment.dataset != "loveda_rdepth":
         return experiment
     prepared = open_loveda(experiment.data_dir, experiment.config)
@@ -59,9 +95,22 @@ def source_tiles(
     if not found:
         raise ValueError(
             f"There are no labelled tiles of the {experiment.source} domain in "
-            f"{', '.join(experiment.training_splits)}; prepare them with their masks_png folder."
+            f"{', '.join(experiment.training_splits)}; add their masks."
         )
-    return found
+    if experiment.cache is None:
+        return found
+    return [cached(tiles, Path(experiment.cache).expanduser(), notify) for tiles in found]
+
+
+def tile_chances(
+    experiment: Experiment, dataset: Dataset, tiles: Sequence[Tiles]
+) -> np.ndarray | None:
+    """The chances the training tiles are drawn with; None draws all alike. Reads every label."""
+    if experiment.rare_class_temperature is None:
+        return None
+    count = partial(count_pixels, classes=len(dataset.table))
+    pixels = np.concatenate([count(part) for part in tiles])
+    return chances(pixels, experiment.rare_class_temperature)
 
 
 def labelled_tiles(dataset: Dataset, split: str, domain: str) -> Tiles | str:

@@ -16,7 +16,6 @@ from rdepth_keras.evaluate.confusion import Absent
 from rdepth_keras.evaluate.evaluator import Evaluation, evaluate_probabilities, evaluate_tiles
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference, tile_scorer
-from rdepth_keras.labels import LOVEDA
 from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset
 from rdepth_keras.run.directory import read_experiment, write_json
 from rdepth_keras.run.network import inference_network
@@ -93,7 +92,7 @@ def write_scores(scoring: Scoring, console: Console, absent: Absent = "union") -
     experiment, predictor = scoring.experiment, scoring.predictor
     evaluation = count(scoring, predictor.probabilities, scoring.tiles, console)
     result = {
-        **evaluation.all_scores(LOVEDA, absent),
+        **evaluation.all_scores(scoring.dataset.table, absent),
         "split": scoring.split,
         "domain": scoring.domain,
         "direction": experiment.direction,
@@ -122,18 +121,19 @@ def count(
 ) -> Evaluation:
     """The counts of a predictor (tile -> probabilities), with a bar."""
     title = title or f"{scoring.split} {scoring.domain}"
-    return evaluate_probabilities(predict, tracked(tiles, title, console), len(LOVEDA))
+    classes = len(scoring.dataset.table)
+    return evaluate_probabilities(predict, tracked(tiles, title, console), classes)
 
 
 def score(
-    predict: Callable[[Tile], np.ndarray], tiles: Tiles, title: str, console: Console
+    predict: Callable[[Tile], np.ndarray], tiles: Tiles, classes: int, title: str, console: Console
 ) -> Evaluation:
     """The pixel counts of a predictor (tile -> scores) over labelled tiles, with a bar."""
 
     def classify(tile: Tile) -> Label:
         return predict(tile).argmax(-1).astype(np.uint8)
 
-    return evaluate_tiles(classify, tracked(tiles, title, console), len(LOVEDA))
+    return evaluate_tiles(classify, tracked(tiles, title, console), classes)
 
 
 def validation_scorer(experiment: Experiment) -> Scorer:

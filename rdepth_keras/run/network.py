@@ -7,8 +7,8 @@ import keras
 
 from rdepth_keras import models
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.labels import LOVEDA
 from rdepth_keras.models.network import Network
+from rdepth_keras.run.dataset import class_table
 from rdepth_keras.train.devices import compute_dtype
 
 
@@ -35,6 +35,7 @@ def _build(experiment: Experiment, **options) -> keras.Model:
     keras.utils.set_random_seed(experiment.seed)
     arguments = asdict(experiment.segmenter)
     dtype = compute_dtype(experiment.precision)
+    classes = len(class_table(experiment))
     # Keras keeps a copy of its own of every variable: on the host, not in the GPU's memory.
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        return models.build("twin", classes=len(LOVEDA), dtype=dtype, **options, **arguments)
+        return models.build("twin", classes=classes, dtype=dtype, **options, **arguments)

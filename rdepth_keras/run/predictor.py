@@ -11,6 +11,7 @@ import numpy as np
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Label, Tile
 from rdepth_keras.infer import Inference, tile_scorer
+from rdepth_keras.run.dataset import class_table
 from rdepth_keras.run.directory import read_experiment
 from rdepth_keras.run.network import inference_network
 from rdepth_keras.train.checkpoint import Checkpoints
@@ -90,7 +91,7 @@ def load_ensemble(directories: Sequence[Path], inference: Inference | None = Non
 def _check_members(directories: Sequence[Path]) -> None:
     first, *others = directories
     for other in others:
-        for name in ("dataset", "depth"):
+        for name in ("dataset", "classes", "depth"):
             ours, theirs = _data(first)[name], _data(other)[name]
             if ours != theirs:
                 raise ValueError(
@@ -100,7 +101,12 @@ def _check_members(directories: Sequence[Path]) -> None:
 
 
 def _data(directory: Path) -> dict[str, Any]:
-    """What a run was trained on: the dataset and where its depth comes from."""
+    """What a run was trained on: the dataset, its classes and where its depth comes from."""
     path = directory / "environment.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {"dataset": read_experiment(directory).dataset, "depth": known.get("depth")}
+    experiment = read_experiment(directory)
+    return {
+        "dataset": experiment.dataset,
+        "classes": class_table(experiment).names,
+        "depth": known.get("depth"),
+    }

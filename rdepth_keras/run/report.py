@@ -13,7 +13,6 @@ from rdepth_keras.evaluate.confusion import Absent, mean_iou
 from rdepth_keras.evaluate.evaluator import load_evaluation
 from rdepth_keras.evaluate.gallery import Exhibit, exhibit, spread
 from rdepth_keras.evaluate.page import check_installed, render
-from rdepth_keras.labels import LOVEDA
 from rdepth_keras.run.comparison import Evaluated, protocol, row
 from rdepth_keras.run.evaluation import Scoring, write_scores
 from rdepth_keras.train.journal import Journal
@@ -45,7 +44,7 @@ def write_report(
         counts,
         _exhibits(scoring, mean_iou(counts.confusions, absent), exhibits, console),
         Journal(scoring.directory / "journal.jsonl").read(),
-        LOVEDA,
+        scoring.dataset.table,
     )
     temporary = page.with_name(f"{page.name}.partial")
     temporary.write_text(text, encoding="utf-8")
@@ -60,7 +59,7 @@ def _exhibits(scoring: Scoring, scores, exhibits: int, console: Console) -> list
     for place in track(places, "gallery", console=console, disable=hidden):
         tile = scoring.tiles[place]
         probabilities = scoring.predictor.probabilities(tile)
-        found.append(exhibit(tile, probabilities, float(scores[place]), LOVEDA))
+        found.append(exhibit(tile, probabilities, float(scores[place]), scoring.dataset.table))
     return found
 
 

@@ -56,7 +56,12 @@ def submit(
 
 def expected_submission(directory: Path, domain: str) -> Expected:
     """The published test split; that of the demo scenes for a run on them."""
-    if read_experiment(directory).dataset != "demo":
+    dataset = read_experiment(directory).dataset
+    if dataset == "folder":
+        raise ValueError(
+            f"{directory} was trained on a folder; the benchmark takes LoveDA's tiles."
+        )
+    if dataset != "demo":
         return PUBLISHED[domain]
     tiles = test_tiles(directory, domain)
     first = tiles[0]

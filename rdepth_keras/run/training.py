@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,15 @@ from rdepth_keras.arrays import Tile, Tiles
 from rdepth_keras.data.pipeline import training_batches
 from rdepth_keras.evaluate.report import score_table
 from rdepth_keras.experiment import Experiment, differences, to_json
-from rdepth_keras.labels import LOVEDA
-from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset, resolve, source_tiles
+from rdepth_keras.labels import ClassTable
+from rdepth_keras.run.dataset import (
+    Dataset,
+    labelled_tiles,
+    open_dataset,
+    resolve,
+    source_tiles,
+    tile_chances,
+)
 from rdepth_keras.run.directory import environment, read_experiment, write_json
 from rdepth_keras.run.evaluation import evaluate, score, validation_scorer
 from rdepth_keras.run.network import training_network
@@ -100,6 +108,8 @@ def _train(
         seed=experiment.seed,
         host=jax.process_index(),
         hosts=jax.process_count(),
+        workers=experiment.workers,
+        chances=tile_chances(experiment, dataset, tiles),
     )
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -163,24 +173,25 @@ def _validation(
 
     def validate(state: State) -> None:
         params, buffers = state.best_params[SEGMENTER], state.buffers[SEGMENTER]
-        evaluation = score(lambda tile: scorer(params, buffers, tile), tiles, "validation", console)
-        scores, step = evaluation.scores(LOVEDA), int(state.step)
+        predict = partial(scorer, params, buffers)
+        evaluation = score(predict, tiles, len(dataset.table), "validation", console)
+        scores, step = evaluation.scores(dataset.table), int(state.step)
         console.print(score_table({f"step {step}": scores}, f"val {domain}"))
         before = [entry["validation"]["miou"] for entry in journal.read() if "validation" in entry]
         if jax.process_index() == 0:
             journal.write(step, validation=scores, domain=domain)
         if board:
-            board.picture(step, domain, side_by_side(tiles[0], scorer(params, buffers, tiles[0])))
+            board.picture(step, domain, side_by_side(tiles[0], predict(tiles[0]), dataset.table))
         if scores["miou"] > max(before, default=-1.0):
             best.save(state, {})
 
     return validate
 
 
-def side_by_side(tile: Tile, scores: np.ndarray) -> np.ndarray:
+def side_by_side(tile: Tile, scores: np.ndarray, table: ClassTable) -> np.ndarray:
     """Image, truth and prediction beside each other, RGB uint8 (H, 3 W, 3)."""
     prediction = scores.argmax(-1).astype(np.uint8)
-    maps = (LOVEDA.colorize(tile["label"]), LOVEDA.colorize(prediction))
+    maps = (table.colorize(tile["label"]), table.colorize(prediction))
     return np.concatenate([tile["image"], *maps], axis=1)
 
 

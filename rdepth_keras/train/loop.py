@@ -2,16 +2,17 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import jax
 from jax.sharding import Mesh
 
-from rdepth_keras.arrays import Batch
+from rdepth_keras.arrays import Batch, Batches
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import any_host, shard_batch
 from rdepth_keras.train.journal import Journal
@@ -50,7 +51,7 @@ class Interrupted(Exception):
 def run_steps(
     state: State,
     step: Step,
-    batches: Mapping[str, Iterator[Batch]],
+    batches: Mapping[str, Batches],
     *,
     steps: int,
     mesh: Mesh,
@@ -58,7 +59,7 @@ def run_steps(
     checkpoints: Checkpoints,
     journal: Journal,
     progress: TrainingProgress,
-    learning_rate: Callable[[int], float],
+    learning_rate: Callable[[int], Any],
     validate: Callable[[State], None] | None = None,
     profile: Path | None = None,
 ) -> State:
@@ -158,7 +159,8 @@ def _trace(folder: Path | None, done: int):
 
 def _to_devices(batch: Batch, mesh: Mesh) -> dict[str, jax.Array]:
     """What the step needs; the ids stay on the host."""
-    return shard_batch({name: batch[name] for name in ("image", "depth", "label")}, mesh)
+    arrays: dict[str, Any] = dict(batch)
+    return shard_batch({name: arrays[name] for name in ("image", "depth", "label")}, mesh)
 
 
 @contextmanager

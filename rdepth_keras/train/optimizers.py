@@ -60,13 +60,15 @@ class Optimizer:
     def build(self, params: Mapping[str, jax.Array], steps: int) -> optax.GradientTransformation:
         """The optax transformation for a network's params over a run of ``steps`` steps."""
         factors = self.factors(params)
+
+        def scale(updates: Any, _) -> dict[str, jax.Array]:
+            return {path: factors[path] * update for path, update in updates.items()}
+
         clip = [] if self.clip_norm is None else [optax.clip_by_global_norm(self.clip_norm)]
         return optax.chain(
             *clip,
             self.direction(),
-            optax.stateless(
-                lambda updates, _: {path: factors[path] * up for path, up in updates.items()}
-            ),
+            optax.stateless(scale),
             optax.scale_by_learning_rate(self.rate(steps)),
         )
 

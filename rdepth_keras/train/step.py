@@ -40,7 +40,8 @@ def training_step(
 
     def step(state: State, source, target):
         key = jax.random.fold_in(jax.random.key(seed), state.step)
-        params, buffers, states = state.params, state.buffers, state.optimizer
+        params: Any = state.params
+        buffers, states = state.buffers, state.optimizer
         logs, finite = {}, jnp.ones((), bool)
         for index, loss in enumerate(losses):
             key_now = jax.random.fold_in(key, index)

@@ -76,6 +76,18 @@ def test_too_small_an_image_names_the_least_size():
         small()(draw(31, 40))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"variant": "huge"}, "Unknown ConvNeXt 'huge'; known are atto, femto"),
+        ({"depths": (1, 1)}, r"received depths \(1, 1\) and widths None"),
+    ],
+)
+def test_impossible_sizes(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        convnext(**arguments)
+
+
 def test_drop_path_grows_linearly_over_all_blocks():
     encoder = small(drop_path=0.4)
     rates = [block.drop_path.rate for blocks in encoder.blocks for block in blocks]

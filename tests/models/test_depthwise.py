@@ -79,7 +79,9 @@ def test_gradient_equals_that_of_the_plain_convolution(size, kernel_size, dilati
 
 def test_gradient_equals_finite_differences():
     x, kernel = draw((5, 4), (3, 3), channels=2)
-    check_grads(lambda x, k: depthwise_conv(x, k, 1), (x, kernel), order=1, modes=["rev"], rtol=0.02)
+    check_grads(
+        lambda x, k: depthwise_conv(x, k, 1), (x, kernel), order=1, modes=["rev"], rtol=0.02
+    )
 
 
 def test_bfloat16_keeps_its_dtype_and_sums_in_float32():

@@ -66,6 +66,11 @@ def test_depth_is_normalised_as_a_grey_image():
     np.testing.assert_allclose(Normalise(DEPTH_MEAN, DEPTH_STD)(depth), wanted, rtol=1e-5)
 
 
+def test_normalise_refuses_other_channels():
+    with pytest.raises(ValueError, match="takes 1 channels; received 2, in the shape"):
+        Normalise(DEPTH_MEAN, DEPTH_STD, name="normalise_depth")(np.zeros((1, 4, 4, 2)))
+
+
 def test_drop_path_drops_whole_examples():
     layer = DropPath(0.25, seed=1)
     x = np.random.default_rng(0).normal(size=(2000, 2, 1, 3)).astype(np.float32)

@@ -118,8 +118,9 @@ def test_layouts_are_told_apart(layout, arrays, tmp_path):
     if layout == "Hugging Face":
         stored = hugging_face(arrays)
     elif layout == "timm with 1x1 kernels":  # timm's smallest variants
-        stored = {n: a[:, :, None, None] if ".mlp." in n and a.ndim == 2 else a
-                  for n, a in arrays.items()}
+        stored = {
+            n: a[:, :, None, None] if ".mlp." in n and a.ndim == 2 else a for n, a in arrays.items()
+        }
     path = save(tmp_path / "model.safetensors", stored)
     assert_encoder(models.build("convnext_b", weights=path, **SMALL), arrays)
 

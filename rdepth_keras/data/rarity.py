@@ -1,0 +1,39 @@
+"""Rare-class sampling: tiles that show rare classes are drawn more often.
+
+Hoyer et al., "DAFormer", CVPR 2022, arXiv 2111.14887, equations 9 and 10: a class is drawn with
+``softmax((1 - share) / temperature)``, then one of the tiles that show it.
+"""
+
+import numpy as np
+
+from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.pipeline import in_order
+from rdepth_keras.labels import IGNORE
+
+SMALLEST_SHARE = 1e-3  # of a tile's pixels that a class must cover to be shown by it
+
+
+def count_pixels(tiles: Tiles, classes: int) -> np.ndarray:
+    """(tiles, K) int64: pixels of each class; every tile is read once."""
+    rows = [
+        np.bincount(tile["label"].ravel(), minlength=IGNORE + 1)[:classes]
+        for tile in in_order(tiles)
+    ]
+    return np.array(rows, np.int64).reshape(-1, classes)
+
+
+def chances(pixels: np.ndarray, temperature: float) -> np.ndarray:
+    """(tiles,) chances, sum 1, from (tiles, K) pixels; a small temperature favours the rare.
+
+    Classes that no tile shows take no part, nor do tiles that show no class.
+    """
+    total = np.maximum(pixels.sum(1, keepdims=True), 1)
+    shown = (pixels > 0) & (pixels >= SMALLEST_SHARE * total)
+    tiles_per_class = shown.sum(0)
+    if not tiles_per_class.any():
+        raise ValueError("No tile has labels, so no class is rarer than another.")
+    shares = pixels.sum(0) / pixels.sum()
+    powers = np.where(tiles_per_class > 0, (1 - shares) / temperature, -np.inf)
+    weights = np.exp(powers - powers.max())
+    weights /= weights.sum()
+    return (shown * (weights / np.maximum(tiles_per_class, 1))).sum(1)

@@ -1,0 +1,65 @@
+"""Rare-class sampling: hand-computed chances, and batches drawn with them."""
+
+import numpy as np
+import pytest
+
+from rdepth_keras.data.pipeline import training_batches
+from rdepth_keras.data.rarity import chances, count_pixels
+
+
+class Plain:
+    """Tiles of one class each."""
+
+    labelled = True
+    classes = (0, 0, 0, 1)
+
+    def __len__(self):
+        return len(self.classes)
+
+    def __getitem__(self, index):
+        label = np.full((4, 4), self.classes[index], np.uint8)
+        label[0, 0] = 255
+        image, depth = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4, 1), np.float32)
+        return {"id": index, "image": image, "depth": depth, "label": label}
+
+
+def test_counts():
+    assert count_pixels(Plain(), 3).tolist() == [[15, 0, 0]] * 3 + [[0, 15, 0]]
+
+
+def test_chances_by_hand():
+    found = chances(count_pixels(Plain(), 3), temperature=0.5)
+    rare = 1 / (1 + np.exp(-1))  # shares 3/4 and 1/4: softmax of 1/2 and 3/2
+    np.testing.assert_allclose(found, [*[(1 - rare) / 3] * 3, rare])
+
+
+def test_nothing_labelled():
+    with pytest.raises(ValueError, match="No tile has labels"):
+        chances(np.zeros((4, 3), np.int64), 0.01)
+
+
+def drawn(workers=2, done=0, count=200, state=None):
+    iterator = training_batches(
+        [Plain(), Plain()],
+        [],
+        batch_size=2,
+        seed=1,
+        workers=workers,
+        chances=np.array([0.1, 0, 0, 0.4, 0.1, 0, 0, 0.4]),
+    )
+    if state:
+        iterator.set_state(state)
+    return np.concatenate([next(iterator)["id"] for _ in range(count)]), iterator.get_state()
+
+
+def test_tiles_are_drawn_with_their_chances():
+    ids, _ = drawn()
+    shares = np.bincount(ids, minlength=4) / len(ids)
+    np.testing.assert_allclose(shares, [0.2, 0, 0, 0.8], atol=0.06)
+
+
+def test_drawn_alike_by_any_number_of_workers_and_after_a_restore():
+    whole, _ = drawn(workers=1, count=20)
+    np.testing.assert_array_equal(whole, drawn(workers=5, count=20)[0])
+    head, state = drawn(count=8)
+    np.testing.assert_array_equal(whole, [*head, *drawn(count=12, state=state)[0]])

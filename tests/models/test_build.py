@@ -1,0 +1,112 @@
+"""Networks by name: what build takes and refuses, and how a network is used."""
+
+import keras
+import numpy as np
+import pytest
+
+from rdepth_keras import models
+from rdepth_keras.models.fusion import add
+
+ENCODER = {"depths": (1, 1, 1, 1), "widths": (4, 6, 8, 10)}
+SMALL = {"image_encoder": ENCODER, "channels": 4, "auxiliary_channels": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("unet", {}, "Unknown network 'unet'; known are convnext_b, .*rdepth_xl_b"),
+        ("twin", {"colour": 3}, "'twin' has no argument colour; it has image_encoder, "),
+        ("twin", {"image_encoder": "huge"}, "Unknown image_encoder 'huge'; known are atto, base"),
+        ("twin", {"fusion": "sum"}, "Unknown fusion 'sum'; known are add, concat, gated"),
+        ("twin", {"decoder": "fcn"}, "Unknown decoder 'fcn'; known are .*upernet"),
+    ],
+)
+def test_unknown_names_list_the_known(name, arguments, message):
+    with pytest.raises(ValueError, match=message) as error:
+        models.build(name, **arguments)
+    assert "\n" not in str(error.value)
+
+
+def test_functions_stand_for_names():
+    model = models.build("twin", depth_encoder=ENCODER, fusion=add, **SMALL)
+    assert model.get_layer("fusion1").__class__.__name__ == "Added"
+
+
+def test_image_only_network_has_no_depth():
+    model = models.build("convnext_b", **SMALL)
+    assert list(model.input) == ["image"]
+    assert model({"image": np.zeros((1, 32, 33, 3), np.uint8)}).shape == (1, 32, 33, 7)
+
+
+def test_auxiliary_head_can_be_left_out():
+    model = models.build("convnext_b", taps=True, **{**SMALL, "auxiliary_channels": None})
+    assert model.output.keys() == {"logits", "features"}
+    assert not any("auxiliary" in variable.path for variable in model.variables)
+
+
+def test_paths_and_groups_of_variables():
+    model = models.build("twin", depth_encoder=ENCODER, **SMALL)
+    groups = {variable.path.split("/")[0] for variable in model.variables}
+    assert groups == {"image_encoder", "depth_encoder", "decoder", "head", "auxiliary"}
+    paths = {variable.path for variable in model.variables}
+    assert {
+        "image_encoder/stem/kernel",
+        "depth_encoder/stage2_downsample/kernel",
+        "decoder/pyramid6/conv/kernel",
+        "decoder/fuse/norm/moving_variance",
+        "head/classifier/kernel",
+        "auxiliary/block/conv/kernel",
+    } <= paths
+
+
+def test_fused_widths_are_the_papers():
+    """Concatenation: B + S 224/448/896/1792, XL + B 384/768/1536/3072."""
+    for names, widths in (
+        (("base", "small"), (224, 448, 896, 1792)),
+        (("xlarge", "base"), (384, 768, 1536, 3072)),
+    ):
+        encoders = [models.ENCODERS[name](name=name) for name in names]
+        shapes = zip(*(e.compute_output_shape((1, 64, 64, 3)) for e in encoders), strict=True)
+        assert tuple(one[-1] + two[-1] for one, two in shapes) == widths
+
+
+def test_summary_fits_a_page(capsys):
+    models.build("twin", depth_encoder=ENCODER, **SMALL).summary()
+    text = capsys.readouterr().out
+    assert "image_encoder" in text
+    assert "decoder" in text
+    assert len(text.splitlines()) < 80
+
+
+def test_same_seed_same_network():
+    def draw():
+        keras.utils.set_random_seed(7)
+        return [v.value for v in models.build("convnext_b", **SMALL).trainable_variables]
+
+    for one, two in zip(draw(), draw(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.network
+def test_real_published_weights_load():
+    """Every array of the smallest published checkpoint has its place, in both encoders."""
+    reason = _offline()
+    if reason:
+        pytest.skip(f"no way to huggingface.co: {reason}")
+    atto = {"image_encoder": "atto", "depth_encoder": "atto", "channels": 8}
+    model = models.build("twin", weights="imagenet", **atto)
+    scale = model.get_layer("image_encoder").blocks[0][0].scale.gamma
+    assert not np.allclose(scale, 1)
+
+
+def _offline():
+    import os
+    import socket
+
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        return "HF_HUB_OFFLINE=1"
+    try:
+        socket.create_connection(("huggingface.co", 443), timeout=5).close()
+    except OSError as error:
+        return str(error)
+    return None

@@ -1,0 +1,60 @@
+"""Runs as training leaves them, but with random weights: nothing is trained here."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jax.numpy as jnp
+import optax
+import pytest
+
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.experiment import Demo, Experiment, to_json
+from rdepth_keras.infer import Inference
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.network import inference_network
+from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.state import initial_state
+
+
+def tiny_experiment(seed: int = 0, depth_encoder: str | None = "atto") -> Experiment:
+    demo = recipe("demo")
+    segmenter = dataclasses.replace(demo.segmenter, channels=8, depth_encoder=depth_encoder)
+    return dataclasses.replace(
+        demo,
+        direction="r2u",
+        seed=seed,
+        segmenter=segmenter,
+        inference=Inference(window_pixels=64),
+        demo=Demo(train_tiles=2, val_tiles=3, test_tiles=2, tile_pixels=64),
+    )
+
+
+def make_run(directory: Path, experiment: Experiment) -> Path:
+    directory.mkdir(parents=True)
+    (directory / "experiment.json").write_text(to_json(experiment))
+    (directory / "environment.json").write_text(json.dumps({"depth": {"source": "heights"}}))
+    (directory / "journal.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
+    networks = {SEGMENTER: inference_network(experiment)}
+    state = initial_state(networks, experiment.method, {SEGMENTER: optax.identity()}, seed=0)
+    checkpoints = Checkpoints(directory / "checkpoints")
+    checkpoints.save(state._replace(step=jnp.ones((), jnp.int32)), {})
+    checkpoints.close()
+    return directory
+
+
+@pytest.fixture(scope="session")
+def random_runs(tmp_path_factory):
+    """Two runs that differ in their seed, read-only."""
+    folder = tmp_path_factory.mktemp("random")
+    return [make_run(folder / f"seed{seed}", tiny_experiment(seed)) for seed in (0, 1)]
+
+
+@pytest.fixture
+def copied(random_runs, tmp_path):
+    """The same, to write into; the checkpoints stay where they are."""
+    for run in random_runs:
+        (tmp_path / run.name).mkdir()
+        for path in run.iterdir():
+            (tmp_path / run.name / path.name).symlink_to(path)
+    return [tmp_path / run.name for run in random_runs]

@@ -1,0 +1,111 @@
+"""Rows out of run directories: protocols, seeds, paired differences. Nothing is predicted."""
+
+import csv
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+
+from rdepth_keras.evaluate.evaluator import Evaluation
+from rdepth_keras.experiment import to_json
+from rdepth_keras.labels import LOVEDA
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.comparison import compare, describe_inference
+
+
+def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", **changes):
+    """A run directory with one evaluation: 7 classes, ``right`` of 10 pixels right in each."""
+    experiment = dataclasses.replace(recipe("demo"), direction="r2u", seed=seed, **changes)
+    (directory / "evaluations").mkdir(parents=True)
+    (directory / "experiment.json").write_text(to_json(experiment))
+    confusion = np.eye(7, dtype=np.int64) * (2 * right - 10) + 10 - right
+    counts = Evaluation(ids, np.stack([confusion + number for number in range(len(ids))]))
+    counts.save(directory / "evaluations" / f"val_{domain}.npz")
+    result = counts.all_scores(LOVEDA) | {
+        "split": "val", "domain": domain, "direction": "r2u", "recipe": "demo",
+        "inference": dataclasses.asdict(experiment.inference), "depth": {"source": "heights"},
+    }  # fmt: skip
+    (directory / "evaluations" / f"val_{domain}.json").write_text(json.dumps(result))
+    return directory
+
+
+def table(directories, published=False):
+    text = compare(directories, published=published, format="csv")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_one_row_with_its_tags(tmp_path):
+    (line,) = table([make(tmp_path / "a")])
+    assert line["protocol"] == "r2u, target validation (demo scenes urban, 3 tiles)"
+    assert line["method"] == "a" and line["seeds"] == "0" and line["depth"] == "heights"
+    assert line["checkpoint"] == "last" and line["target_seen"] == "none"
+    assert float(line["low"]) <= float(line["miou"]) <= float(line["high"])
+
+
+def test_seeds_become_one_row(tmp_path):
+    runs = [make(tmp_path / f"run{seed}", seed, right) for seed, right in enumerate((6, 7, 9))]
+    alone = [float(table([one])[0]["miou"]) for one in runs]
+    (line,) = table(runs)
+    assert line["method"] == "demo (3 seeds)" and line["seeds"] == "0, 1, 2"
+    assert float(line["miou"]) == pytest.approx(np.mean(alone), abs=0.01)
+    assert float(line["miou_spread"]) == pytest.approx(np.std(alone, ddof=1), abs=0.01)
+    with pytest.raises(ValueError, match="same seed"):
+        table([runs[0], make(tmp_path / "again", 0)])
+
+
+def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
+    slow = make(tmp_path / "slow", right=6)
+    fast = make(tmp_path / "fast", right=8, steps=7)
+    assert [line["method"] for line in table([slow, fast])] == ["fast", "slow"]
+    text = compare([slow, fast], published=False, format="markdown")
+    assert "- fast minus slow: +" in text and "bootstrap over 3 tiles" in text
+    assert "slow minus" not in text
+
+
+def test_protocols_stay_apart(tmp_path):
+    cadence = dataclasses.replace(recipe("demo").cadence, validation_steps=5)
+    runs = [
+        make(tmp_path / "a"),
+        make(tmp_path / "source", domain="rural"),
+        make(tmp_path / "peek", selection="best_by_target_labels", cadence=cadence),
+        make(tmp_path / "few", ids=(1, 2)),
+    ]
+    text = compare(runs, published=True, format="markdown")
+    assert text.count("### ") == 5 and " minus " not in text
+    assert "source validation" in text and "no adaptation result" in text
+    assert "hidden test (LoveDA urban, scored by the benchmark's server)" in text
+    assert "ConvNeXt-XL + ConvNeXt-B rDepth" in text and "u2r" not in text
+
+
+def test_the_published_rows_alone():
+    assert len(table([], published=True)) == 32
+
+
+def test_other_tiles_are_not_compared(tmp_path):
+    runs = [make(tmp_path / "a"), make(tmp_path / "b", ids=(1, 2, 4), steps=7)]
+    text = compare(runs, published=False, format="markdown")
+    assert "b and a were scored on different tiles." in text
+
+
+def test_what_is_missing_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no run"):
+        table([tmp_path])
+    run = make(tmp_path / "a")
+    for path in (run / "evaluations").iterdir():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"evaluate.py --run .*a"):
+        table([run])
+
+
+def test_inference_in_words():
+    settings = {
+        "window_pixels": 512, "stride_pixels": 341, "blend": "tapered", "average": "probabilities",
+        "views": "symmetries", "scales": [0.75, 1.0],
+    }  # fmt: skip
+    assert describe_inference(settings) == (
+        "slide 512/341 tapered, symmetries, scales 0.75 1.0, probabilities averaged"
+    )
+    whole = {**settings, "window_pixels": None, "blend": "uniform", "views": "one", "scales": [1.0]}
+    assert describe_inference(whole) == "whole, probabilities averaged"

@@ -1,0 +1,41 @@
+"""The README's Python runs as it stands there, and its commands name scripts that exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore")  # another project's Python may warn
+def test_the_python_blocks_run():
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) >= 2
+    names: dict = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+
+
+def test_the_scripts_exist():
+    scripts = set(re.findall(r"python (scripts/\w+\.py)", README))
+    assert "scripts/train.py" in scripts
+    for script in scripts:
+        assert (ROOT / script).is_file(), script
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("script", ["train", "evaluate", "predict", "sweep"])
+def test_flags_of_the_commands_exist(script):
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
+    known = subprocess.run(command, capture_output=True, text=True).stdout
+    for line in re.findall(rf"python scripts/{script}\.py[^\n`]*", README):
+        for flag in re.findall(r"--[\w.-]+", line.split(" -- ")[0]):
+            assert re.search(rf"{re.escape(flag)}\b", known), f"{flag} in: {line}"
