@@ -78,6 +78,8 @@ def predict_scores(
     height, width = next(iter(inputs.values())).shape[:2]
     total = jnp.zeros(())
     for scale in inference.scales:
+        # One scale after the other: side by side, each would hold its memory.
+        inputs, total = jax.lax.optimization_barrier((dict(inputs), total))
         seen = {name: _resize(array, height, width, scale) for name, array in inputs.items()}
         scores = _predict_views(forward, seen, inference)
         total += _resize(scores, height, width, 1.0)
@@ -96,14 +98,16 @@ def _predict_views(
     forward: Forward, inputs: Mapping[str, jax.Array], inference: Inference
 ) -> jax.Array:
     """Mean scores over the views, at the size of the inputs."""
-    total = jnp.zeros(())
-    # Upright and turned views of a tile that is not square have different shapes: two loops.
+    shape = jax.eval_shape(lambda arrays: _slide(forward, arrays, inference), dict(inputs)).shape
+    total = jnp.zeros(shape)
+    # Upright and turned views of a tile that is not square have different shapes: two loops, with
+    # one accumulator that turns along.
     for turned in (0, 1):
-        views = [view for view in VIEWS[inference.views] if view[0] % 2 == turned]
+        views = [(k - turned, m) for k, m in VIEWS[inference.views] if k % 2 == turned]
         if views:
             base = {name: jnp.rot90(array, turned) for name, array in inputs.items()}
-            seen = _sum_views(forward, base, inference, [(k - turned, m) for k, m in views])
-            total += jnp.rot90(seen, -turned)
+            total = _add_views(jnp.rot90(total, turned), forward, base, inference, views)
+            total = jnp.rot90(total, -turned)
     return total / len(VIEWS[inference.views])
 
 
@@ -129,8 +133,8 @@ def tile_scorer(
     return score
 
 
-def _sum_views(forward, inputs, inference, views) -> jax.Array:
-    """Sum of the scores over views that keep the shape: half turns and mirrors."""
+def _add_views(total, forward, inputs, inference, views) -> jax.Array:
+    """``total`` and the scores of the views that keep the shape: half turns and mirrors."""
     half_turns = jnp.array([turns // 2 for turns, _ in views])
     mirrors = jnp.array([mirror for _, mirror in views])
 
@@ -140,8 +144,7 @@ def _sum_views(forward, inputs, inference, views) -> jax.Array:
         scores = _slide(forward, seen, inference)
         return total + _look(scores, half_turn, mirror), None
 
-    shape = jax.eval_shape(lambda arrays: _slide(forward, arrays, inference), dict(inputs))
-    return jax.lax.scan(one_view, jnp.zeros(shape.shape), (half_turns, mirrors))[0]
+    return jax.lax.scan(one_view, total, (half_turns, mirrors))[0]
 
 
 def _look(array: jax.Array, half_turn: jax.Array, mirror: jax.Array) -> jax.Array:

@@ -120,6 +120,21 @@ def test_probabilities_sum_to_one_whatever_is_averaged():
     np.testing.assert_allclose(scores.sum(-1), np.ones((15, 11)), rtol=1e-5)
 
 
+def test_more_views_cost_time_not_memory():
+    """Eight views need what one needs, and at most one more accumulator."""
+    inputs = {
+        name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in tile(96, 96).items()
+    }
+
+    def bytes_needed(views):
+        inference = Inference(window_pixels=48, views=views)
+        program = jax.jit(lambda arrays: predict_scores(local, arrays, inference))
+        return program.lower(inputs).compile().memory_analysis().temp_size_in_bytes
+
+    accumulator = 96 * 96 * 3 * 4
+    assert accumulator <= bytes_needed("symmetries") <= bytes_needed("one") + accumulator
+
+
 def test_unknown_settings_are_named():
     with pytest.raises(ValueError, match="scales must be factors"):
         Inference(scales=())

@@ -96,9 +96,9 @@ def _list(value: Any, what: str) -> list[Any]:
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+    if not isinstance(value, str) or not re.fullmatch(r"\w[\w ()/&+.-]*", value):
         raise ValueError(
-            f"a name must be a word (in quotes where YAML reads another thing); "
+            f"a name is letters, digits and ()/&+.- (in quotes where YAML reads another thing); "
             f"received {value!r:.80}"
         )
     return value

@@ -22,7 +22,8 @@ class Protocol:
     Attributes:
         dataset: whose tiles, e.g. ``"LoveDA"``.
         direction: source and target, e.g. ``"u2r"``.
-        domain: scored domain, ``"rural"`` or ``"urban"``.
+        role: of the scored domain: ``"target"``, ``"source"`` or ``"in-domain"``.
+        domain: scored domain, e.g. ``"rural"``.
         split: scored split; ``"hidden test"`` is scored by the benchmark's server.
         tiles: number of scored tiles; None where nobody says.
         chosen_by_target: whether the target's labels chose the checkpoint.
@@ -31,6 +32,7 @@ class Protocol:
 
     dataset: str
     direction: str
+    role: str
     domain: str
     split: str
     tiles: int | None = None
@@ -38,12 +40,8 @@ class Protocol:
     absent: Absent = "union"
 
     def __str__(self):
-        source, _, target = self.direction
-        role = "in-domain" if source == target else "source"
-        if source != target and self.domain.startswith(target):
-            role = "target"
         split = {"val": "validation"}.get(self.split, self.split)
-        where = split if self.split == "hidden test" else f"{role} {split}"
+        where = split if self.split == "hidden test" else f"{self.role} {split}"
         notes = [f"{self.dataset} {self.domain}"]
         if self.tiles is not None:
             notes.append(f"{self.tiles} tiles")
@@ -114,7 +112,7 @@ def _published(line: dict[str, str]) -> Row:
     kind = f" [{line['type']}]" if line["type"] else ""
     return Row(
         name=line["method"] + kind,
-        protocol=Protocol("LoveDA", line["direction"], domain, "hidden test"),
+        protocol=Protocol("LoveDA", line["direction"], "target", domain, "hidden test"),
         iou=iou,
         miou=printed,
         tags={tag: line[tag.replace(" ", "_")] for tag in TAGS if tag != "seeds"},

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 from rdepth_keras.evaluate.comparison import TAGS, Protocol, Row
@@ -33,7 +33,12 @@ def write_tables(groups: Groups, format: Format, remarks: Sequence[str] = ()) ->
 
 
 def _header(rows: Sequence[Row]) -> list[str]:
-    return ["", "Method", *(name.capitalize() for name in rows[0].iou), "mIoU", *TAGS]
+    return ["", "Method", *(name.capitalize() for name in _classes(rows)), "mIoU", *TAGS]
+
+
+def _classes(rows: Iterable[Row]) -> list[str]:
+    """Names of the classes of all rows; tables of one dataset share them."""
+    return list(dict.fromkeys(name for row in rows for name in row.iou))
 
 
 def _cells(rows: Sequence[Row]) -> list[list[str]]:
@@ -41,7 +46,7 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
     return [
         [
             row.name + (" †" if row.note else ""),
-            *map(_percent, row.iou.values()),
+            *(_percent(row.iou.get(name)) for name in _classes(rows)),
             _score(row),
             *(row.tags.get(tag, UNKNOWN) for tag in TAGS),
         ]
@@ -61,7 +66,7 @@ def _notes(rows: Sequence[Row]) -> list[str]:
 def _markdown(groups: Groups, remarks: Sequence[str]) -> str:
     parts = []
     for protocol, rows in groups.items():
-        lines = [_header(rows), ["--:", ":--", *["--:"] * (len(rows[0].iou) + 1), *[":--"] * 5]]
+        lines = [_header(rows), ["--:", ":--", *["--:"] * (len(_classes(rows)) + 1), *[":--"] * 5]]
         lines += [[cell.replace("|", r"\|") for cell in line] for line in _ranked(rows)]
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         notes = "".join(f"\n{note}\n" for note in _notes(rows))
@@ -72,13 +77,13 @@ def _markdown(groups: Groups, remarks: Sequence[str]) -> str:
 def _csv(groups: Groups, remarks: Sequence[str]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    for number, (protocol, rows) in enumerate(groups.items()):
-        if number == 0:
-            names = ["protocol", "method", *rows[0].iou, "miou", "miou_spread", "low", "high"]
-            writer.writerow([*names, *(tag.replace(" ", "_") for tag in TAGS), "note"])
+    classes = _classes(row for rows in groups.values() for row in rows)
+    names = ["protocol", "method", *classes, "miou", "miou_spread", "low", "high"]
+    writer.writerow([*names, *(tag.replace(" ", "_") for tag in TAGS), "note"])
+    for protocol, rows in groups.items():
         for row in rows:
-            low, high = row.interval or (None, None)
-            scores = [*row.iou.values(), row.miou, row.spread, low, high]
+            iou = (row.iou.get(name) for name in classes)
+            scores = [*iou, row.miou, row.spread, *(row.interval or (None, None))]
             tags = [row.tags.get(tag, UNKNOWN) for tag in TAGS]
             cells = ["" if value is None else f"{value:.2f}" for value in scores]
             writer.writerow([str(protocol), row.name, *cells, *tags, row.note])
@@ -89,7 +94,7 @@ def _latex(groups: Groups, remarks: Sequence[str]) -> str:
     """Needs the package booktabs."""
     parts = []
     for protocol, rows in groups.items():
-        columns = "rl" + "r" * (len(rows[0].iou) + 1) + "l" * len(TAGS)
+        columns = "rl" + "r" * (len(_classes(rows)) + 1) + "l" * len(TAGS)
         lines = [_escape(_header(rows)), *map(_escape, _ranked(rows))]
         body = [" & ".join(line) + r" \\" for line in lines]
         notes = [rf"% {note}" for note in _notes(rows)]

@@ -19,27 +19,27 @@ class Contrast(keras.Layer):
         self.channels, self.pool, self.initial = channels, pool, initial
         policy = self.dtype_policy
         self.projections = [
-            (
-                keras.layers.Dense(
-                    channels, use_bias=False, kernel_initializer=Normal(), name=name, dtype=policy
-                ),
-                BatchNorm(name=f"{name}_norm", dtype=policy),
+            keras.layers.Dense(
+                channels, use_bias=False, kernel_initializer=Normal(), name=name, dtype=policy
             )
             for name in ("image", "depth")
         ]
+        self.norms = [BatchNorm(name=f"{name}_norm", dtype=policy) for name in ("image", "depth")]
 
     def build(self, image_map_shape, depth_map_shape):
         initializer = keras.initializers.Constant(self.initial)
         self.share = self.add_weight(shape=(), initializer=initializer, name="share")
         shapes = (image_map_shape, depth_map_shape)
-        for (dense, norm), shape in zip(self.projections, shapes, strict=True):
+        for dense, norm, shape in zip(self.projections, self.norms, shapes, strict=True):
             dense.build(shape)
             norm.build((*shape[:-1], self.channels))
 
     def call(self, image_map, depth_map, training=None):
         image, depth = (
             ops.cast(norm(dense(self.shrink(x)), training=training), "float32")
-            for (dense, norm), x in zip(self.projections, (image_map, depth_map), strict=True)
+            for dense, norm, x in zip(
+                self.projections, self.norms, (image_map, depth_map), strict=True
+            )
         )
         share = ops.sigmoid(self.share)
         return unit((1 - share) * image + share * depth), unit(image)

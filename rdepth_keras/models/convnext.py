@@ -94,22 +94,20 @@ class ConvNeXt(keras.Layer):
         policy = {"dtype": self.dtype_policy}
         self.stem = patches(widths[0], 4, "stem", **policy)
         self.stem_norm = layer_norm("stem_norm", **policy)
+        self.downsample_norms = [
+            layer_norm(f"stage{stage}_downsample_norm", **policy) for stage in (2, 3, 4)
+        ]
         self.downsamples = [
-            (
-                layer_norm(f"stage{stage}_downsample_norm", **policy),
-                patches(widths[stage - 1], 2, f"stage{stage}_downsample", **policy),
-            )
+            patches(widths[stage - 1], 2, f"stage{stage}_downsample", **policy)
             for stage in (2, 3, 4)
         ]
         rates = iter(linear_rates(drop_path, sum(depths)))
         self.blocks = [
-            [
-                ConvNeXtBlock(
-                    width, next(rates), layer_scale, remat, name=f"stage{s}_block{b}", **policy
-                )
-                for b in range(1, depth + 1)
-            ]
+            ConvNeXtBlock(
+                width, next(rates), layer_scale, remat, name=f"stage{s}_block{b}", **policy
+            )
             for s, (depth, width) in enumerate(zip(depths, widths, strict=True), 1)
+            for b in range(1, depth + 1)
         ]
         self.output_norms = [layer_norm(f"stage{s}_output_norm", **policy) for s in (1, 2, 3, 4)]
 
@@ -121,10 +119,13 @@ class ConvNeXt(keras.Layer):
     def build(self, shape):
         self.stem.build(shape)
         self.stem_norm.build((*shape[:-1], self.widths[0]))
-        for (norm, conv), width in zip(self.downsamples, self.widths, strict=False):
+        for norm, conv, width in zip(
+            self.downsample_norms, self.downsamples, self.widths, strict=False
+        ):
             norm.build((*shape[:-1], width))
             conv.build((*shape[:-1], width))
-        for blocks, norm, width in zip(self.blocks, self.output_norms, self.widths, strict=True):
+        stages = split_stages(self.blocks, self.depths)
+        for blocks, norm, width in zip(stages, self.output_norms, self.widths, strict=True):
             for layer in (*blocks, norm):
                 layer.build((*shape[:-1], width))
 
@@ -132,15 +133,12 @@ class ConvNeXt(keras.Layer):
         check_size(x.shape[1:3])
         x = self.stem_norm(self.stem(x))
         features = []
-        for stage, (blocks, output_norm) in enumerate(
-            zip(self.blocks, self.output_norms, strict=True)
-        ):
+        for stage, blocks in enumerate(split_stages(self.blocks, self.depths)):
             if stage > 0:
-                norm, conv = self.downsamples[stage - 1]
-                x = conv(norm(x))
+                x = self.downsamples[stage - 1](self.downsample_norms[stage - 1](x))
             for block in blocks:
                 x = block(x, training=training)
-            features.append(output_norm(x))
+            features.append(self.output_norms[stage](x))
         return tuple(features)
 
     def compute_output_shape(self, shape):
@@ -175,6 +173,15 @@ def convnext(variant: str | None = None, *, depths=None, widths=None, **options)
 def find_variant(variants, sizes) -> str | None:
     """The name of ``sizes`` in a table of variants; None where it has none."""
     return next((name for name, known in variants.items() if known == sizes), None)
+
+
+def split_stages(blocks, depths) -> list[list]:
+    """All blocks in one list -> those of each stage.
+
+    Encoders keep one flat list, since Keras before 3.15 silently saves no layers in nested ones.
+    """
+    rest = iter(blocks)
+    return [[next(rest) for _ in range(depth)] for depth in depths]
 
 
 def linear_rates(last: float, count: int) -> list[float]:

@@ -17,7 +17,14 @@ Paths of its variables, under the encoder's name; stages and blocks count from 1
 import keras
 from keras import ops
 
-from rdepth_keras.models.convnext import check_size, dense, find_variant, linear_rates, patches
+from rdepth_keras.models.convnext import (
+    check_size,
+    dense,
+    find_variant,
+    linear_rates,
+    patches,
+    split_stages,
+)
 from rdepth_keras.models.convolutions import PaddedConv, halve
 from rdepth_keras.models.layers import DepthwiseConv, DropPath, Normal, register
 
@@ -150,12 +157,10 @@ class MiT(keras.Layer):
             )
             self.patch_norms.append(layer_norm(f"{stage}_patches_norm", dtype=policy))
             arguments = (width, HEADS[index], REDUCTIONS[index])
-            self.blocks.append(
-                [
-                    MiTBlock(*arguments, next(rates), remat, name=f"{stage}_block{b}", dtype=policy)
-                    for b in range(1, depth + 1)
-                ]
-            )
+            self.blocks += [
+                MiTBlock(*arguments, next(rates), remat, name=f"{stage}_block{b}", dtype=policy)
+                for b in range(1, depth + 1)
+            ]
             self.output_norms.append(layer_norm(f"{stage}_output_norm", dtype=policy))
 
     @property
@@ -165,7 +170,8 @@ class MiT(keras.Layer):
 
     @property
     def stages(self):
-        parts = (self.patches, self.patch_norms, self.blocks, self.output_norms)
+        blocks = split_stages(self.blocks, self.depths)
+        parts = (self.patches, self.patch_norms, blocks, self.output_norms)
         return zip(*parts, strict=True)
 
     def build(self, shape):

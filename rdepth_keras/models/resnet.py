@@ -15,7 +15,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from rdepth_keras.models.convnext import check_size, find_variant, linear_rates
+from rdepth_keras.models.convnext import check_size, find_variant, linear_rates, split_stages
 from rdepth_keras.models.convolutions import PaddedConv, halve
 from rdepth_keras.models.layers import BatchNorm, DropPath, register
 
@@ -117,31 +117,28 @@ class ResNet(keras.Layer):
         policy = self.dtype_policy
         sizes = ((width // 2, 3, 2), (width // 2, 3), (width, 3)) if deep_stem else ((width, 7, 2),)
         self.stem = [
-            (
-                PaddedConv(*size, name=f"stem{i}", dtype=policy),
-                self.norm(name=f"stem_norm{i}", dtype=policy),
-            )
-            for i, size in enumerate(sizes, 1)
+            PaddedConv(*size, name=f"stem{i}", dtype=policy) for i, size in enumerate(sizes, 1)
+        ]
+        self.stem_norms = [
+            self.norm(name=f"stem_norm{i}", dtype=policy) for i in range(1, len(sizes) + 1)
         ]
         rates = iter(linear_rates(drop_path, sum(depths)))
         plan = stage_plan(output_stride, contracted)
-        self.stages = [
-            [
-                Bottleneck(
-                    width * 2 ** (s - 1),
-                    stride if b == 1 else 1,
-                    first_dilation if b == 1 else dilation,
-                    project=b == 1,
-                    drop_path=next(rates),
-                    norm=norm,
-                    name=f"stage{s}_block{b}",
-                    dtype=policy,
-                )
-                for b in range(1, depth + 1)
-            ]
+        self.blocks = [
+            Bottleneck(
+                width * 2 ** (s - 1),
+                stride if b == 1 else 1,
+                first_dilation if b == 1 else dilation,
+                project=b == 1,
+                drop_path=next(rates),
+                norm=norm,
+                name=f"stage{s}_block{b}",
+                dtype=policy,
+            )
             for s, (depth, (stride, first_dilation, dilation)) in enumerate(
                 zip(depths, plan, strict=True), 1
             )
+            for b in range(1, depth + 1)
         ]
 
     @property
@@ -151,20 +148,20 @@ class ResNet(keras.Layer):
         return name and name + ("c" if self.settings["deep_stem"] else "")
 
     def build(self, shape):
-        for conv, norm in self.stem:
+        for conv, norm in zip(self.stem, self.stem_norms, strict=True):
             conv.build(shape)
             shape = conv.compute_output_shape(shape)
             norm.build(shape)
-        for block in (block for stage in self.stages for block in stage):
+        for block in self.blocks:
             block.build(shape)
             shape = block.compute_output_shape(shape)
 
     def call(self, x, training=None):
-        for conv, norm in self.stem:
+        for conv, norm in zip(self.stem, self.stem_norms, strict=True):
             x = ops.relu(norm(conv(x), training=training))
         x = max_pool(x)
         features = []
-        for stage in self.stages:
+        for stage in split_stages(self.blocks, self.depths):
             for block in stage:
                 x = block(x, training=training)
             features.append(x)
@@ -174,7 +171,7 @@ class ResNet(keras.Layer):
         check_size(shape[1:3])
         shape = (shape[0], *(halve(side, 4) for side in shape[1:3]), shape[-1])
         shapes = []
-        for stage in self.stages:
+        for stage in split_stages(self.blocks, self.depths):
             shape = stage[0].compute_output_shape(shape)
             shapes.append(shape)
         return tuple(shapes)

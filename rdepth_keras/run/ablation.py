@@ -8,7 +8,6 @@ from rich.console import Console
 
 from rdepth_keras.evaluate.ablation import DEPTHS, ReplacedDepth, score_differences
 from rdepth_keras.evaluate.confusion import Absent
-from rdepth_keras.labels import LOVEDA
 from rdepth_keras.run.directory import write_json
 from rdepth_keras.run.evaluation import Scoring, count
 
@@ -23,20 +22,20 @@ def ablate_depth(scoring: Scoring, console: Console, absent: Absent = "union") -
     Raises:
         ValueError: for a network that takes no depth.
     """
-    predictor = scoring.predictor
+    predictor, table = scoring.predictor, scoring.dataset.table
     if "depth" not in predictor.input_names:
         raise ValueError(f"The network of {scoring.directory} takes no depth: nothing to ablate.")
     true = count(scoring, predictor.probabilities, scoring.tiles, console, "true depth")
-    result: dict[str, Any] = {"true": true.scores(LOVEDA, absent), "tiles": len(true.ids)}
+    result: dict[str, Any] = {"true": true.scores(table, absent), "tiles": len(true.ids)}
     for kind in DEPTHS:
         tiles = ReplacedDepth(scoring.tiles, kind)
         other = count(scoring, predictor.probabilities, tiles, console, f"depth {kind}")
         gap = score_differences(true, other, absent)
-        result[kind] = other.scores(LOVEDA, absent) | {
+        result[kind] = other.scores(table, absent) | {
             "difference": {
                 name: None if np.isnan(values).any() else [float(value) for value in values]
                 for name, *values in zip(
-                    (*LOVEDA.names, "miou"), gap.value, gap.low, gap.high, strict=True
+                    (*table.names, "miou"), gap.value, gap.low, gap.high, strict=True
                 )
             }
         }

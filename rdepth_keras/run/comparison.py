@@ -53,7 +53,7 @@ def compare(directories: Sequence[Path], *, published: bool, format: Format) -> 
     evaluated = [found for directory in directories for found in find_evaluations(directory)]
     rows = [_merge(family) for family in _families(evaluated)]
     if published:
-        directions = dict.fromkeys(row.protocol.direction for row in rows) or (None,)
+        directions = dict.fromkeys(row.protocol.direction for row in rows) or {None: None}
         rows += [row for direction in directions for row in published_rows(direction)]
     return write_tables(group(rows), format, differences(evaluated))
 
@@ -61,7 +61,8 @@ def compare(directories: Sequence[Path], *, published: bool, format: Format) -> 
 def find_evaluations(directory: Path) -> list[Evaluated]:
     """Every evaluation that the run was given, by name."""
     experiment = read_experiment(directory)
-    paths = sorted((directory / "evaluations").glob("*.json"))
+    found = (directory / "evaluations").glob("*.json")
+    paths = sorted(found, key=lambda path: path.stem)
     if not paths:
         raise FileNotFoundError(
             f"{directory} was not evaluated yet: python scripts/evaluate.py --run {directory}"
@@ -74,10 +75,15 @@ def find_evaluations(directory: Path) -> list[Evaluated]:
 def protocol(evaluated: Evaluated) -> Protocol:
     """How the evaluation was scored."""
     result, experiment = evaluated.result, evaluated.experiment
+    source, target, domain = experiment.source, experiment.target, result["domain"]
+    dataset, direction = DATASETS.get(experiment.dataset), experiment.direction
+    if dataset is None:
+        dataset, direction = Path(experiment.data_dir or "").name, f"{source} to {target}"
     return Protocol(
-        DATASETS[experiment.dataset],
-        experiment.direction,
-        result["domain"],
+        dataset,
+        direction,
+        "in-domain" if source == target else "target" if domain == target else "source",
+        domain,
         result["split"],
         result.get("tiles"),
         experiment.selection == "best_by_target_labels",

@@ -85,17 +85,18 @@ def source_tiles(
     experiment: Experiment, dataset: Dataset, notify: Callable[[str], None]
 ) -> list[Tiles]:
     """The labelled tiles of the source domain; says which splits it leaves out, and why."""
-    found = []
+    found, reasons = [], []
     for split in experiment.training_splits:
         tiles = labelled_tiles(dataset, split, experiment.source)
         if isinstance(tiles, str):
+            reasons.append(tiles)
             notify(f"Not used for training: {tiles}")
         else:
             found.append(tiles)
     if not found:
         raise ValueError(
-            f"There are no labelled tiles of the {experiment.source} domain in "
-            f"{', '.join(experiment.training_splits)}; add their masks."
+            f"There are no labelled tiles of the {experiment.source} domain to train on; add them "
+            f"with their masks: {'; '.join(reasons)}"
         )
     if experiment.cache is None:
         return found

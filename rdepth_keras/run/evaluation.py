@@ -98,7 +98,7 @@ def write_scores(scoring: Scoring, console: Console, absent: Absent = "union") -
         "direction": experiment.direction,
         "recipe": experiment.recipe,
         "selection": experiment.selection,
-        "inference": asdict(predictor.inference),
+        "inference": asdict(predictor.inference) | {"scales": list(predictor.inference.scales)},
         "members": list(scoring.members),
         "dataset": experiment.dataset,
         "depth": dict(scoring.dataset.depth) if "depth" in predictor.input_names else None,

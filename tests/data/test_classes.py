@@ -101,12 +101,12 @@ def plain(data: bytes) -> ClassTable:
     """What a mutated text says when read with a regular expression instead of a parser."""
     text = re.sub(r"(^|\s)#[^\n]*", "", data.decode())
     found = re.findall(
-        r"name:\s+(.+?),?\s+value:\s+([\w+]+),?\s+color:\s+\[\s*([\w+]+)[,\s]+([\w+]+)[,\s]+([\w+]+)",
+        r"name:\s+([^:]+?),?\s+value:\s+([\w+]+),?\s+color:\s+\[\s*([\w+]+)[,\s]+([\w+]+)[,\s]+([\w+]+)",
         text,
     )
     ignored = re.findall(r"\w+", text[text.rindex("ignored") + 7 :])
     return ClassTable(
-        tuple(one[0].strip("\"'") for one in found),
+        tuple(" ".join(one[0].strip("\"'").split()) for one in found),
         tuple(int(one[1], 0) for one in found),
         tuple((int(one[2], 0), int(one[3], 0), int(one[4], 0)) for one in found),
         tuple(int(value, 0) for value in ignored),

@@ -9,7 +9,7 @@ from rdepth_keras.evaluate.comparison import Protocol, Row, group, published_row
 from rdepth_keras.evaluate.tables import write_tables
 from rdepth_keras.labels import LOVEDA
 
-VALIDATION = Protocol("LoveDA", "r2u", "urban", "val", 677)
+VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677)
 
 
 def row(name, miou, protocol=VALIDATION, **options):
@@ -38,14 +38,14 @@ def test_the_published_rows():
 @pytest.mark.parametrize(
     "other",
     [
-        Protocol("LoveDA", "r2u", "urban", "hidden test"),
-        Protocol("LoveDA", "u2r", "urban", "val", 677),
-        Protocol("LoveDA", "r2u", "rural", "val", 677),
-        Protocol("LoveDA", "r2u", "urban", "train", 677),
-        Protocol("LoveDA", "r2u", "urban", "val", 676),
-        Protocol("LoveDA", "r2u", "urban", "val", 677, chosen_by_target=True),
-        Protocol("LoveDA", "r2u", "urban", "val", 677, absent="truth"),
-        Protocol("demo scenes", "r2u", "urban", "val", 677),
+        Protocol("LoveDA", "r2u", "target", "urban", "hidden test"),
+        Protocol("LoveDA", "u2r", "target", "urban", "val", 677),
+        Protocol("LoveDA", "r2u", "source", "rural", "val", 677),
+        Protocol("LoveDA", "r2u", "target", "urban", "train", 677),
+        Protocol("LoveDA", "r2u", "target", "urban", "val", 676),
+        Protocol("LoveDA", "r2u", "target", "urban", "val", 677, chosen_by_target=True),
+        Protocol("LoveDA", "r2u", "target", "urban", "val", 677, absent="truth"),
+        Protocol("demo scenes", "r2u", "target", "urban", "val", 677),
     ],
 )
 def test_rows_of_different_protocols_never_share_a_table(other):
@@ -59,9 +59,15 @@ def test_rows_of_different_protocols_never_share_a_table(other):
 
 def test_protocols_say_what_they_are():
     assert str(VALIDATION) == "r2u, target validation (LoveDA urban, 677 tiles)"
-    assert str(Protocol("LoveDA", "u2u", "urban", "val")).startswith("u2u, in-domain validation")
-    assert str(Protocol("LoveDA", "r2u", "rural", "val")).startswith("r2u, source validation")
-    assert "no adaptation result" in str(Protocol("LoveDA", "r2u", "urban", "val", 1, True))
+    assert str(Protocol("LoveDA", "u2u", "in-domain", "urban", "val")).startswith(
+        "u2u, in-domain validation"
+    )
+    assert str(Protocol("LoveDA", "r2u", "source", "rural", "val")).startswith(
+        "r2u, source validation"
+    )
+    assert "no adaptation result" in str(
+        Protocol("LoveDA", "r2u", "target", "urban", "val", 1, True)
+    )
     assert str(published_rows("u2r")[0].protocol) == (
         "u2r, hidden test (LoveDA rural, scored by the benchmark's server)"
     )
@@ -90,6 +96,15 @@ def test_csv_reads_back():
     assert len(lines) == 33 and lines[0]["barren"] == "" and lines[0]["low"] == "48.00"
     assert lines[0]["protocol"] == str(VALIDATION) and lines[0]["seeds"] == "0"
     assert sum(bool(line["note"]) for line in lines) == 4
+
+
+def test_datasets_with_other_classes_share_a_csv_file():
+    other = Row("x", Protocol("fields", "A to B", "target", "B", "val"), {"maize": 5}, 5, {})
+    lines = list(csv.DictReader(io.StringIO(write_tables(group([row("a", 50), other]), "csv"))))
+    assert (lines[0]["maize"], lines[0]["road"]) == ("", "50.00")
+    assert (lines[1]["maize"], lines[1]["road"]) == ("5.00", "")
+    text = write_tables(group([row("a", 50), other]), "markdown")
+    assert text.count("| Maize |") == 1 and text.count("| Road |") == 1
 
 
 def test_latex_is_escaped_and_balanced():

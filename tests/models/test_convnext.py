@@ -90,7 +90,7 @@ def test_impossible_sizes(arguments, message):
 
 def test_drop_path_grows_linearly_over_all_blocks():
     encoder = small(drop_path=0.4)
-    rates = [block.drop_path.rate for blocks in encoder.blocks for block in blocks]
+    rates = [block.drop_path.rate for block in encoder.blocks]
     np.testing.assert_allclose(rates, [0, 0.1, 0.2, 0.3, 0.4])
     assert linear_rates(0.4, 1) == [0.0]
 
@@ -120,7 +120,7 @@ def test_remat_changes_no_number():
     for one, two in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
     assert again_text.count("remat") > plain_text.count("remat") == 0
-    assert all(block.remat for blocks in small(remat=True).blocks for block in blocks)
+    assert all(block.remat for block in small(remat=True).blocks)
 
 
 def test_remat_needs_jax(monkeypatch):
@@ -131,7 +131,7 @@ def test_remat_needs_jax(monkeypatch):
 
 def test_layer_scale_starts_at_the_given_value():
     for given, wanted in (({}, 1.0), ({"layer_scale": 1e-6}, 1e-6)):
-        scale = small(**given).blocks[0][0].scale
+        scale = small(**given).blocks[0].scale
         np.testing.assert_allclose(scale.gamma, wanted)
 
 

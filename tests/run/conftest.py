@@ -1,30 +1,40 @@
-"""Runs as training leaves them, but with random weights: nothing is trained here."""
+"""Runs as training leaves them, but of a toy network with random weights: nothing is trained here,
+and little is compiled."""
 
 import dataclasses
 import json
 from pathlib import Path
 
 import jax.numpy as jnp
+import keras
 import optax
 import pytest
 
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.experiment import Demo, Experiment, to_json
 from rdepth_keras.infer import Inference
+from rdepth_keras.models.network import Network
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.network import inference_network
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.state import initial_state
 
 
-def tiny_experiment(seed: int = 0, depth_encoder: str | None = "atto") -> Experiment:
-    demo = recipe("demo")
-    segmenter = dataclasses.replace(demo.segmenter, channels=8, depth_encoder=depth_encoder)
+def toy_network(experiment: Experiment) -> Network:
+    """Two convolutions over image and depth; stands in for the experiment's own network."""
+    keras.utils.set_random_seed(experiment.seed)
+    image = keras.Input((None, None, 3), name="image")
+    depth = keras.Input((None, None, 1), name="depth")
+    both = keras.layers.Concatenate()([keras.layers.Rescaling(1 / 255)(image), depth])
+    features = keras.layers.Conv2D(8, 3, padding="same", activation="relu", name="first")(both)
+    logits = keras.layers.Conv2D(7, 1, name="last")(3 * features)
+    return Network(keras.Model({"image": image, "depth": depth}, logits))
+
+
+def tiny_experiment(seed: int) -> Experiment:
     return dataclasses.replace(
-        demo,
+        recipe("demo"),
         direction="r2u",
         seed=seed,
-        segmenter=segmenter,
         inference=Inference(window_pixels=64),
         demo=Demo(train_tiles=2, val_tiles=3, test_tiles=2, tile_pixels=64),
     )
@@ -35,7 +45,7 @@ def make_run(directory: Path, experiment: Experiment) -> Path:
     (directory / "experiment.json").write_text(to_json(experiment))
     (directory / "environment.json").write_text(json.dumps({"depth": {"source": "heights"}}))
     (directory / "journal.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
-    networks = {SEGMENTER: inference_network(experiment)}
+    networks = {SEGMENTER: toy_network(experiment)}
     state = initial_state(networks, experiment.method, {SEGMENTER: optax.identity()}, seed=0)
     checkpoints = Checkpoints(directory / "checkpoints")
     checkpoints.save(state._replace(step=jnp.ones((), jnp.int32)), {})
@@ -44,10 +54,16 @@ def make_run(directory: Path, experiment: Experiment) -> Path:
 
 
 @pytest.fixture(scope="session")
-def random_runs(tmp_path_factory):
-    """Two runs that differ in their seed, read-only."""
+def saved_runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("random")
     return [make_run(folder / f"seed{seed}", tiny_experiment(seed)) for seed in (0, 1)]
+
+
+@pytest.fixture
+def random_runs(saved_runs, monkeypatch):
+    """Two runs that differ in their seed, read-only."""
+    monkeypatch.setattr("rdepth_keras.run.predictor.inference_network", toy_network)
+    return saved_runs
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The whole thread on the demo data, and wrong use: one line, exit code 2, nothing lost."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -17,20 +16,6 @@ TINY = (
     *("--demo.train-tiles", "4", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
     *("--cadence.checkpoint-steps", "2", "--cadence.log-steps", "1"),
 )
-
-
-def call(script: str, *arguments: object, monkeypatch) -> int:
-    """Runs a script's main function in this process; returns its exit code."""
-    specification = importlib.util.spec_from_file_location(
-        script, ROOT / "scripts" / f"{script}.py"
-    )
-    module = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(sys.modules, script, module)
-    specification.loader.exec_module(module)
-    monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        module.command.guarded(module.main)
-    return stop.value.code
 
 
 @pytest.fixture(scope="module")
@@ -55,30 +40,30 @@ def test_trains_and_prints_the_table(trained):
     assert environment["depth"]["source"] == "procedural heights"
 
 
-def test_evaluates_another_split(trained, monkeypatch, capsys):
+def test_evaluates_another_split(trained, call, capsys):
     directory, _ = trained
     options = ("--run", directory, "--split", "train", "--domain", "rural")
-    assert call("evaluate", *options, monkeypatch=monkeypatch) == 0
+    assert call("evaluate", *options) == 0
     result = json.loads((directory / "evaluations/train_rural.json").read_text())
     assert result["tiles"] == 4 and "mIoU" in capsys.readouterr().out
 
 
-def test_predicts_a_picture_of_any_size(trained, tmp_path, monkeypatch):
+def test_predicts_a_picture_of_any_size(trained, tmp_path, call):
     directory, _ = trained
     picture = tmp_path / "picture.png"
     cv2.imwrite(str(picture), np.random.default_rng(0).integers(0, 255, (70, 93, 3), np.uint8))
     out = tmp_path / "classes.png"
     options = ("--run", directory, "--color", picture, out)
-    assert call("predict", *options, monkeypatch=monkeypatch) == 0
+    assert call("predict", *options) == 0
     classes = cv2.imread(str(out), cv2.IMREAD_UNCHANGED)
     assert classes.shape == (70, 93) and classes.max() <= 6
     assert cv2.imread(str(tmp_path / "classes_color.png")).shape == (70, 93, 3)
 
 
-def test_a_finished_run_resumes_to_the_same_scores(trained, monkeypatch):
+def test_a_finished_run_resumes_to_the_same_scores(trained, call):
     directory, _ = trained
     before = (directory / "metrics.json").read_text()
-    assert call("train", "--resume", "--out", directory, monkeypatch=monkeypatch) == 0
+    assert call("train", "--resume", "--out", directory) == 0
     assert (directory / "metrics.json").read_text() == before
 
 
@@ -98,40 +83,40 @@ def test_a_finished_run_resumes_to_the_same_scores(trained, monkeypatch):
         (("--selection", "best"), "--cadence.validation-steps"),
     ],
 )
-def test_wrong_use(arguments, expected, tmp_path, monkeypatch, capsys):
+def test_wrong_use(arguments, expected, tmp_path, call, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "EMPTY").mkdir()
-    assert call("train", *arguments, monkeypatch=monkeypatch) == 2
+    assert call("train", *arguments) == 2
     error = capsys.readouterr().err
     assert expected in error and error.count("\n") == 1 and error.startswith("error: ")
     assert [path.name for path in tmp_path.rglob("*")] == ["EMPTY"], "nothing is left behind"
 
 
-def test_a_directory_that_holds_a_run_is_left_alone(trained, monkeypatch, capsys):
+def test_a_directory_that_holds_a_run_is_left_alone(trained, call, capsys):
     directory, _ = trained
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
-    assert call("train", *TINY, "--out", directory, monkeypatch=monkeypatch) == 2
+    assert call("train", *TINY, "--out", directory) == 2
     assert "--resume" in capsys.readouterr().err
     assert before == {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
 
 
-def test_resuming_with_other_settings_names_them(trained, monkeypatch, capsys):
+def test_resuming_with_other_settings_names_them(trained, call, capsys):
     directory, _ = trained
     options = ("--resume", "--out", directory, "--steps", "9", "--optimizer.beta1", "0.8")
-    assert call("train", *options, monkeypatch=monkeypatch) == 2
+    assert call("train", *options) == 2
     error = capsys.readouterr().err
     assert "steps: 4 -> 9" in error and "optimizer.beta1: 0.9 -> 0.8" in error
 
 
-def test_list_and_print(monkeypatch, capsys):
-    assert call("train", "--list-recipes", monkeypatch=monkeypatch) == 0
+def test_list_and_print(call, capsys):
+    assert call("train", "--list-recipes") == 0
     assert "rdepth_xl_b" in capsys.readouterr().out
-    assert call("train", "--direction", "u2r", "--print-config", monkeypatch=monkeypatch) == 0
+    assert call("train", "--direction", "u2r", "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["recipe"] == "rdepth_b_s"
 
 
 @pytest.mark.parametrize("script", ["evaluate", "predict"])
-def test_no_run(script, tmp_path, monkeypatch, capsys):
+def test_no_run(script, tmp_path, call, capsys):
     extra = ("in.png", "out.png") if script == "predict" else ()
-    assert call(script, "--run", tmp_path, *extra, monkeypatch=monkeypatch) == 2
+    assert call(script, "--run", tmp_path, *extra) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,89 @@
+"""scripts/evaluate.py and scripts/submit.py over finished runs: output, exit codes, wrong use."""
+
+import importlib.util
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rdepth_keras.data import png
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """(script, arguments) -> exit code, standard output, error output; in this process."""
+
+    def run(script, *arguments):
+        path = ROOT / "scripts" / f"{script}.py"
+        specification = importlib.util.spec_from_file_location(script, path)
+        module = importlib.util.module_from_spec(specification)
+        monkeypatch.setitem(sys.modules, script, module)
+        specification.loader.exec_module(module)
+        monkeypatch.setattr(sys, "argv", [path.name, *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            module.command.guarded(module.main)
+        said = capsys.readouterr()
+        return stop.value.code, said.out, said.err
+
+    return run
+
+
+def test_scores_reports_ablates_and_compares(copied, call):
+    one, other = copied
+    code, said, _ = call("evaluate", "--run", one, "--report", "--exhibits", 1)
+    assert code == 0 and "mIoU" in said and "kappa" in said and "val_urban.html" in said
+    code, said, _ = call("evaluate", "--run", other, "--inference.views", "flips")
+    assert code == 0 and (other / "evaluations/val_urban-views=flips.json").exists()
+    code, said, _ = call("evaluate", "--run", one, "--ablate", "depth")
+    assert code == 0 and "shuffled" in said and "mIoU" in said
+    code, said, _ = call("evaluate", "--compare", one, other, "--published")
+    assert code == 0 and said.count("### ") == 2 and "hidden test" in said
+    assert "seed1 views=flips minus seed0" in said
+    code, said, _ = call("evaluate", "--compare", one, "--format", "latex")
+    assert code == 0 and r"\begin{tabular}" in said
+
+
+def test_an_ensemble_from_the_command_line(copied, call):
+    one, other = copied
+    code, _, _ = call("evaluate", "--run", one, "--ensemble", other)
+    assert code == 0 and (one / "evaluations/val_urban-with=seed1.npz").exists()
+
+
+def test_a_submission_is_written_and_checked(copied, call, tmp_path):
+    out = tmp_path / "urban.zip"
+    code, said, _ = call("submit", "--run", copied[0], "--domain", "urban", "--out", out)
+    assert code == 0 and "valid, 2 urban tiles of 64x64" in said
+    code, said, _ = call("submit", "--check", out, "--domain", "urban")
+    assert code == 1 and "fault: missing tiles: 5167.png" in said
+    code, said, _ = call("submit", "--check", out, "--domain", "urban", "--run", copied[0])
+    assert code == 0
+
+
+def test_a_constant_submission_is_valid_with_a_warning(call, tmp_path):
+    data = png.encode(np.full((1024, 1024), 4, np.uint8))
+    with zipfile.ZipFile(tmp_path / "rural.zip", "w") as archive:
+        for number in range(4191, 5167):
+            archive.writestr(f"{number}.png", data)
+    code, said, _ = call("submit", "--check", tmp_path / "rural.zip", "--domain", "rural")
+    assert code == 0 and "warning: every tile is class 4" in said and "976 rural tiles" in said
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "said"),
+    [
+        ("evaluate", (), "--run DIR"),
+        ("evaluate", ("--run", "nowhere"), "holds no run"),
+        ("evaluate", ("--compare", "nowhere"), "holds no run"),
+        ("submit", ("--domain", "urban"), "either --run DIR and --out"),
+        ("submit", ("--domain", "urban", "--out", "a.zip"), "--run DIR"),
+        ("submit", ("--domain", "urban", "--check", "nowhere.zip"), "no such file"),
+        ("submit", ("--domain", "sea", "--check", "a.zip"), "--domain"),
+    ],
+)
+def test_wrong_use_is_one_line(call, script, arguments, said):
+    code, _, error = call(script, *arguments)
+    assert code == 2 and said in error and error.count("\n") == 1

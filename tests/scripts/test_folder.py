@@ -1,0 +1,119 @@
+"""A user's own two domains with three classes, from a folder to scores and a picture."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rdepth_keras.data import png
+
+ROOT = Path(__file__).resolve().parents[2]
+CLASSES = """\
+classes:
+  - {name: ground, value: 10, color: [90, 90, 90]}
+  - {name: roof, value: 20, color: [200, 0, 0]}
+  - {name: tree, value: 30, color: [0, 150, 0]}
+ignored: [0]
+"""
+
+
+def call(script: str, *arguments: object, monkeypatch) -> int:
+    """Runs a script's main function in this process; returns its exit code."""
+    path = ROOT / "scripts" / f"{script}.py"
+    specification = importlib.util.spec_from_file_location(script, path)
+    module = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, script, module)
+    specification.loader.exec_module(module)
+    monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        module.command.guarded(module.main)
+    return stop.value.code
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Tiles of 64x48 pixels: A to train on, B to be scored on, in a folder with a class file."""
+    root = tmp_path_factory.mktemp("own")
+    (root / "classes.yaml").write_text(CLASSES)
+    rng = np.random.default_rng(0)
+    for split, domain, count in (("train", "A", 3), ("val", "A", 1), ("val", "B", 2)):
+        for number in range(count):
+            mask = np.repeat(np.repeat(rng.choice([0, 10, 20, 30], (8, 6)), 8, 0), 8, 1)
+            noise = rng.integers(0, 60, (*mask.shape, 3))
+            files = {
+                "images": (mask[..., None] * 6 + noise).astype(np.uint8),
+                "masks": mask.astype(np.uint8),
+                "depths": mask.astype(np.uint8),
+            }
+            for kind, pixels in files.items():
+                path = root / split / domain / kind / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(png.encode(pixels))
+    return root
+
+
+def settings(data: Path) -> tuple[object, ...]:
+    return (
+        *("--recipe", "demo", "--dataset", "folder", "--data-dir", data),
+        *("--classes", data / "classes.yaml", "--source-domain", "A", "--target-domain", "B"),
+        *("--steps", "2", "--batch-size", "2", "--crop", "32", "--segmenter.channels", "8"),
+        *("--segmenter.depth-encoder", "None"),
+        *("--inference.window-pixels", "None"),
+    )
+
+
+def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    options = ("--cache", tmp_path / "cache", "--rare-class-temperature", "0.1", "--workers", "1")
+    code = call("train", *settings(data), *options, "--out", run, monkeypatch=monkeypatch)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert said.out.count("Writing the cache") == 2  # the source's Train and Val
+    scores = json.loads((run / "metrics.json").read_text())
+    assert list(scores["iou"]) == ["ground", "roof", "tree"]
+    assert scores["domain"] == "B" and scores["depth"] is None
+
+    paths = ("--color", data / "val/B/images/0.png", tmp_path / "out.png")
+    assert call("predict", "--run", run, *paths, monkeypatch=monkeypatch) == 0
+    label = png.decode((tmp_path / "out.png").read_bytes())
+    assert label.shape == (64, 48) and label.max() < 3
+    colors = png.decode((tmp_path / "out_color.png").read_bytes())
+    expected = np.array([(90, 90, 90), (200, 0, 0), (0, 150, 0)], np.uint8)[label]
+    np.testing.assert_array_equal(colors, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--classes", "nothing.yaml"), "There is no class file"),
+        (("--classes", "None"), 'dataset "folder" needs --classes'),
+        (("--source-domain", "C"), "no train/C; there are: train/A, val/A, val/B"),
+        (("--data-dir", "."), "There are no tiles"),
+        (("--dataset", "demo"), "belong to --dataset folder"),
+        (("--workers", "0"), "workers must be at least 1"),
+        (("--rare-class-temperature", "0"), "above 0"),
+    ],
+)
+def test_wrong_use(arguments, expected, data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert call("train", *settings(data), *arguments, monkeypatch=monkeypatch) == 2
+    error = capsys.readouterr().err
+    assert expected in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def test_depth_is_missing(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    away = data / "train/A/away"
+    (data / "train/A/depths").rename(away)
+    try:
+        options = (*settings(data), "--segmenter.depth-encoder", "atto")
+        assert call("train", *options, monkeypatch=monkeypatch) == 2
+    finally:
+        away.rename(data / "train/A/depths")
+    error = capsys.readouterr().err
+    assert "--segmenter.depth-encoder None" in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
