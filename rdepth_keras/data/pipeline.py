@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grain
 import numpy as np
@@ -53,7 +54,8 @@ class _Draw(grain.transforms.RandomMap):
 
     def random_map(self, element: int, rng: np.random.Generator) -> Tile:
         place = np.searchsorted(self.bounds, rng.random(), side="right")
-        return self.tiles[min(int(place), len(self.tiles) - 1)]
+        tile: Any = self.tiles[min(int(place), len(self.tiles) - 1)]
+        return tile
 
 
 def in_order(tiles: Tiles) -> Iterator[Tile]:

@@ -50,7 +50,7 @@ class Bottleneck(keras.Layer):
         self.shortcut = []
         if project:
             conv = PaddedConv(EXPANSION * width, 1, stride, name="shortcut", dtype=policy)
-            self.shortcut = [(conv, self.norm(name="shortcut_norm", dtype=policy))]
+            self.shortcut = [conv, self.norm(name="shortcut_norm", dtype=policy)]
         self.drop_path = DropPath(drop_path, name="drop_path", dtype=policy)
 
     def build(self, shape):
@@ -59,9 +59,8 @@ class Bottleneck(keras.Layer):
             conv.build(x)
             x = conv.compute_output_shape(x)
             norm.build(x)
-        for conv, norm in self.shortcut:
-            conv.build(shape)
-            norm.build(x)
+        for layer, size in zip(self.shortcut, (shape, x), strict=False):
+            layer.build(size)
         self.drop_path.build(x)
 
     def call(self, x, training=None):
@@ -69,7 +68,8 @@ class Bottleneck(keras.Layer):
         for conv, norm in zip(self.convs[:2], self.norms, strict=False):
             branch = ops.relu(norm(conv(branch), training=training))
         branch = self.norms[2](self.convs[2](branch), training=training)
-        for conv, norm in self.shortcut:
+        if self.shortcut:
+            conv, norm = self.shortcut
             x = norm(conv(x), training=training)
         return ops.relu(x + self.drop_path(branch, training=training))
 

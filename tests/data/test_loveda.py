@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
+from rdepth_keras.data.cache import cached, fingerprint
 from rdepth_keras.data.loveda import default_data_dir, open_loveda, prepared_configs
 from rdepth_keras.labels import IGNORE, LOVEDA
 
@@ -148,3 +149,16 @@ def test_the_default_folder_is_that_of_tfds(monkeypatch):
     assert default_data_dir() == Path("/some/where")
     monkeypatch.delenv("TFDS_DATA_DIR")
     assert default_data_dir() == Path.home() / "tensorflow_datasets"
+
+
+def test_cached(data_dir, tmp_path):
+    """The cache holds the same tiles; its name follows the stored bytes."""
+    prepared = open_loveda(data_dir)
+    tiles = prepared.tiles("train", "urban")
+    cache = cached(tiles, tmp_path, lambda _: None)
+    for one, other in zip(tiles, cache, strict=True):
+        assert one["id"] == other["id"]
+        for name in ("image", "depth", "label"):
+            np.testing.assert_array_equal(one[name], other[name])
+    assert fingerprint(tiles) == cache.path.stem
+    assert fingerprint(prepared.tiles("train", "rural")) != cache.path.stem

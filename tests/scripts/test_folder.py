@@ -60,8 +60,9 @@ def settings(data: Path) -> tuple[object, ...]:
         *("--recipe", "demo", "--dataset", "folder", "--data-dir", data),
         *("--classes", data / "classes.yaml", "--source-domain", "A", "--target-domain", "B"),
         *("--steps", "2", "--batch-size", "2", "--crop", "32", "--segmenter.channels", "8"),
-        *("--segmenter.depth-encoder", "None"),
-        *("--inference.window-pixels", "None"),
+        *("--segmenter.depth-encoder", "None", "--segmenter.decoder", "segformer"),
+        *("--segmenter.auxiliary-channels", "None"),
+        *("--inference.window-pixels", "None", "--cadence.validation-steps", "2"),
     )
 
 

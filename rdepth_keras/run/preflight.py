@@ -1,0 +1,190 @@
+"""What can go wrong in the hours to come, found in minutes: before the first real run."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.data.census import verify
+from rdepth_keras.data.loveda import open_loveda
+from rdepth_keras.data.pipeline import training_batches
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.run.dataset import open_dataset, source_tiles
+from rdepth_keras.run.network import training_network
+from rdepth_keras.train.devices import (
+    data_mesh,
+    describe,
+    replicated,
+    shard_batch,
+    unused_gpu_warning,
+)
+from rdepth_keras.train.state import initial_state
+from rdepth_keras.train.step import training_step
+
+GIB = 1 << 30
+TIMED_STEPS = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One look: what was looked at, whether it is good, and what was found."""
+
+    name: str
+    good: bool
+    said: str
+
+    def __str__(self):
+        return f"{'ok  ' if self.good else 'BAD '} {self.name}: {self.said}"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a few real training steps took.
+
+    Attributes:
+        step_seconds: of one step, after the first.
+        first_step_seconds: with its compilation.
+        state_bytes: of one checkpoint, weights and optimizer.
+        peak_bytes: of the device's memory; None where it does not say.
+    """
+
+    step_seconds: float
+    first_step_seconds: float
+    state_bytes: int
+    peak_bytes: int | None
+
+
+def preflight(
+    experiments: Sequence[Experiment],
+    runs_each: int,
+    folder: Path,
+    notify: Callable[[Finding], None],
+    *,
+    read_all: bool = True,
+) -> list[Finding]:
+    """Looks at device, dataset, weights, memory, time and disk; ``notify`` hears each at once.
+
+    Weights are loaded (and downloaded, where that has not been done) and a few steps are trained
+    on real tiles, so that time and memory are measured, not guessed.
+
+    Args:
+        experiments: one for each row to train.
+        runs_each: runs of each, e.g. seeds.
+        folder: where the runs go.
+        notify: is handed each finding.
+        read_all: reads every prepared tile and holds it against the published dataset.
+    """
+    found: list[Finding] = []
+
+    def tell(name: str, good: bool, said: str) -> None:
+        found.append(Finding(name, good, said))
+        notify(found[-1])
+
+    warning = unused_gpu_warning()
+    tell("device", warning is None, warning or describe())
+    _look_at_dataset(experiments[0], read_all, tell)
+    hours, disk = 0.0, 0
+    for experiment in experiments:
+        try:
+            rehearsal = rehearse(experiment)
+        except (ValueError, OSError, ImportError, RuntimeError) as error:
+            tell(experiment.recipe, False, " ".join(str(error).split())[:500])
+            continue
+        hours += runs_each * experiment.steps * rehearsal.step_seconds / 3600
+        kept = 1 + experiment.cadence.keep_checkpoints + (experiment.selection != "last")
+        disk += runs_each * kept * rehearsal.state_bytes
+        tell(experiment.recipe, True, _describe(experiment, rehearsal))
+    free = shutil.disk_usage(_existing(folder)).free
+    tell("disk", free > disk, f"{disk / GIB:.1f} GiB needed, {free / GIB:.1f} GiB free")
+    tell("time", True, f"{hours:.1f} hours of training for {runs_each * len(experiments)} runs")
+    return found
+
+
+def rehearse(experiment: Experiment) -> Rehearsal:
+    """Loads the weights and trains a few steps on real tiles, keeping nothing.
+
+    Raises what training would: ValueError, FileNotFoundError, and RuntimeError for memory.
+    """
+    dataset = open_dataset(experiment)
+    networks = {SEGMENTER: training_network(experiment), **experiment.method.networks()}
+    optimizers = {
+        name: experiment.optimizer.build(network.init()[0], experiment.steps)
+        for name, network in networks.items()
+    }
+    averages = experiment.average_decay is not None
+    state = initial_state(
+        networks, experiment.method, optimizers, seed=experiment.seed, average=averages
+    )
+    size = sum(array.nbytes for array in jax.tree.leaves((state.params, state.optimizer)))
+    mesh = data_mesh()
+    state = jax.device_put(state, replicated(mesh))
+    batches = training_batches(
+        source_tiles(experiment, dataset, lambda _: None),
+        experiment.augmentation.transforms(experiment.crop),
+        batch_size=experiment.batch_size,
+        seed=experiment.seed,
+        workers=experiment.workers,
+    )
+    step = training_step(
+        networks,
+        experiment.method,
+        optimizers,
+        seed=experiment.seed,
+        average_decay=experiment.average_decay,
+        placement=replicated(mesh),
+    )
+    seconds = []
+    for _ in range(1 + TIMED_STEPS):
+        start = time.perf_counter()
+        batch = shard_batch(
+            {key: array for key, array in next(batches).items() if key != "id"}, mesh
+        )
+        state, logs = step(state, batch, batch if experiment.method.uses_target else None)
+        jax.block_until_ready(logs)
+        seconds.append(time.perf_counter() - start)
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    peak = statistics.get("peak_bytes_in_use")
+    return Rehearsal(sum(seconds[1:]) / TIMED_STEPS, seconds[0], size, peak)
+
+
+def _look_at_dataset(experiment: Experiment, read_all: bool, tell) -> None:
+    try:
+        dataset = open_dataset(experiment)
+        for split, domain in (("train", experiment.source), ("val", experiment.target)):
+            if not dataset.tiles(split, domain).labelled:
+                raise ValueError(f"the {split} split of {domain} has no labels")
+    except (ValueError, OSError) as error:
+        tell("dataset", False, str(error))
+        return
+    if experiment.dataset != "loveda_rdepth":
+        tell("dataset", True, f"{experiment.dataset}, not LoveDA")
+    elif not read_all:
+        tell("dataset", True, "found, not read")
+    else:
+        verdict = verify(open_loveda(experiment.data_dir, experiment.config))
+        lines = str(verdict).splitlines()
+        tell("dataset", not (verdict.missing or verdict.wrong), "; ".join([lines[-1], *lines[:-1]]))
+
+
+def _describe(experiment: Experiment, rehearsal: Rehearsal) -> str:
+    parts = [
+        f"weights {experiment.weights} loaded",
+        f"{rehearsal.step_seconds:.2f} s a step",
+        f"first step {rehearsal.first_step_seconds:.0f} s",
+        f"{experiment.steps * rehearsal.step_seconds / 3600:.1f} hours a run",
+        f"checkpoint {rehearsal.state_bytes / GIB:.2f} GiB",
+    ]
+    if rehearsal.peak_bytes is not None:
+        parts.append(f"{rehearsal.peak_bytes / GIB:.1f} GiB of the device's memory")
+    return ", ".join(parts)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above that is there."""
+    folder = folder.absolute()
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -1,0 +1,121 @@
+"""Reproduce rows of the published tables: look, train, score, submit, compare.
+
+    python scripts/reproduce.py --rows rdepth_b_s,convnext_b --direction u2r -- --data-dir data
+    python scripts/reproduce.py --rows rdepth_b_s --direction u2r --check -- --data-dir data
+
+What follows -- goes to every scripts/train.py. Before anything is trained, a preflight looks at
+device, dataset, weights, memory, time and disk; --check does no more. Whatever was interrupted,
+the same command goes on where it was. In the end the folder holds a run directory for each row and
+seed, each with its submission zip, and comparison.md.
+"""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdepth_keras import command
+from rdepth_keras.experiment import Direction
+from rdepth_keras.recipes import recipe
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Look, train, score, submit, compare."""
+
+    rows: str
+    """Recipes to train, separated by commas."""
+    direction: Direction
+    """Source and target domain."""
+    seeds: int = 1
+    """Number of seeds, from 0."""
+    out: Path = Path("runs/reproduce")
+    """Folder of the runs."""
+    check: bool = False
+    """Do the preflight and leave."""
+    skip_preflight: bool = False
+    """Start at once."""
+
+
+def main() -> int:
+    own, options = sys.argv[1:], []
+    if "--" in own:
+        own, options = own[: own.index("--")], own[own.index("--") + 1 :]
+    arguments = command.parse(Reproduce, args=own)
+    rows = tuple(filter(None, arguments.rows.split(",")))
+    for name in rows:
+        recipe(name)  # an unknown one is told before anything starts
+    if not rows or arguments.seeds < 1:
+        raise ValueError("Name at least one row and one seed, e.g. --rows rdepth_b_s --seeds 1.")
+    if arguments.check:
+        return preflight(arguments, rows, options)
+
+    from rdepth_keras.run import sweep
+
+    cells = sweep.plan(rows, (arguments.direction,), range(arguments.seeds), arguments.out)
+    unfinished = tuple(dict.fromkeys(cell.recipe for cell in cells if cell.metrics is None))
+    if unfinished and not arguments.skip_preflight:
+        # In a process of its own: it would keep the GPU's memory from the training.
+        again = [sys.executable, __file__, *own, "--check", "--rows", ",".join(unfinished)]
+        if code := subprocess.run([*again, "--", *options]).returncode:
+            return code
+    for number, cell in enumerate(cells, 1):
+        print(f"[{number}/{len(cells)}] {cell.directory}", flush=True)
+        end = sweep.train(cell, HERE / "train.py", options, None)
+        print(f"[{number}/{len(cells)}] {end}", flush=True)
+        if not end.startswith("finished"):
+            print("Go on with the same command.", file=sys.stderr)
+            return 1
+    return finish(arguments, [cell.directory for cell in cells])
+
+
+def preflight(arguments: Reproduce, rows: tuple[str, ...], options: list[str]) -> int:
+    from rdepth_keras.run.preflight import preflight as look
+
+    experiments = [resolve(name, arguments.direction, options) for name in rows]
+    findings = look(
+        experiments, arguments.seeds, arguments.out, lambda finding: print(finding, flush=True)
+    )
+    return 0 if all(finding.good for finding in findings) else 1
+
+
+def resolve(name: str, direction: str, options: list[str]):
+    """The experiment that scripts/train.py would run."""
+    import json
+
+    from rdepth_keras.experiment import from_json
+
+    train = [sys.executable, str(HERE / "train.py"), "--recipe", name, "--direction", direction]
+    done = subprocess.run([*train, *options, "--print-config"], capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(done.stderr.removeprefix("error: "))
+    fields = json.loads(done.stdout)
+    fields.pop("learning_rates", None)
+    return from_json(json.dumps(fields))
+
+
+def finish(arguments: Reproduce, directories: list[Path]) -> int:
+    """Submissions and the table; what is there already is left alone."""
+    from rdepth_keras import run
+
+    console = command.console()
+    for directory in directories:
+        domain = run.read_experiment(directory).target
+        out = directory / f"submission_{domain}.zip"
+        if not out.exists():
+            try:
+                run.submit(directory, domain, out, console)
+            except ValueError as error:
+                print(f"No submission: {error}")
+                continue
+        print(out)
+    text = run.compare(directories, published=True, format="markdown")
+    (arguments.out / "comparison.md").write_text(text, encoding="utf-8")
+    print(text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    command.guarded(main)
