@@ -136,6 +136,7 @@ class Experiment:
         inference: how tiles are predicted.
         cadence: how often the run logs and saves.
         demo: size of the procedural dataset.
+        target_split: split of the target whose images a method may adapt to, never its labels.
         selection: the checkpoint that counts. "last" trains on the source's Train and Val; "best"
             is chosen by the source's Val, which then leaves training; "best_by_target_labels"
             looks at the target's Val, so that its result is no adaptation result.
@@ -170,6 +171,7 @@ class Experiment:
     inference: Inference = Inference()
     cadence: Cadence = Cadence()
     demo: Demo = Demo()
+    target_split: Literal["train", "val", "test"] = "train"
     selection: Selection = "last"
     accumulate: int = 1
     average_decay: float | None = None

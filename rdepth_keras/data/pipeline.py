@@ -8,6 +8,7 @@ import grain
 import numpy as np
 
 from rdepth_keras.arrays import Batch, Tile, Tiles
+from rdepth_keras.labels import IGNORE
 
 
 def training_batches(
@@ -56,6 +57,21 @@ class _Draw(grain.transforms.RandomMap):
         place = np.searchsorted(self.bounds, rng.random(), side="right")
         tile: Any = self.tiles[min(int(place), len(self.tiles) - 1)]
         return tile
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Tiles whose labels nobody sees: every one reads as ignore. For adapting to a target."""
+
+    tiles: Tiles
+    labelled: bool = False
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def __getitem__(self, index: int) -> Tile:
+        tile = self.tiles[index]
+        return {**tile, "label": np.full_like(tile["label"], IGNORE)}
 
 
 def in_order(tiles: Tiles) -> Iterator[Tile]:

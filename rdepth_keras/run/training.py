@@ -12,7 +12,7 @@ from rich.console import Console
 
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Tile, Tiles
-from rdepth_keras.data.pipeline import training_batches
+from rdepth_keras.data.pipeline import Unlabelled, training_batches
 from rdepth_keras.evaluate.report import score_table
 from rdepth_keras.experiment import Experiment, differences, to_json
 from rdepth_keras.labels import ClassTable
@@ -89,7 +89,7 @@ def _train(
 ) -> dict[str, Any] | None:
     check_batch_size(experiment.batch_size, experiment.accumulate)
     dataset = open_dataset(experiment)
-    tiles = source_tiles(experiment, dataset, console.print)
+    batches = domain_batches(experiment, dataset, console.print)
     networks = {SEGMENTER: training_network(experiment), **experiment.method.networks()}
     optimizers = {
         name: experiment.optimizer.build(network.init()[0], experiment.steps)
@@ -101,16 +101,6 @@ def _train(
     )
     mesh = data_mesh()
     state = jax.device_put(state, replicated(mesh))
-    batches = training_batches(
-        tiles,
-        experiment.augmentation.transforms(experiment.crop),
-        batch_size=experiment.batch_size,
-        seed=experiment.seed,
-        host=jax.process_index(),
-        hosts=jax.process_count(),
-        workers=experiment.workers,
-        chances=tile_chances(experiment, dataset, tiles),
-    )
 
     directory.mkdir(parents=True, exist_ok=True)
     board = Board(directory / "tensorboard") if watch.tensorboard else None
@@ -119,7 +109,8 @@ def _train(
     checkpoints = Checkpoints(directory / "checkpoints", keep, console.print)
     if checkpoints.latest_step() is not None:
         state, places = checkpoints.restore(state)
-        batches.set_state(places["source"])
+        for domain, iterator in batches.items():
+            iterator.set_state(places[domain])
         console.print(f"resumed at step {int(state.step)}")
     if jax.process_index() == 0:
         (directory / "experiment.json").write_text(to_json(experiment), encoding="utf-8")
@@ -138,7 +129,7 @@ def _train(
         run_steps(
             state,
             step,
-            {"source": batches},
+            batches,
             steps=experiment.steps,
             mesh=mesh,
             cadence=experiment.cadence,
@@ -151,6 +142,28 @@ def _train(
         )
     checkpoints.close()
     return _finish(experiment, dataset, directory, console)
+
+
+def domain_batches(
+    experiment: Experiment, dataset: Dataset, notify: Callable[[str], None]
+) -> dict[str, Any]:
+    """``"source"`` batches and, for a method that uses it, ``"target"`` ones without labels."""
+    source = source_tiles(experiment, dataset, notify)
+    make = partial(
+        training_batches,
+        transforms=experiment.augmentation.transforms(experiment.crop),
+        batch_size=experiment.batch_size,
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+        workers=experiment.workers,
+    )
+    chances = tile_chances(experiment, dataset, source)
+    batches = {"source": make(source, seed=experiment.seed, chances=chances)}
+    if experiment.method.uses_target:
+        target = Unlabelled(dataset.tiles(experiment.target_split, experiment.target))
+        # Another seed: else the two domains would be cropped and turned alike.
+        batches["target"] = make([target], seed=experiment.seed + 1)
+    return batches
 
 
 def _validation(

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.data.demo.tiles import DOMAINS, SETTINGS
 from rdepth_keras.data.demo.building import flat_roof
 from rdepth_keras.data.demo.canvas import Canvas, Frame, Sun, Surface
 from rdepth_keras.data.demo.light import (
@@ -12,6 +11,7 @@ from rdepth_keras.data.demo.light import (
     octaves,
     photograph,
 )
+from rdepth_keras.data.demo.tiles import DOMAINS, SETTINGS
 from rdepth_keras.data.demo.trees import grow
 from rdepth_keras.labels import LOVEDA
 

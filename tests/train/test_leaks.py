@@ -1,0 +1,79 @@
+"""No label of the target reaches a training, whatever the method."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from rdepth_keras.adapt import METHODS, SourceOnly
+from rdepth_keras.arrays import Tile
+from rdepth_keras.data.demo.tiles import DemoTiles
+from rdepth_keras.labels import IGNORE
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.dataset import Dataset
+from rdepth_keras.run.training import domain_batches
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Tiles that write down that they were read."""
+
+    tiles: DemoTiles
+    read: list
+    labelled: bool = True
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def __getitem__(self, index: int) -> Tile:
+        self.read.append((self.tiles.split, self.tiles.domain))
+        return self.tiles[index]
+
+
+@dataclass(frozen=True)
+class Adapting(SourceOnly):
+    """Any method that asks for the target."""
+
+    @property
+    def uses_target(self) -> bool:
+        return True
+
+
+def batches_of(method, selection="last"):
+    read: list = []
+    base = recipe("demo")
+    experiment = replace(
+        base,
+        method=method,
+        crop=32,
+        batch_size=2,
+        selection=selection,
+        cadence=replace(base.cadence, validation_steps=1),
+    )
+
+    def tiles(split, domain):
+        return Watched(DemoTiles(domain, split, count=3, size=64), read)
+
+    dataset = Dataset({}, tiles)
+    return domain_batches(experiment, dataset, print), read
+
+
+@pytest.mark.parametrize("method", [kind() for kind in METHODS.values()], ids=list(METHODS))
+@pytest.mark.parametrize("selection", ["last", "best"])
+def test_the_target_is_read_only_by_methods_that_adapt(method, selection):
+    batches, read = batches_of(method, selection)
+    for _ in range(6):
+        next(batches["source"])
+    domains = {domain for _, domain in read}
+    assert domains == ({"rural", "urban"} if method.uses_target else {"rural"})
+    assert ("val", "rural") not in read or selection == "last", "Val chooses, so it must not train"
+
+
+def test_an_adapting_method_sees_no_label_of_the_target():
+    batches, read = batches_of(Adapting())
+    for _ in range(4):
+        source, target = next(batches["source"]), next(batches["target"])
+        assert (target["label"] == IGNORE).all() and (source["label"] != IGNORE).any()
+        assert target["image"].any()
+    assert ("train", "urban") in read and ("val", "urban") not in read
+    assert not np.array_equal(source["image"], target["image"])
