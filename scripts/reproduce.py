@@ -63,7 +63,10 @@ def main() -> int:
             return code
     for number, cell in enumerate(cells, 1):
         print(f"[{number}/{len(cells)}] {cell.directory}", flush=True)
-        end = sweep.train(cell, HERE / "train.py", options, None)
+        try:
+            end = sweep.train(cell, HERE / "train.py", options, None)
+        except KeyboardInterrupt:
+            end = "interrupted"
         print(f"[{number}/{len(cells)}] {end}", flush=True)
         if not end.startswith("finished"):
             print("Go on with the same command.", file=sys.stderr)

@@ -15,7 +15,8 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILATIONS
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0",
+    "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0 "
+    "--xla_cpu_use_fusion_emitters=false --xla_llvm_disable_expensive_passes=true",
 )
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -140,9 +141,8 @@ def rehearse(experiment: Experiment) -> Rehearsal:
     seconds = []
     for _ in range(1 + TIMED_STEPS):
         start = time.perf_counter()
-        batch = shard_batch(
-            {key: array for key, array in next(batches).items() if key != "id"}, mesh
-        )
+        arrays: dict[str, Any] = {**next(batches)}
+        batch = shard_batch({name: arrays[name] for name in ("image", "depth", "label")}, mesh)
         state, logs = step(state, batch, batch if experiment.method.uses_target else None)
         jax.block_until_ready(logs)
         seconds.append(time.perf_counter() - start)

@@ -15,7 +15,7 @@ class Board:
 
     def __init__(self, directory: Path):
         try:
-            from tensorboardX import SummaryWriter
+            from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise ImportError(
                 "TensorBoard files need tensorboardX: pip install 'rdepth_keras[tensorboard]'"

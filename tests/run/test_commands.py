@@ -1,13 +1,17 @@
-"""scripts/evaluate.py and scripts/submit.py over finished runs: output, exit codes, wrong use."""
+"""The scripts that evaluate, submit and reproduce, over finished runs: output and exit codes."""
 
 import importlib.util
+import shutil
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from rdepth_keras import run
 from rdepth_keras.data import png
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def call(monkeypatch, capsys):
     """(script, arguments) -> exit code, standard output, error output; in this process."""
 
-    def run(script, *arguments):
+    def run_script(script, *arguments):
         path = ROOT / "scripts" / f"{script}.py"
         specification = importlib.util.spec_from_file_location(script, path)
         module = importlib.util.module_from_spec(specification)
@@ -29,7 +33,7 @@ def call(monkeypatch, capsys):
         said = capsys.readouterr()
         return stop.value.code, said.out, said.err
 
-    return run
+    return run_script
 
 
 def test_scores_reports_ablates_and_compares(copied, call):
@@ -81,9 +85,55 @@ def test_a_constant_submission_is_valid_with_a_warning(call, tmp_path):
         ("submit", ("--domain", "urban"), "either --run DIR and --out"),
         ("submit", ("--domain", "urban", "--out", "a.zip"), "--run DIR"),
         ("submit", ("--domain", "urban", "--check", "nowhere.zip"), "no such file"),
+        ("reproduce", ("--rows", "none_such", "--direction", "u2r"), "none_such"),
+        ("reproduce", ("--rows", "demo", "--direction", "u2r", "--seeds", "0"), "one seed"),
         ("submit", ("--domain", "sea", "--check", "a.zip"), "--domain"),
     ],
 )
 def test_wrong_use_is_one_line(call, script, arguments, said):
     code, _, error = call(script, *arguments)
     assert code == 2 and said in error and error.count("\n") == 1
+
+
+@pytest.fixture
+def trained_at_once(monkeypatch, random_runs):
+    """Training that copies a finished run; what it was asked for is noted."""
+    asked = []
+
+    def train(cell, script, options, cap_seconds):
+        asked.append((cell.recipe, cell.seed, tuple(options)))
+        if cell.metrics is None:
+            shutil.copytree(random_runs[cell.seed], cell.directory)
+            run.write_scores(run.prepare_scoring(cell.directory, "val", None), Console(quiet=True))
+            scores = cell.directory / "evaluations/val_urban.json"
+            shutil.copy(scores, cell.directory / "metrics.json")
+        return "finished"
+
+    monkeypatch.setattr("rdepth_keras.run.sweep.train", train)
+    return asked
+
+
+def test_rows_are_reproduced_and_nothing_is_done_twice(trained_at_once, call, tmp_path):
+    options = ("--rows", "demo", "--direction", "r2u", "--seeds", 2, "--out", tmp_path / "out")
+    code, said, _ = call("reproduce", *options, "--skip-preflight", "--", "--steps", 4)
+    assert code == 0 and trained_at_once == [("demo", seed, ("--steps", "4")) for seed in (0, 1)]
+    assert "demo (2 seeds)" in said and "hidden test" in said
+    assert (tmp_path / "out/comparison.md").read_text() in said
+    zips = sorted((tmp_path / "out").glob("*/submission_urban.zip"))
+    before = [path.stat().st_mtime_ns for path in zips]
+    code, _, _ = call("reproduce", *options)  # all finished: no preflight either
+    assert code == 0 and [path.stat().st_mtime_ns for path in zips] == before and len(zips) == 2
+
+
+def test_a_training_that_stops_stops_the_reproduction(trained_at_once, call, tmp_path, monkeypatch):
+    monkeypatch.setattr("rdepth_keras.run.sweep.train", lambda *_: "failed with exit code 137")
+    options = ("--rows", "demo", "--direction", "r2u", "--out", tmp_path, "--skip-preflight")
+    code, said, error = call("reproduce", *options)
+    assert code == 1 and "exit code 137" in said and "same command" in error
+
+
+def test_a_failed_preflight_stops_it(trained_at_once, call, tmp_path, monkeypatch):
+    bad = SimpleNamespace(returncode=1)
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: bad)
+    code, _, _ = call("reproduce", "--rows", "demo", "--direction", "r2u", "--out", tmp_path)
+    assert code == 1 and not trained_at_once

@@ -1,0 +1,69 @@
+"""The look before the first real run: what it measures, and that trouble is named, not raised."""
+
+import dataclasses
+import shutil
+from types import SimpleNamespace
+
+import keras
+import pytest
+
+from rdepth_keras.experiment import Demo
+from rdepth_keras.models.network import Network
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run import preflight as module
+from rdepth_keras.run.preflight import preflight, rehearse
+
+
+def toy(experiment):
+    image = keras.Input((None, None, 3), name="image")
+    depth = keras.Input((None, None, 1), name="depth")
+    both = keras.layers.Concatenate()([keras.layers.Rescaling(1 / 255)(image), depth])
+    logits = keras.layers.Conv2D(7, 4, strides=4, name="logits")(both)
+    return Network(keras.Model({"image": image, "depth": depth}, {"logits": logits}))
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    monkeypatch.setattr(module, "training_network", toy)
+    demo = Demo(train_tiles=2, val_tiles=2, test_tiles=2, tile_pixels=64)
+    return dataclasses.replace(recipe("demo"), crop=32, batch_size=2, demo=demo, steps=1000)
+
+
+def test_a_rehearsal_is_measured(experiment):
+    found = rehearse(experiment)
+    assert 0 < found.step_seconds < found.first_step_seconds
+    variables = 4 * 4 * 4 * 7 + 7
+    assert 3 * 4 * variables <= found.state_bytes < 3 * 4 * variables + 64  # weights, two moments
+
+
+def test_time_and_disk_follow_from_it(experiment, tmp_path, monkeypatch):
+    measured = module.Rehearsal(3.6, 60.0, 1 << 30, 5 << 30)
+    monkeypatch.setattr(module, "rehearse", lambda _: measured)
+    heard = []
+    found = preflight([experiment, experiment], 3, tmp_path / "new" / "runs", heard.append)
+    assert found == heard and all(finding.good for finding in found[1:])
+    said = {finding.name: finding.said for finding in found}
+    assert "1.0 hours a run" in said["demo"] and "5.0 GiB of the device's memory" in said["demo"]
+    assert said["time"].startswith("6.0 hours of training for 6 runs")
+    assert said["disk"].startswith(f"{6 * (1 + experiment.cadence.keep_checkpoints)}.0 GiB needed")
+    full = SimpleNamespace(free=1 << 30)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    found = preflight([experiment], 1, tmp_path, heard.append)
+    assert [finding.name for finding in found if not finding.good] == ["disk"]
+    assert "BAD  disk" in str(heard[-2])
+
+
+def test_missing_data_are_named(experiment, tmp_path):
+    lost = dataclasses.replace(experiment, dataset="loveda_rdepth", data_dir=str(tmp_path))
+    found = preflight([lost], 1, tmp_path, lambda _: None)
+    bad = {finding.name: finding.said for finding in found if not finding.good}
+    assert set(bad) == {"dataset", "demo"} and "not prepared" in bad["dataset"]
+
+
+def test_too_little_memory_is_named(experiment, tmp_path, monkeypatch):
+    def full(_):
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+
+    monkeypatch.setattr(module, "rehearse", full)
+    found = preflight([experiment], 1, tmp_path, lambda _: None)
+    assert any(not finding.good and "RESOURCE_EXHAUSTED" in finding.said for finding in found)
