@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rdepth_keras.data.classes import load_classes
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -18,6 +20,12 @@ def test_the_python_blocks_run():
     names: dict = {}
     for block in blocks:
         exec(compile(block, "README.md", "exec"), names)
+
+
+def test_the_class_file_is_one(tmp_path):
+    (block,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "classes.yaml").write_text(block)
+    assert load_classes(tmp_path / "classes.yaml").names == ("ground", "roof")
 
 
 def test_the_scripts_exist():
@@ -32,7 +40,7 @@ def test_links_lead_somewhere():
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.parametrize("script", ["train", "evaluate", "predict", "sweep"])
+@pytest.mark.parametrize("script", ["train", "evaluate", "predict", "sweep", "submit", "reproduce"])
 def test_flags_of_the_commands_exist(script):
     command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
     known = subprocess.run(command, capture_output=True, text=True).stdout
