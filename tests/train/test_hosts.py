@@ -31,8 +31,10 @@ TRAIN = (
 
 
 def environment(devices: int) -> dict[str, str]:
-    flags = f"--xla_backend_optimization_level=0 --xla_force_host_platform_device_count={devices}"
-    return {**os.environ, "XLA_FLAGS": flags}
+    flags = os.environ["XLA_FLAGS"].split()
+    kept = [flag for flag in flags if "device_count" not in flag]
+    kept.append(f"--xla_force_host_platform_device_count={devices}")
+    return {**os.environ, "XLA_FLAGS": " ".join(kept)}
 
 
 def one_host(*options: object, devices: int = 1) -> None:
