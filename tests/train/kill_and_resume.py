@@ -79,7 +79,7 @@ def main(folder: Path, kills: int, number: int) -> None:
         seed += 1
         finish(train(folder / f"whole{seed}", seed))
         lines = (folder / f"whole{seed}" / "journal.jsonl").read_text().count("\n")
-        for _ in range(4):
+        for _ in range(min(4, kills - struck)):
             child = train(folder / f"killed{seed}", seed)
             if not strike(child, folder / f"killed{seed}", dice.randrange(lines), number):
                 break
