@@ -141,7 +141,7 @@ def demo() -> Experiment:
         "demo",
         dataset="demo",
         weights="none",
-        steps=360,
+        steps=240,
         batch_size=8,
         crop=128,
         segmenter=Segmenter(image_encoder="atto", depth_encoder="atto", channels=64, drop_path=0.0),

@@ -76,7 +76,7 @@ def test_domains_and_training_splits():
 def test_differences_are_named():
     one = recipe("demo")
     other = replace(one, steps=7, optimizer=replace(one.optimizer, beta1=0.8))
-    assert differences(one, other) == ["optimizer.beta1: 0.9 -> 0.8", "steps: 360 -> 7"]
+    assert differences(one, other) == ["optimizer.beta1: 0.9 -> 0.8", "steps: 240 -> 7"]
     assert differences(one, one) == []
 
 
