@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotation, RandomScale
-from rdepth_keras.experiment import Augmentation, Cadence, Demo, Experiment, Segmenter
+from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter
 from rdepth_keras.infer import Inference
+from rdepth_keras.train.loop import Cadence
 from rdepth_keras.train.optimizers import SGD, AdamW, Schedule
 
 # Its resize of square tiles to (2048, 512) x U(0.5, 2), ratio kept, is 0.25 to 1 times their size.

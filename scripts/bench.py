@@ -2,6 +2,7 @@
 
     python scripts/bench.py depth --reference PYTHON
     python scripts/bench.py data --loveda DIR
+    python scripts/bench.py networks
 
 ``depth``: seconds an image for Depth Anything ViT-S at 518 x 518, random weights; with
 ``--reference``, a Python that has PyTorch and transformers, in turns with theirs.
@@ -9,6 +10,9 @@
 ``data``: 512 x 512 crops a second on one core, from 1024 x 1024 PNG tiles and from the raw cache of
 the same tiles, in memory, and what more worker threads give. Tiles of LoveDA, or of noise over
 smooth surfaces where there is none. Depth is smooth: no estimator runs here.
+
+``networks``: parameters and multiply-adds of every network, as docs/networks.md has them; counted
+from shapes, nothing is computed.
 """
 
 import os
@@ -40,7 +44,7 @@ SIDE = 518
 
 @dataclass(frozen=True)
 class Arguments:
-    what: Annotated[Literal["depth", "data"], tyro.conf.Positional]
+    what: Annotated[Literal["depth", "data", "networks"], tyro.conf.Positional]
     reference: str | None = None
     """A Python with PyTorch and transformers, to compare with."""
     rounds: int = 3
@@ -147,11 +151,19 @@ def batched_rate(tiles: Tiles, workers: int, seconds: float) -> float:
     return count / spent
 
 
-def main() -> int:
-    arguments = parse(Arguments)
-    if arguments.what == "data":
-        bench_data(arguments)
-        return 0
+def bench_networks(_: Arguments) -> None:
+    """Prints a line for each network."""
+    from rdepth_keras.models import MODELS
+    from rdepth_keras.models.counting import count
+
+    print("network               parameters (M)  multiply-adds at 512 x 512 (G)")
+    for name in MODELS:
+        counts = count(name)
+        print(f"{name:22} {counts.parameters / 1e6:13.2f} {counts.multiply_adds / 1e9:31.1f}")
+
+
+def bench_depth(arguments: Arguments) -> None:
+    """Prints seconds an image, ours and PyTorch's."""
     ours, theirs = [], []
     for _ in range(arguments.rounds):
         ours += time_depth(arguments.images)
@@ -163,6 +175,12 @@ def main() -> int:
     if theirs:
         print(f"PyTorch    {min(theirs):.2f} s an image (median {np.median(theirs):.2f})")
         print(f"ratio      {min(ours) / min(theirs):.2f}")
+
+
+def main() -> int:
+    arguments = parse(Arguments)
+    benches = {"depth": bench_depth, "data": bench_data, "networks": bench_networks}
+    benches[arguments.what](arguments)
     return 0
 
 

@@ -21,8 +21,8 @@ from rdepth_keras.evaluate.report import score_table
 from rdepth_keras.experiment import Experiment, to_dict
 from rdepth_keras.recipes import RECIPES, default_recipe, recipe
 from rdepth_keras.train.devices import Hosts, join_hosts, keep_compilations, unused_gpu_warning
-from rdepth_keras.train.loop import Interrupted
 from rdepth_keras.train.optimizers import rate_table
+from rdepth_keras.train.signals import Interrupted
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ CONFINED = {
     "grain": {"data"},
     "tensorflow_datasets": {"data"},
     "tyro": {"command.py"},
-    "cattrs": {"experiment.py"},
+    "cattrs": {"experiment/record.py"},
     "safetensors": {"checkpoints.py"},
     "huggingface_hub": {"checkpoints.py"},
     "jinja2": {"evaluate/page.py"},

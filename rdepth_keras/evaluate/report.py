@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rich.table import Table
+
+from rdepth_keras.labels import ClassTable
 
 
 def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
@@ -22,6 +25,24 @@ def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
     for row, scores in rows.items():
         values = [*scores["iou"].values(), scores["miou"]]
         table.add_row(row, *map(_percent, values))
+    return table
+
+
+def confusion_table(confusion: np.ndarray, classes: ClassTable, title: str) -> Table:
+    """A table of what each class was taken for, in percent of its pixels.
+
+    Args:
+        confusion: pixel counts, (classes, classes): truth in rows, prediction in columns.
+        classes: gives the names.
+        title: printed above the table.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("truth in %, taken for")
+    for name in classes.names:
+        table.add_column(name.capitalize(), justify="right")
+    for name, row in zip(classes.names, confusion, strict=True):
+        share = [count / row.sum() if row.any() else None for count in row]
+        table.add_row(name.capitalize(), *map(_percent, share))
     return table
 
 

@@ -1,10 +1,12 @@
-"""Which tiles an experiment trains on and is scored on."""
+"""Which tiles an experiment trains on and is scored on, and the batches made of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
 
 from rdepth_keras.arrays import Tiles
@@ -13,6 +15,7 @@ from rdepth_keras.data.classes import load_classes
 from rdepth_keras.data.demo.tiles import DemoTiles
 from rdepth_keras.data.folder import open_folder
 from rdepth_keras.data.loveda import open_loveda
+from rdepth_keras.data.pipeline import Unlabelled, training_batches
 from rdepth_keras.data.rarity import chances, count_pixels
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import LOVEDA, ClassTable
@@ -121,3 +124,25 @@ def labelled_tiles(dataset: Dataset, split: str, domain: str) -> Tiles | str:
     except ValueError as error:
         return str(error)
     return tiles if tiles.labelled else f"the {split} split of {domain} has no labels."
+
+
+def domain_batches(
+    experiment: Experiment, dataset: Dataset, notify: Callable[[str], None]
+) -> dict[str, Any]:
+    """``"source"`` batches and, for a method that uses it, ``"target"`` ones without labels."""
+    source = source_tiles(experiment, dataset, notify)
+    make = partial(
+        training_batches,
+        transforms=experiment.augmentation.transforms(experiment.crop),
+        batch_size=experiment.batch_size,
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+        workers=experiment.workers,
+    )
+    chances = tile_chances(experiment, dataset, source)
+    batches = {"source": make(source, seed=experiment.seed, chances=chances)}
+    if experiment.method.uses_target:
+        target = Unlabelled(dataset.tiles(experiment.target_split, experiment.target))
+        # Another seed: else the two domains would be cropped and turned alike.
+        batches["target"] = make([target], seed=experiment.seed + 1)
+    return batches

@@ -2,17 +2,29 @@
 
 import json
 import platform
+import shutil
 import subprocess
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import rdepth_keras
-from rdepth_keras.experiment import Experiment, from_json
+from rdepth_keras.experiment import Experiment, from_json, to_json
 from rdepth_keras.run.dataset import Dataset
 from rdepth_keras.train.devices import compute_dtype, describe
 
 LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
+CLASSES = "classes.yaml"
+
+
+def write_experiment(directory: Path, experiment: Experiment) -> None:
+    """Writes the experiment, once, with a copy of its class file: a run outlives the original."""
+    if (directory / "experiment.json").exists():
+        return
+    if experiment.classes is not None:
+        shutil.copyfile(experiment.classes, directory / CLASSES)
+    _write(directory / "experiment.json", to_json(experiment))
 
 
 def read_experiment(directory: Path) -> Experiment:
@@ -20,7 +32,9 @@ def read_experiment(directory: Path) -> Experiment:
     path = directory / "experiment.json"
     if not path.exists():
         raise FileNotFoundError(f"{directory} holds no run: there is no experiment.json in it.")
-    return from_json(path.read_text(encoding="utf-8"))
+    experiment = from_json(path.read_text(encoding="utf-8"))
+    copy = directory / CLASSES
+    return replace(experiment, classes=str(copy)) if copy.exists() else experiment
 
 
 def environment(dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
@@ -37,10 +51,14 @@ def environment(dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON text under a temporary name, then renames it."""
+    """Writes JSON text; the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, json.dumps(content, indent=2) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
     temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
 

@@ -5,26 +5,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 
-from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.data.census import verify
 from rdepth_keras.data.loveda import open_loveda
-from rdepth_keras.data.pipeline import training_batches
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.run.dataset import open_dataset, source_tiles
-from rdepth_keras.run.network import training_network
-from rdepth_keras.train.devices import (
-    data_mesh,
-    describe,
-    replicated,
-    shard_batch,
-    unused_gpu_warning,
-)
-from rdepth_keras.train.state import initial_state
-from rdepth_keras.train.step import training_step
+from rdepth_keras.run.assembly import assemble
+from rdepth_keras.run.dataset import domain_batches, open_dataset
+from rdepth_keras.train.devices import describe, shard_batch, unused_gpu_warning
 
 GIB = 1 << 30
 TIMED_STEPS = 5
@@ -111,39 +100,15 @@ def rehearse(experiment: Experiment) -> Rehearsal:
     Raises what training would: ValueError, FileNotFoundError, and RuntimeError for memory.
     """
     dataset = open_dataset(experiment)
-    networks = {SEGMENTER: training_network(experiment), **experiment.method.networks()}
-    optimizers = {
-        name: experiment.optimizer.build(network.init()[0], experiment.steps)
-        for name, network in networks.items()
-    }
-    averages = experiment.average_decay is not None
-    state = initial_state(
-        networks, experiment.method, optimizers, seed=experiment.seed, average=averages
-    )
+    assembly = assemble(experiment)
+    state = assembly.state
     size = sum(array.nbytes for array in jax.tree.leaves((state.params, state.optimizer)))
-    mesh = data_mesh()
-    state = jax.device_put(state, replicated(mesh))
-    batches = training_batches(
-        source_tiles(experiment, dataset, lambda _: None),
-        experiment.augmentation.transforms(experiment.crop),
-        batch_size=experiment.batch_size,
-        seed=experiment.seed,
-        workers=experiment.workers,
-    )
-    step = training_step(
-        networks,
-        experiment.method,
-        optimizers,
-        seed=experiment.seed,
-        average_decay=experiment.average_decay,
-        placement=replicated(mesh),
-    )
+    batches = domain_batches(experiment, dataset, lambda _: None)
     seconds = []
     for _ in range(1 + TIMED_STEPS):
         start = time.perf_counter()
-        arrays: dict[str, Any] = {**next(batches)}
-        batch = shard_batch({name: arrays[name] for name in ("image", "depth", "label")}, mesh)
-        state, logs = step(state, batch, batch if experiment.method.uses_target else None)
+        arrays = {name: shard_batch(next(part), assembly.mesh) for name, part in batches.items()}
+        state, logs = assembly.step(state, arrays["source"], arrays.get("target"))
         jax.block_until_ready(logs)
         seconds.append(time.perf_counter() - start)
     statistics = jax.local_devices()[0].memory_stats() or {}

@@ -89,12 +89,15 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def shard_batch(batch: Mapping[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
-    """This host's part of a batch -> global arrays, split over all devices along the first axis."""
+def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
+    """This host's part of a batch -> global arrays, split over all devices along the first axis.
+
+    Image, depth and label are what a step needs; the ids stay on the host.
+    """
     placement = NamedSharding(mesh, PartitionSpec("data"))
     return {
-        name: jax.make_array_from_process_local_data(placement, np.asarray(array))
-        for name, array in batch.items()
+        name: jax.make_array_from_process_local_data(placement, np.asarray(batch[name]))
+        for name in ("image", "depth", "label")
     }
 
 

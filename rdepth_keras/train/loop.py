@@ -1,9 +1,7 @@
 """The training loop: batches through the step, journal, checkpoints, validation."""
 
 import signal
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -12,15 +10,15 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from rdepth_keras.arrays import Batch, Batches
+from rdepth_keras.arrays import Batches
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import any_host, shard_batch
 from rdepth_keras.train.journal import Journal
+from rdepth_keras.train.profile import tracer
 from rdepth_keras.train.progress import TrainingProgress
+from rdepth_keras.train.signals import Interrupted, signals
 from rdepth_keras.train.state import State
 from rdepth_keras.train.step import Step
-
-PROFILED = range(5, 10)  # steps after the first, which compiles
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,6 @@ class Cadence:
     checkpoint_steps: int = 1000
     keep_checkpoints: int = 2
     validation_steps: int | None = None
-
-
-class Interrupted(Exception):
-    """A signal ended the run after its state was saved; ``signal_number`` says which."""
-
-    def __init__(self, signal_number: int, step: int):
-        super().__init__(f"Stopped by {signal.Signals(signal_number).name} at step {step}")
-        self.signal_number = signal_number
 
 
 def run_steps(
@@ -77,7 +67,7 @@ def run_steps(
         progress: what people see.
         learning_rate: step -> rate, for the log.
         validate: what happens every ``validation_steps``.
-        profile: folder for a JAX trace of :data:`PROFILED` steps.
+        profile: folder for a JAX trace of some steps, see :mod:`~rdepth_keras.train.profile`.
 
     Raises:
         FloatingPointError: at the first loss or gradient that is not finite, naming the step,
@@ -88,13 +78,13 @@ def run_steps(
     pending = None
     validation_steps = cadence.validation_steps if validate else None
     first = int(state.step) + 1
-    with signals() as received:
+    with signals() as received, tracer(profile) as trace:
         for number in range(first, steps + 1):
             parts = {domain: next(iterator) for domain, iterator in batches.items()}
             ids = parts["source"]["id"].tolist()
-            arrays = {domain: _to_devices(part, mesh) for domain, part in parts.items()}
-            with _trace(profile, number - first):
-                state, logs = step(state, arrays["source"], arrays.get("target"))
+            arrays = {domain: shard_batch(part, mesh) for domain, part in parts.items()}
+            trace(number - first, state)
+            state, logs = step(state, arrays["source"], arrays.get("target"))
             # While the step runs, the numbers of the one before are read.
             if pending:
                 read(*pending)
@@ -144,41 +134,3 @@ def _reader(journal, cadence, checkpoints, progress, steps, learning_rate):
             journal.write(number, **values, time=timing)
 
     return read
-
-
-@contextmanager
-def _trace(folder: Path | None, done: int):
-    """Traces the steps of :data:`PROFILED`, counted from the first one of this process."""
-    if folder is not None and done == PROFILED.start:
-        jax.profiler.start_trace(str(folder))
-    yield
-    if folder is not None and done == PROFILED.stop - 1:
-        jax.effects_barrier()
-        jax.profiler.stop_trace()
-
-
-def _to_devices(batch: Batch, mesh: Mesh) -> dict[str, jax.Array]:
-    """What the step needs; the ids stay on the host."""
-    arrays: dict[str, Any] = dict(batch)
-    return shard_batch({name: arrays[name] for name in ("image", "depth", "label")}, mesh)
-
-
-@contextmanager
-def signals():
-    """Collects SIGINT and SIGTERM instead of dying of them; a second SIGINT is not held back."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-
-    def note(number, _):
-        if received and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = {kind: signal.signal(kind, note) for kind in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)

@@ -19,6 +19,7 @@ from transformers import (
     ResNetConfig,
     ResNetForImageClassification,
     SegformerConfig,
+    SegformerForImageClassification,
     SegformerForSemanticSegmentation,
 )
 
@@ -30,8 +31,17 @@ CHANNELS = 8
 @torch.no_grad()
 def main():
     torch.use_deterministic_algorithms(True)
-    for make in (segformer, resnet, deeplabv3, decoders):
+    for make in (encoders, segformer, resnet, deeplabv3, decoders):
         np.savez_compressed(FOLDER / f"{make.__name__}.npz", **make())
+
+
+def encoders():
+    """Names and shapes of what published files of encoders would hold, were they this small."""
+    convnext = timm.models.ConvNeXt(depths=(1, 1, 1, 1), dims=(8, 8, 8, 8))
+    deep = timm.models.ResNet(BLOCK, (1, 1, 1, 1), **DEEP)
+    config = SegformerConfig(depths=[1, 1, 1, 1], hidden_sizes=[8, 16, 20, 32])
+    _, mit = from_published(SegformerForImageClassification(config))
+    return {"convnext": shapes(convnext), "resnet": shapes(deep), "mit": mit}
 
 
 def segformer():

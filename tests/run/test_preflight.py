@@ -10,6 +10,7 @@ import pytest
 from rdepth_keras.experiment import Demo
 from rdepth_keras.models.network import Network
 from rdepth_keras.recipes import recipe
+from rdepth_keras.run import assembly
 from rdepth_keras.run import preflight as module
 from rdepth_keras.run.preflight import preflight, rehearse
 
@@ -24,7 +25,7 @@ def toy(experiment):
 
 @pytest.fixture
 def experiment(monkeypatch):
-    monkeypatch.setattr(module, "training_network", toy)
+    monkeypatch.setattr(assembly, "training_network", toy)
     demo = Demo(train_tiles=2, val_tiles=2, test_tiles=2, tile_pixels=64)
     return dataclasses.replace(recipe("demo"), crop=32, batch_size=2, demo=demo, steps=1000)
 

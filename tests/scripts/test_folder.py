@@ -67,8 +67,10 @@ def settings(data: Path) -> tuple[object, ...]:
 
 
 def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, monkeypatch, capsys):
-    run = tmp_path / "run"
+    run, classes = tmp_path / "run", tmp_path / "classes.yaml"
+    classes.write_text(CLASSES)
     options = ("--cache", tmp_path / "cache", "--rare-class-temperature", "0.1", "--workers", "1")
+    options += ("--classes", classes)
     code = call("train", *settings(data), *options, "--out", run, monkeypatch=monkeypatch)
     said = capsys.readouterr()
     assert code == 0, said.err
@@ -77,6 +79,7 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, monkeypatch, caps
     assert list(scores["iou"]) == ["ground", "roof", "tree"]
     assert scores["domain"] == "B" and scores["depth"] is None
 
+    classes.unlink()  # the run has a copy of its own
     paths = ("--color", data / "val/B/images/0.png", tmp_path / "out.png")
     assert call("predict", "--run", run, *paths, monkeypatch=monkeypatch) == 0
     label = png.decode((tmp_path / "out.png").read_bytes())

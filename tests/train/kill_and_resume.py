@@ -1,33 +1,35 @@
 """Trains a tiny run in child processes that are killed and resumed; used by test_resume.py.
 
-    python kill_and_resume.py FOLDER KILLS SIGNAL
+    python kill_and_resume.py FOLDER KILLS
 
-The modules are imported once; every training runs in a fork of this process, which has not yet
-started JAX. Prints one JSON line: how many kills struck a training that was still going on.
+SIGKILL and SIGTERM take turns. The modules are imported once; every training runs in a fork of this
+process, which has not yet started JAX. Prints one JSON line: how many kills struck a training that
+was still going on.
 """
 
 import io
 import json
 import os
 import random
+import signal
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "jax"
 
+import tiny  # noqa: F401 - the encoder "tiniest"
 from rich.console import Console
 
-from rdepth_keras import models, run
+from rdepth_keras import run
 from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter
 from rdepth_keras.infer import Inference
-from rdepth_keras.models.convnext import convnext
 from rdepth_keras.train.devices import keep_compilations
-from rdepth_keras.train.loop import Cadence, Interrupted
+from rdepth_keras.train.loop import Cadence
 from rdepth_keras.train.optimizers import AdamW
+from rdepth_keras.train.signals import Interrupted
 
-TINY = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}
+SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 
 
 def experiment(seed: int) -> Experiment:
@@ -35,7 +37,7 @@ def experiment(seed: int) -> Experiment:
         "demo",
         dataset="demo",
         weights="none",
-        steps=40,
+        steps=24,
         batch_size=2,
         crop=32,
         seed=seed,
@@ -43,7 +45,7 @@ def experiment(seed: int) -> Experiment:
         optimizer=AdamW(learning_rate=1e-3),
         augmentation=Augmentation(crop_tries=2),
         inference=Inference(window_pixels=64),
-        cadence=Cadence(log_steps=1, checkpoint_steps=7, keep_checkpoints=3, validation_steps=10),
+        cadence=Cadence(log_steps=1, checkpoint_steps=7, keep_checkpoints=3, validation_steps=8),
         demo=Demo(train_tiles=4, val_tiles=2, tile_pixels=64),
         selection="best",
         average_decay=0.9,
@@ -57,7 +59,6 @@ def train(directory: Path, seed: int) -> int:
     code = 1
     try:
         keep_compilations()
-        models.ENCODERS["tiniest"] = partial(convnext, **TINY)
         quiet = Console(file=io.StringIO())
         begun = (directory / "experiment.json").exists()
         (run.resume if begun else run.start)(experiment(seed), directory, quiet)
@@ -72,7 +73,7 @@ def train(directory: Path, seed: int) -> int:
         os._exit(code)
 
 
-def main(folder: Path, kills: int, number: int) -> None:
+def main(folder: Path, kills: int) -> None:
     dice = random.Random(0)
     struck, seed = 0, -1
     while struck < kills and seed < 3 * kills:
@@ -81,7 +82,9 @@ def main(folder: Path, kills: int, number: int) -> None:
         lines = (folder / f"whole{seed}" / "journal.jsonl").read_text().count("\n")
         for _ in range(min(4, kills - struck)):
             child = train(folder / f"killed{seed}", seed)
-            if not strike(child, folder / f"killed{seed}", dice.randrange(lines), number):
+            if not strike(
+                child, folder / f"killed{seed}", dice.randrange(lines), SIGNALS[struck % 2]
+            ):
                 break
             struck += 1
         finish(train(folder / f"killed{seed}", seed))
@@ -109,4 +112,4 @@ def strike(child: int, directory: Path, lines: int, number: int) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

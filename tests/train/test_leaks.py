@@ -10,8 +10,7 @@ from rdepth_keras.arrays import Tile
 from rdepth_keras.data.demo.tiles import DemoTiles
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.dataset import Dataset
-from rdepth_keras.run.training import domain_batches
+from rdepth_keras.run.dataset import Dataset, domain_batches
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 DRIVER = Path(__file__).with_name("kill_and_resume.py")
 
@@ -40,15 +38,15 @@ def journal(directory: Path) -> list[dict]:
     return entries
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
-def test_kill_and_resume(tmp_path, proofs, number):
-    command = [sys.executable, str(DRIVER), str(tmp_path), str(proofs), str(int(number))]
+def test_kill_and_resume(tmp_path, proofs):
+    """Killed once by SIGKILL and once by SIGTERM, for each asked-for proof."""
+    command = [sys.executable, str(DRIVER), str(tmp_path), str(2 * proofs)]
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
     environment = {**os.environ, "XLA_FLAGS": " ".join(flags)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=3000)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=3600)
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(done.stdout.splitlines()[-1])
-    assert said["struck"] >= proofs, "the signals came after the trainings had ended"
+    assert said["struck"] >= 2 * proofs, "the signals came after the trainings had ended"
     for seed in range(said["seeds"]):
         whole, killed = tmp_path / f"whole{seed}", tmp_path / f"killed{seed}"
         assert journal(killed) == journal(whole)

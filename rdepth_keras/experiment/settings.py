@@ -4,16 +4,10 @@ The main settings are flat fields, the rest is nested. A method and a network si
 the very objects that know their hyper-parameters, so there is no second configuration class.
 """
 
-import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import cattrs
-from cattrs.preconf.json import make_converter
-
-from rdepth_keras.adapt import METHODS, Method, SourceOnly
+from rdepth_keras.adapt import Method, SourceOnly
 from rdepth_keras.data.transforms import (
     Photometric,
     RandomCrop,
@@ -24,7 +18,7 @@ from rdepth_keras.data.transforms import (
 from rdepth_keras.infer import Inference
 from rdepth_keras.train.devices import Precision
 from rdepth_keras.train.loop import Cadence
-from rdepth_keras.train.optimizers import OPTIMIZERS, AdamW, Optimizer
+from rdepth_keras.train.optimizers import AdamW, Optimizer
 
 Direction = Literal["r2u", "u2r", "r2r", "u2u"]
 DatasetName = Literal["loveda_rdepth", "folder", "demo"]
@@ -230,74 +224,3 @@ class Experiment:
     def validation_domain(self) -> str:
         """Domain of the Val split that is looked at during training."""
         return self.source if self.selection != "best_by_target_labels" else self.target
-
-
-def to_dict(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as plain, JSON-ready values; the method carries its name."""
-    return _CONVERTER.unstructure(experiment)
-
-
-def to_json(experiment: Experiment) -> str:
-    """The experiment as JSON text."""
-    return json.dumps(to_dict(experiment), indent=2) + "\n"
-
-
-def from_json(text: str) -> Experiment:
-    """The experiment that :func:`to_json` wrote.
-
-    Raises:
-        ValueError: for text that is no experiment of this version, naming the field.
-    """
-    try:
-        return _CONVERTER.structure(json.loads(text), Experiment)
-    except (cattrs.BaseValidationError, json.JSONDecodeError) as error:
-        reasons = "; ".join(cattrs.transform_error(error))
-        raise ValueError(f"Not an experiment of this version: {reasons}") from error
-
-
-def differences(one: Experiment, other: Experiment) -> list[str]:
-    """Settings that differ, as ``name: value -> value`` with dotted names."""
-    first, second = _flat(to_dict(one)), _flat(to_dict(other))
-    names = sorted(first.keys() | second.keys())
-    return [
-        f"{name}: {first.get(name)} -> {second.get(name)}"
-        for name in names
-        if first.get(name) != second.get(name)
-    ]
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in tree.items():
-        flat |= (
-            _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-        )
-    return flat
-
-
-def _make_converter():
-    converter = make_converter(forbid_extra_keys=True)
-    _tag(converter, Method, METHODS)
-    _tag(converter, Optimizer, OPTIMIZERS)
-    return converter
-
-
-def _tag(converter, base: type, kinds: Mapping[str, type]) -> None:
-    """Lets the converter write the name of a ``base``'s kind beside its fields, and read it."""
-    names = {kind: name for name, kind in kinds.items()}
-
-    def write(value):
-        return {"name": names[type(value)], **dataclasses.asdict(value)}
-
-    def read(value: dict[str, Any], _):
-        fields = dict(value)
-        name = fields.pop("name", None)
-        if name not in kinds:
-            raise ValueError(f"unknown name {name!r}; known are {', '.join(kinds)}")
-        return converter.structure(fields, kinds[name])
-
-    converter.register_unstructure_hook(base, write)
-    converter.register_structure_hook_func(lambda kind: kind is base, read)
-
-
-_CONVERTER = _make_converter()

@@ -1,0 +1,69 @@
+"""What happens every ``validation_steps`` of a training."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.arrays import Tile
+from rdepth_keras.evaluate.report import confusion_table, score_table
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.labels import ClassTable
+from rdepth_keras.run.dataset import Dataset, labelled_tiles
+from rdepth_keras.run.evaluation import score, validation_scorer
+from rdepth_keras.train.board import Board
+from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.journal import Journal
+from rdepth_keras.train.state import State
+
+
+def validation(
+    experiment: Experiment,
+    dataset: Dataset,
+    directory: Path,
+    journal: Journal,
+    board: Board | None,
+    console: Console,
+) -> Callable[[State], None] | None:
+    """A function of the state: scores into the journal, table and picture out, the best kept.
+
+    None where the experiment validates at its end only. Raises ValueError where there are no
+    labelled tiles to validate on.
+    """
+    if experiment.cadence.validation_steps is None:
+        return None
+    domain = experiment.validation_domain
+    tiles = labelled_tiles(dataset, "val", domain)
+    if isinstance(tiles, str):
+        raise ValueError(f"There is nothing to validate on: {tiles}")
+    scorer = validation_scorer(experiment)
+    best = Checkpoints(directory / "best", 1, console.print)
+
+    def validate(state: State) -> None:
+        params, buffers = state.best_params[SEGMENTER], state.buffers[SEGMENTER]
+        predict = partial(scorer, params, buffers)
+        evaluation = score(predict, tiles, len(dataset.table), "validation", console)
+        scores, step = evaluation.scores(dataset.table), int(state.step)
+        title = f"step {step}, val {domain}"
+        console.print(score_table({experiment.recipe: scores}, title))
+        console.print(confusion_table(evaluation.confusion, dataset.table, title))
+        before = [entry["validation"]["miou"] for entry in journal.read() if "validation" in entry]
+        if jax.process_index() == 0:
+            journal.write(step, validation=scores, domain=domain)
+        if board:
+            board.picture(step, domain, side_by_side(tiles[0], predict(tiles[0]), dataset.table))
+        if scores["miou"] > max(before, default=-1.0):
+            best.save(state, {})
+
+    return validate
+
+
+def side_by_side(tile: Tile, scores: np.ndarray, table: ClassTable) -> np.ndarray:
+    """Image, truth and prediction beside each other, RGB uint8 (H, 3 W, 3)."""
+    prediction = scores.argmax(-1).astype(np.uint8)
+    maps = (table.colorize(tile["label"]), table.colorize(prediction))
+    return np.concatenate([tile["image"], *maps], axis=1)

@@ -1,0 +1,119 @@
+"""Every recipe trains, from random weights and from files as they are published.
+
+At toy size: small scenes and crops, and an encoder of one block a stage.
+"""
+
+import runpy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from rdepth_keras import models
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.experiment import Demo
+from rdepth_keras.models.convnext import convnext
+from rdepth_keras.models.mit import MiT
+from rdepth_keras.models.resnet import ResNet
+from rdepth_keras.recipes import RECIPES, recipe
+from rdepth_keras.run.assembly import assemble
+from rdepth_keras.run.dataset import domain_batches, open_dataset
+from rdepth_keras.train.devices import shard_batch
+
+TESTS = Path(__file__).resolve().parents[1]
+DRAW = runpy.run_path(str(TESTS / "parity" / "draw.py"))
+DEPTHS = (1, 1, 1, 1)
+TOYS = {
+    "convnext": partial(convnext, depths=DEPTHS, widths=(8, 8, 8, 8)),
+    "mit": partial(MiT, depths=DEPTHS, widths=(8, 16, 20, 32)),
+    "resnet": partial(ResNet, depths=DEPTHS, deep_stem=True, output_stride=8),
+}
+
+
+@pytest.fixture(autouse=True)
+def toys(monkeypatch):
+    for name, encoder in TOYS.items():
+        monkeypatch.setitem(models.ENCODERS, name, encoder)
+
+
+def family(name):
+    return next((kind for kind in ("mit", "resnet") if name.startswith(kind)), "convnext")
+
+
+def toy(name, files=None):
+    """The recipe with small encoders, from random weights or from ``files``."""
+    experiment = recipe(name)
+    parts = experiment.segmenter
+    image = family(parts.image_encoder)
+    depth = parts.depth_encoder and family(parts.depth_encoder)
+    small = replace(parts, image_encoder=image, depth_encoder=depth, channels=16)
+    if small.auxiliary_channels:
+        small = replace(small, auxiliary_channels=8)
+    weights = {"weights": "none"}
+    if files is not None:
+        weights = {"weights": str(files[image]), "depth_weights": depth and str(files[depth])}
+    return replace(
+        experiment,
+        **weights,
+        dataset="demo",
+        steps=2,
+        batch_size=2,
+        crop=64,
+        segmenter=small,
+        demo=Demo(train_tiles=2, val_tiles=1, test_tiles=1, tile_pixels=160),
+    )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    written = {}
+    with np.load(TESTS / "golden" / "encoders.npz") as golden:
+        for name, packed in golden.items():
+            written[name] = folder / f"{name}.safetensors"
+            shapes = DRAW["unpack_shapes"](packed)
+            save_file(DRAW["draw_weights"](shapes), written[name])
+    return written
+
+
+def params(state):
+    return jax.device_get(state.params[SEGMENTER])
+
+
+def two_steps(experiment):
+    """The params before and after, and the losses."""
+    assembly = assemble(experiment)
+    batches = domain_batches(experiment, open_dataset(experiment), lambda _: None)
+    state, losses = assembly.state, []
+    before = {path: np.array(value) for path, value in params(state).items()}
+    for _ in range(2):
+        parts = {name: shard_batch(next(part), assembly.mesh) for name, part in batches.items()}
+        state, logs = assembly.step(state, parts["source"], parts.get("target"))
+        losses.append(float(logs["loss"]))
+    return before, params(state), losses
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_steps_from_random_weights(name):
+    before, after, losses = two_steps(toy(name))
+    assert np.isfinite(losses).all()
+    assert all((before[path] != after[path]).any() for path in before if path.endswith("kernel"))
+
+
+@pytest.mark.parametrize("name", ["rdepth_b_s", "convnext_b", "deeplabv3", "segformer"])
+def test_two_steps_from_local_files(name, files):
+    before, _, losses = two_steps(toy(name, files))
+    assert np.isfinite(losses).all()
+    other = params(assemble(replace(toy(name, files), seed=1)).state)
+    for path in before:
+        # Of an encoder, only ConvNeXt's norms of the first three outputs are in no file.
+        if path.startswith(("image_encoder", "depth_encoder")):
+            np.testing.assert_array_equal(before[path], other[path], err_msg=path)
+    assert (before["head/classifier/kernel"] != other["head/classifier/kernel"]).any()
+    random = params(assemble(toy(name)).state)
+    kernels = [path for path in before if path.startswith("image_") and path.endswith("kernel")]
+    assert kernels and all((before[path] != random[path]).any() for path in kernels)

@@ -1,0 +1,41 @@
+"""Counts of parameters and multiply-adds, and the documents' table of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rdepth_keras import models
+from rdepth_keras.models.counting import count
+
+TABLE = (Path(__file__).resolve().parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+
+
+def test_counts_of_a_small_network_by_hand():
+    """A ConvNeXt of one block a stage and 4 channels, on 32 x 32 pixels."""
+    tiny = {
+        "image_encoder": {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)},
+        "depth_encoder": None,
+    }
+    without = count("twin", 32, **tiny, channels=4, auxiliary_channels=None)
+    found = count("twin", 32, **tiny, channels=4, auxiliary_channels=4)
+    # The auxiliary head on the 2 x 2 map of stage 3: a 3 x 3 convolution, a norm, a classifier.
+    assert found.parameters - without.parameters == 3 * 3 * 4 * 4 + 2 * 4 + 4 * 7 + 7
+    assert found.multiply_adds - without.multiply_adds == 2 * 2 * (3 * 3 * 4 * 4 + 4 * 7)
+    model = models.build("twin", **tiny, channels=4, auxiliary_channels=4)
+    sizes = [variable.value.size for variable in model.trainable_variables]
+    assert found.parameters == sum(sizes)
+
+
+@pytest.mark.parametrize("name", ["convnext_b", "rdepth_b_s", "deeplabv3", "segformer_b0"])
+def test_the_table_holds_them(name):
+    row = re.search(rf"^\| `{name}`.*\| ([\d.]+) \| ([\d.]+) \|$", TABLE, re.M)
+    found = count(name)
+    assert row.groups() == (
+        f"{found.parameters / 1e6:.2f}",
+        f"{found.multiply_adds / 1e9:.1f}",
+    )
+
+
+def test_every_network_is_in_the_table():
+    assert all(f"`{name}`" in TABLE for name in models.MODELS)
