@@ -16,8 +16,11 @@ from rdepth_keras.models.convnext import VARIANTS, convnext
 from rdepth_keras.models.decoders.daformer import DAFormer
 from rdepth_keras.models.decoders.upernet import UPerNet
 from rdepth_keras.models.fusion import add, concat, gated
+from rdepth_keras.models.inspection import inspection
 from rdepth_keras.models.twin import twin
 from rdepth_keras.models.weights import load
+
+__all__ = ["DECODERS", "ENCODERS", "FUSIONS", "MODELS", "build", "inspection", "load"]
 
 ENCODERS = {**{name: partial(convnext, name) for name in VARIANTS}, **baselines.ENCODERS}
 FUSIONS = {"concat": concat, "add": add, "gated": gated}

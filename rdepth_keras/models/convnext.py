@@ -17,7 +17,14 @@ Paths of its variables, under the encoder's name; stages and blocks count from 1
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers import DepthwiseConv, DropPath, LayerScale, Normal, register
+from rdepth_keras.models.layers import (
+    DepthwiseConv,
+    DropPath,
+    LayerScale,
+    Normal,
+    refusal,
+    register,
+)
 
 VARIANTS = {  # blocks and channels of the four stages
     "atto": ((2, 2, 6, 2), (40, 80, 160, 320)),
@@ -192,7 +199,7 @@ def linear_rates(last: float, count: int) -> list[float]:
 def check_size(size, least: int = 32) -> None:
     """Raise ValueError where a map is too small for four stages."""
     if any(side is not None and side < least for side in size):
-        raise ValueError(
+        raise refusal(
             f"Height and width must be at least {least} pixels; received {size[0]} x {size[1]}. "
             "Enlarge or pad the image."
         )

@@ -10,6 +10,8 @@ from keras import ops
 from rdepth_keras.models.layers import LayerScale, Normal, register
 from rdepth_keras.models.resample import resize
 
+GATE = "_gate"  # follows the name of a gated fusion
+
 
 def concat(image_map, depth_map, name: str, dtype=None):
     """Both maps side by side: C_image + C_depth channels, the paper's fusion."""
@@ -24,7 +26,8 @@ def add(image_map, depth_map, name: str, dtype=None):
 
 def gated(image_map, depth_map, name: str, dtype=None):
     """The image's map plus the depth's where a gate lets it through; nothing at the start."""
-    return Gated(name=name, dtype=dtype)([image_map, depth_map])
+    gate = Gate(name=name + GATE, dtype=dtype)([image_map, depth_map])
+    return Gated(name=name, dtype=dtype)([image_map, depth_map, gate])
 
 
 @register
@@ -47,24 +50,37 @@ class Added(keras.Layer):
 
 
 @register
+class Gate(keras.Layer):
+    """sigmoid(dense(image, depth)): a map in [0, 1] with the image's channels."""
+
+    def build(self, shapes):
+        image, depth = shapes
+        self.dense = _dense(image[-1], "dense", self.dtype_policy)
+        self.dense.build((*image[:-1], image[-1] + depth[-1]))
+
+    def call(self, maps):
+        return ops.sigmoid(self.dense(ops.concatenate(maps, -1)))
+
+    def compute_output_shape(self, shapes):
+        return shapes[0]
+
+
+@register
 class Gated(keras.Layer):
-    """image + scale * sigmoid(gate(image, depth)) * project(depth), with a scale of 0 at first.
+    """image + scale * gate * project(depth), with a scale of 0 at first.
 
     So the network starts as the one of the image only, and depth comes in as training wants it.
     """
 
     def build(self, shapes):
-        image, depth = shapes
-        both = (*image[:-1], image[-1] + depth[-1])
-        self.gate = _dense(image[-1], "gate", self.dtype_policy)
+        image, depth, _ = shapes
         self.project = _dense(image[-1], "project", self.dtype_policy)
         self.scale = LayerScale(0.0, name="scale", dtype=self.dtype_policy)
-        for layer, shape in ((self.gate, both), (self.project, depth), (self.scale, image)):
+        for layer, shape in ((self.project, depth), (self.scale, image)):
             layer.build(shape)
 
     def call(self, maps):
-        image, depth = maps
-        gate = ops.sigmoid(self.gate(ops.concatenate([image, depth], -1)))
+        image, depth, gate = maps
         return image + self.scale(gate * self.project(depth))
 
     def compute_output_shape(self, shapes):

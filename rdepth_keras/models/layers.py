@@ -6,6 +6,7 @@ differ between frameworks follow PyTorch, where the published weights come from.
 
 import random
 from math import prod
+from typing import Any
 
 import keras
 import numpy as np
@@ -43,24 +44,43 @@ class Normal(keras.initializers.Initializer):
         return {"std": self.std, "seed": self.seed}
 
 
+def refusal(message: str) -> ValueError:
+    """An error for ``raise`` inside a layer's ``call``, which Keras leaves as it is.
+
+    Others it spreads over several lines, the arguments of the call among them.
+    """
+    error: Any = ValueError(message)
+    error._keras_call_info_injected = True
+    return error
+
+
 @register
 class Normalise(keras.Layer):
-    """Subtract ``mean`` and divide by ``std``, one number a channel; always in float32."""
+    """Subtract ``mean`` and divide by ``std``, one number a channel; always in float32.
+
+    Refuses another number of channels, or another height and width than those of ``like``.
+    """
 
     def __init__(self, mean, std, **options):
         super().__init__(**{**options, "dtype": "float32"})
         self.mean, self.std = tuple(mean), tuple(std)
 
-    def call(self, x):
+    def call(self, x, like=None):
         if x.shape[-1] != len(self.mean):
-            raise ValueError(
+            raise refusal(
                 f"{self.name} takes {len(self.mean)} channels; received {x.shape[-1]}, in the "
                 f"shape {tuple(x.shape)}. Images are (B, H, W, 3), depth maps (B, H, W, 1)."
             )
+        sides = zip(x.shape[1:3], x.shape[1:3] if like is None else like.shape[1:3], strict=True)
+        if any(None not in pair and pair[0] != pair[1] for pair in sides):
+            raise refusal(
+                f"The depth map must have the image's height and width, {like.shape[1]} x "
+                f"{like.shape[2]}; received {x.shape[1]} x {x.shape[2]}. Resize it."
+            )
         return (ops.cast(x, "float32") - ops.array(self.mean)) / ops.array(self.std)
 
-    def compute_output_shape(self, shape):
-        return shape
+    def compute_output_shape(self, x_shape, like_shape=None):
+        return x_shape
 
     def get_config(self):
         return {**super().get_config(), "mean": self.mean, "std": self.std}

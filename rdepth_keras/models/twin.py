@@ -75,7 +75,7 @@ def encode(image_encoder, depth_encoder, fusion, *, dtype=None, **options):
         return {"image": image}, image_features, []
 
     depth = keras.Input((None, None, 1), name="depth")
-    normalised = Normalise(DEPTH_MEAN, DEPTH_STD, name="normalise_depth")(depth)
+    normalised = Normalise(DEPTH_MEAN, DEPTH_STD, name="normalise_depth")(depth, like=image)
     depth_features = depth_encoder(name="depth_encoder", **options)(normalised)
     align = Align(name="align", dtype=dtype)
     depth_features = [align(*maps) for maps in zip(depth_features, image_features, strict=True)]

@@ -95,14 +95,14 @@ def row(evaluated: Evaluated) -> Row:
     """The evaluation as a line of a table."""
     result, experiment = evaluated.result, evaluated.experiment
     interval = result.get("miou_interval")
-    depth = result.get("depth") or {}
+    depth, adapts = result.get("depth") or {}, experiment.method.uses_target
     return Row(
         evaluated.run,
         protocol(evaluated),
         {name: _percent(value) for name, value in result["iou"].items()},
         100 * result["miou"],
         {
-            "target seen": "unlabelled tiles" if experiment.method.uses_target else "none",
+            "target seen": experiment.target_split.capitalize() if adapts else "none",
             "inference": describe_inference(result["inference"]),
             "checkpoint": CHECKPOINTS[experiment.selection],
             "depth": depth.get("config") or depth.get("source") or "none",

@@ -8,6 +8,7 @@ that evaluation reads them without the optimizer.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from rdepth_keras.train.devices import wait_for_hosts
 from rdepth_keras.train.state import State
 
 Data = dict[str, Any]
+MARGIN_BYTES = 2**20  # for Orbax's own files beside the arrays, and the journal's next lines
 
 
 class Checkpoints:
@@ -58,6 +60,7 @@ class Checkpoints:
             if self._damage(step) is None:
                 return
             self._manager.delete(step)
+        self._check_room(state)
         variables, rest = _split(state)
         self._manager.save(
             step,
@@ -99,6 +102,17 @@ class Checkpoints:
     def close(self) -> None:
         """Waits for what is being written."""
         self._manager.close()
+
+    def _check_room(self, state: State) -> None:
+        """Raises OSError before anything is written: told in one line, where Orbax fills pages."""
+        needed = sum(array.nbytes for array in jax.tree.leaves(state)) + MARGIN_BYTES
+        free = shutil.disk_usage(self._directory).free
+        if free < needed:
+            raise OSError(
+                f"A checkpoint needs {needed / 2**20:.1f} MiB, but {self._directory} has "
+                f"{free / 2**20:.1f} MiB free. Make room and go on with --resume, from step "
+                f"{self.latest_step()}."
+            )
 
     def _last_whole(self) -> int:
         step = self.latest_step()

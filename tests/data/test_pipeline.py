@@ -29,8 +29,9 @@ class Numbered:
         }
 
 
-def batches(seed=0, tiles=(Numbered(0, 5), Numbered(100, 3))):
-    return training_batches(tiles, [RandomCrop(8), RandomFlips()], batch_size=2, seed=seed)
+def batches(seed=0, tiles=(Numbered(0, 5), Numbered(100, 3)), **options):
+    transforms = [RandomCrop(8), RandomFlips()]
+    return training_batches(tiles, transforms, batch_size=2, seed=seed, **options)
 
 
 def take(iterator, count):
@@ -74,6 +75,24 @@ def test_restored_bit_for_bit(done):
     other = batches()
     other.set_state(state)
     assert_equal(take(other, 4), expected)
+
+
+@pytest.mark.parametrize("chances", [None, np.full(8, 1 / 8)], ids=["all alike", "by chance"])
+@pytest.mark.parametrize("workers", [1, 5, 16])
+def test_any_number_of_workers_makes_the_same_batches(workers, chances):
+    expected = take(batches(workers=2, chances=chances), 12)
+    iterator = batches(workers=workers, chances=chances)
+    assert_equal(take(iterator, 6), expected[:6])
+    restored = batches(workers=2, chances=chances)
+    restored.set_state(iterator.get_state())
+    assert_equal(take(restored, 6), expected[6:])
+
+
+@pytest.mark.parametrize("hosts", [2])
+def test_hosts_share_every_batch(hosts):
+    parts = [take(batches(host=host, hosts=hosts), 8) for host in range(hosts)]
+    for whole, *shares in zip(take(batches(), 8), *parts, strict=True):
+        assert sorted(whole["id"]) == sorted(np.concatenate([share["id"] for share in shares]))
 
 
 def test_no_tiles():

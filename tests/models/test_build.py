@@ -1,5 +1,7 @@
 """Networks by name: what build takes and refuses, and how a network is used."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -85,6 +87,23 @@ def test_same_seed_same_network():
 
     for one, two in zip(draw(), draw(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("image", "depth", "message"),
+    [
+        ((64, 64, 3), (64, 64, 2), "takes 1 channels; received 2"),
+        ((64, 64, 4), (64, 64, 1), "expected shape=(None, None, None, 3), found"),
+        ((31, 64, 3), (31, 64, 1), "at least 32 pixels; received 31 x 64. Enlarge or pad"),
+        ((64, 64, 3), (64, 40, 1), "the image's height and width, 64 x 64; received 64 x 40"),
+    ],
+)
+def test_wrong_inputs_are_refused_in_one_line(image, depth, message):
+    model = models.build("twin", depth_encoder=ENCODER, **SMALL)
+    inputs = {"image": np.zeros((1, *image), np.uint8), "depth": np.zeros((1, *depth), np.float32)}
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
+        model(inputs)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.network

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras import models
-from rdepth_keras.models.fusion import Added, Align, Gated, concat
+from rdepth_keras.models.fusion import Added, Align, concat, gated
 from rdepth_keras.models.resnet import ResNet
 
 IMAGE, DEPTH = (partial(ResNet, (1, 1, 1, 1), width) for width in (4, 6))
@@ -40,24 +40,40 @@ def test_gated_starts_as_the_network_of_the_image_alone():
 
 
 def test_gate():
-    layer = Gated()
-    layer.build(((None, None, None, 3), (None, None, None, 2)))
-    values = {variable.path.split("/", 1)[1]: variable for variable in layer.variables}
-    for seed, variable in enumerate(values.values()):
+    inputs = keras.Input((4, 5, 3)), keras.Input((4, 5, 2))
+    fused = gated(*inputs, name="fusion")
+    model = keras.Model(inputs, fused)
+    model = keras.Model(inputs, [fused, model.get_layer("fusion_gate").output])
+    values = {}
+    for seed, variable in enumerate(model.variables):
         variable.assign(draw(variable.shape, seed))
-    gate, project, scale = (
-        {leaf: np.asarray(values[f"{name}/{leaf}"].value) for leaf in leaves}
-        for name, leaves in (
-            ("gate", ("kernel", "bias")),
-            ("project", ("kernel", "bias")),
-            ("scale", ("gamma",)),
-        )
-    )
+        values[variable.path] = np.asarray(variable.value)
     image, depth = draw((2, 4, 5, 3), 10), draw((2, 4, 5, 2), 11)
-    share = np.concatenate([image, depth], -1) @ gate["kernel"] + gate["bias"]
-    value = depth @ project["kernel"] + project["bias"]
-    wanted = image + scale["gamma"] / (1 + np.exp(-share)) * value
-    np.testing.assert_allclose(layer([image, depth]), wanted, rtol=1e-5, atol=1e-5)
+    both = np.concatenate([image, depth], -1)
+    share = both @ values["fusion_gate/dense/kernel"] + values["fusion_gate/dense/bias"]
+    gate = 1 / (1 + np.exp(-share))
+    value = depth @ values["fusion/project/kernel"] + values["fusion/project/bias"]
+    wanted = image + values["fusion/scale/gamma"] * gate * value
+    found = model([image, depth])
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found[1], gate, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("fusion", ["gated", "concat", None])
+def test_inspection_shows_what_the_decoder_sees(fusion):
+    arguments = SIZES if fusion is None else {**SIZES, "depth_encoder": DEPTH, "fusion": fusion}
+    model = models.build("convnext_b", image_encoder=IMAGE, taps=True, **arguments)
+    inside = models.inspection(model)
+    inputs = {"image": np.random.default_rng(0).integers(0, 256, (1, 40, 33, 3)).astype(np.uint8)}
+    if fusion:
+        inputs["depth"] = np.random.default_rng(1).random((1, 40, 33, 1), np.float32)
+    found = inside.predict(inputs, verbose=0)
+    expected = model.predict(inputs, verbose=0)["features"]
+    for ours, theirs in zip(found["features"], expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert ("gates" in found) == (fusion == "gated")
+    for gate, features in zip(found.get("gates", ()), expected, strict=fusion == "gated"):
+        assert gate.shape == features.shape and 0 < gate.min() < gate.max() < 1
 
 
 @pytest.mark.parametrize("width", [3, 2])

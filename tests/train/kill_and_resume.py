@@ -2,15 +2,16 @@
 
     python kill_and_resume.py FOLDER KILLS
 
-SIGKILL and SIGTERM take turns. The modules are imported once; every training runs in a fork of this
-process, which has not yet started JAX. Prints one JSON line: how many kills struck a training that
-was still going on.
+SIGKILL, SIGTERM and a limit on the size of files, which stands for a full disk, take turns. The
+modules are imported once; every training runs in a fork of this process, which has not yet started
+JAX. Prints one JSON line: how many blows struck a training that was still going on.
 """
 
 import io
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import time
@@ -29,7 +30,9 @@ from rdepth_keras.train.loop import Cadence
 from rdepth_keras.train.optimizers import AdamW
 from rdepth_keras.train.signals import Interrupted
 
-SIGNALS = (signal.SIGKILL, signal.SIGTERM)
+FULL_DISK = 0
+BLOWS = (signal.SIGKILL, signal.SIGTERM, FULL_DISK)
+LIMIT_BYTES = 2000  # the journal soon, a checkpoint at once
 
 
 def experiment(seed: int) -> Experiment:
@@ -83,7 +86,7 @@ def main(folder: Path, kills: int) -> None:
         for _ in range(min(4, kills - struck)):
             child = train(folder / f"killed{seed}", seed)
             if not strike(
-                child, folder / f"killed{seed}", dice.randrange(lines), SIGNALS[struck % 2]
+                child, folder / f"killed{seed}", dice.randrange(lines), BLOWS[struck % 3]
             ):
                 break
             struck += 1
@@ -96,18 +99,24 @@ def finish(child: int) -> None:
     assert code == 0, code
 
 
-def strike(child: int, directory: Path, lines: int, number: int) -> bool:
-    """Sends the signal once the journal has so many lines; False if the run ended before."""
+def strike(child: int, directory: Path, lines: int, blow: int) -> bool:
+    """Strikes once the journal has so many lines; False if the run ended before."""
     journal = directory / "journal.jsonl"
     while not journal.exists() or journal.read_text().count("\n") < lines:
         time.sleep(0.02)
         if os.waitpid(child, os.WNOHANG) != (0, 0):
             return False
-    os.kill(child, number)
+    if blow == FULL_DISK:
+        hard = resource.prlimit(child, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(child, resource.RLIMIT_FSIZE, (LIMIT_BYTES, hard))
+        expected = (1,)
+    else:
+        os.kill(child, blow)
+        expected = (-blow, 128 + blow)  # before the loop there is nothing to save
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code == 0:
         return False
-    assert code in (-number, 128 + number), code  # before the loop there is nothing to save
+    assert code in expected, code
     return True
 
 

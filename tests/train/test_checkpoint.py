@@ -1,5 +1,8 @@
 """Checkpoints: what goes in comes out; damaged ones are named and passed over."""
 
+import shutil
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -105,15 +108,14 @@ def test_nothing_whole(checkpoints, tmp_path):
         checkpoints.restore(state(0))
 
 
-def test_what_cannot_be_written_leaves_the_ones_before(checkpoints, monkeypatch):
-    """A full disk while saving: the error comes through, and the run can go on from before."""
+def test_a_full_disk_is_told_before_anything_is_written(checkpoints, monkeypatch):
+    """In one line, and the run can go on from the checkpoint before."""
     checkpoints.save(state(1), {"source": 1})
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoints._manager, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+    with pytest.raises(
+        OSError, match=r"needs 1.0 MiB, .* go on with --resume, from step 1\."
+    ) as error:
         checkpoints.save(state(2), {"source": 2})
-    assert checkpoints.latest_step() == 1
+    assert "\n" not in str(error.value)
+    assert checkpoints.steps() == [1]
     assert_equal(checkpoints.restore(state(0))[0], state(1))

@@ -1,4 +1,4 @@
-"""Killed at random times and resumed, a run ends as an undisturbed one, bit for bit."""
+"""Struck at random times and resumed, a run ends as an undisturbed one, bit for bit."""
 
 import json
 import os
@@ -39,14 +39,14 @@ def journal(directory: Path) -> list[dict]:
 
 
 def test_kill_and_resume(tmp_path, proofs):
-    """Killed once by SIGKILL and once by SIGTERM, for each asked-for proof."""
-    command = [sys.executable, str(DRIVER), str(tmp_path), str(2 * proofs)]
+    """For each asked-for proof: SIGKILL, SIGTERM, and a disk that is full."""
+    command = [sys.executable, str(DRIVER), str(tmp_path), str(3 * proofs)]
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
     environment = {**os.environ, "XLA_FLAGS": " ".join(flags)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=3600)
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(done.stdout.splitlines()[-1])
-    assert said["struck"] >= 2 * proofs, "the signals came after the trainings had ended"
+    assert said["struck"] >= 3 * proofs, "the signals came after the trainings had ended"
     for seed in range(said["seeds"]):
         whole, killed = tmp_path / f"whole{seed}", tmp_path / f"killed{seed}"
         assert journal(killed) == journal(whole)
