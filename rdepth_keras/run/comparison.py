@@ -148,7 +148,9 @@ def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:
     """Evaluations of runs that differ in their seed alone."""
     families: dict[Any, list[Evaluated]] = {}
     for found in evaluated:
-        same = replace(found.experiment, seed=0), found.path.stem, protocol(found)
+        # Every run has a class file of its own; what it names are the keys of the scores.
+        settings = replace(found.experiment, seed=0, classes=None)
+        same = settings, tuple(found.result["iou"]), found.path.stem, protocol(found)
         families.setdefault(same, []).append(found)
     return list(families.values())
 

@@ -1,8 +1,6 @@
 """A user's own two domains with three classes, from a folder to scores and a picture."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +8,6 @@ import pytest
 
 from rdepth_keras.data import png
 
-ROOT = Path(__file__).resolve().parents[2]
 CLASSES = """\
 classes:
   - {name: ground, value: 10, color: [90, 90, 90]}
@@ -18,19 +15,6 @@ classes:
   - {name: tree, value: 30, color: [0, 150, 0]}
 ignored: [0]
 """
-
-
-def call(script: str, *arguments: object, monkeypatch) -> int:
-    """Runs a script's main function in this process; returns its exit code."""
-    path = ROOT / "scripts" / f"{script}.py"
-    specification = importlib.util.spec_from_file_location(script, path)
-    module = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(sys.modules, script, module)
-    specification.loader.exec_module(module)
-    monkeypatch.setattr(sys, "argv", [f"{script}.py", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        module.command.guarded(module.main)
-    return stop.value.code
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +50,12 @@ def settings(data: Path) -> tuple[object, ...]:
     )
 
 
-def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, monkeypatch, capsys):
+def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
     run, classes = tmp_path / "run", tmp_path / "classes.yaml"
     classes.write_text(CLASSES)
     options = ("--cache", tmp_path / "cache", "--rare-class-temperature", "0.1", "--workers", "1")
     options += ("--classes", classes)
-    code = call("train", *settings(data), *options, "--out", run, monkeypatch=monkeypatch)
+    code = call("train", *settings(data), *options, "--out", run)
     said = capsys.readouterr()
     assert code == 0, said.err
     assert said.out.count("Writing the cache") == 2  # the source's Train and Val
@@ -81,7 +65,7 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, monkeypatch, caps
 
     classes.unlink()  # the run has a copy of its own
     paths = ("--color", data / "val/B/images/0.png", tmp_path / "out.png")
-    assert call("predict", "--run", run, *paths, monkeypatch=monkeypatch) == 0
+    assert call("predict", "--run", run, *paths) == 0
     label = png.decode((tmp_path / "out.png").read_bytes())
     assert label.shape == (64, 48) and label.max() < 3
     colors = png.decode((tmp_path / "out_color.png").read_bytes())
@@ -101,21 +85,21 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, monkeypatch, caps
         (("--rare-class-temperature", "0"), "above 0"),
     ],
 )
-def test_wrong_use(arguments, expected, data, tmp_path, monkeypatch, capsys):
+def test_wrong_use(arguments, expected, data, tmp_path, call, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert call("train", *settings(data), *arguments, monkeypatch=monkeypatch) == 2
+    assert call("train", *settings(data), *arguments) == 2
     error = capsys.readouterr().err
     assert expected in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
-def test_depth_is_missing(data, tmp_path, monkeypatch, capsys):
+def test_depth_is_missing(data, tmp_path, call, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     away = data / "train/A/away"
     (data / "train/A/depths").rename(away)
     try:
         options = (*settings(data), "--segmenter.depth-encoder", "atto")
-        assert call("train", *options, monkeypatch=monkeypatch) == 2
+        assert call("train", *options) == 2
     finally:
         away.rename(data / "train/A/depths")
     error = capsys.readouterr().err

@@ -108,6 +108,14 @@ def test_resuming_with_other_settings_names_them(trained, call, capsys):
     assert "steps: 4 -> 9" in error and "optimizer.beta1: 0.9 -> 0.8" in error
 
 
+def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):
+    directory, _ = trained
+    assert call("train", "--rerun", directory, "--print-config") == 0
+    printed = json.loads(capsys.readouterr().out)
+    printed.pop("learning_rates")
+    assert printed == json.loads((directory / "experiment.json").read_text())
+
+
 def test_list_and_print(call, capsys):
     assert call("train", "--list-recipes") == 0
     assert "rdepth_xl_b" in capsys.readouterr().out
