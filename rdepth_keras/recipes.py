@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotation, RandomScale
-from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter
+from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter, differences
 from rdepth_keras.infer import Inference
 from rdepth_keras.train.loop import Cadence
 from rdepth_keras.train.optimizers import SGD, AdamW, Schedule
@@ -154,6 +154,10 @@ def demo() -> Experiment:
     )
 
 
+NO_PART_OF_A_RECIPE = (
+    *("direction", "dataset", "data_dir", "config", "classes", "source_domain", "target_domain"),
+    *("cache", "workers", "seed", "cadence", "demo"),
+)
 RECIPES: dict[str, Callable[[], Experiment]] = {
     recipe.__name__: recipe
     for recipe in (
@@ -168,6 +172,18 @@ def recipe(name: str) -> Experiment:
     if name not in RECIPES:
         raise ValueError(f"Unknown recipe {name!r}; known are: {', '.join(RECIPES)}.")
     return RECIPES[name]()
+
+
+def changes(experiment: Experiment) -> list[str]:
+    """Where an experiment leaves its recipe, as :func:`differences` says it.
+
+    Data, direction, seed and what is recorded are no part of a recipe; nor is anything of an
+    experiment whose recipe is unknown here.
+    """
+    if experiment.recipe not in RECIPES:
+        return []
+    found = differences(recipe(experiment.recipe), experiment)
+    return [change for change in found if not change.startswith(NO_PART_OF_A_RECIPE)]
 
 
 def default_recipe(direction: str, dataset: str) -> str:

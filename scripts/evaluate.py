@@ -88,8 +88,7 @@ def score(arguments: Evaluate, directory: Path) -> None:
         )
     else:
         result = run.write_scores(scoring, console, arguments.absent)
-    title = f"{result['domain']}/{result['split']}, {result['tiles']} tiles"
-    console.print(score_table({result["recipe"]: result}, title))
+    console.print(score_table({result["recipe"]: result}, run.headline(directory, result)))
     console.print(summary_line(result))
     if page is not None:
         print(page)

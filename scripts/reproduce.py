@@ -55,7 +55,8 @@ def main() -> int:
     from rdepth_keras.run import sweep
 
     cells = sweep.plan(rows, (arguments.direction,), range(arguments.seeds), arguments.out)
-    unfinished = tuple(dict.fromkeys(cell.recipe for cell in cells if cell.metrics is None))
+    sweep.check(cells, HERE / "train.py", options)
+    unfinished = tuple(dict.fromkeys(cell.recipe for cell in cells if not cell.finished))
     if unfinished and not arguments.skip_preflight:
         # In a process of its own: it would keep the GPU's memory from the training.
         again = [sys.executable, __file__, *own, "--check", "--rows", ",".join(unfinished)]
@@ -75,28 +76,15 @@ def main() -> int:
 
 
 def preflight(arguments: Reproduce, rows: tuple[str, ...], options: list[str]) -> int:
+    from rdepth_keras.run import sweep
     from rdepth_keras.run.preflight import preflight as look
 
-    experiments = [resolve(name, arguments.direction, options) for name in rows]
+    cells = sweep.plan(rows, (arguments.direction,), (0,), arguments.out)
+    experiments = [sweep.settings(cell, HERE / "train.py", options) for cell in cells]
     findings = look(
         experiments, arguments.seeds, arguments.out, lambda finding: print(finding, flush=True)
     )
     return 0 if all(finding.good for finding in findings) else 1
-
-
-def resolve(name: str, direction: str, options: list[str]):
-    """The experiment that scripts/train.py would run."""
-    import json
-
-    from rdepth_keras.experiment import from_json
-
-    train = [sys.executable, str(HERE / "train.py"), "--recipe", name, "--direction", direction]
-    done = subprocess.run([*train, *options, "--print-config"], capture_output=True, text=True)
-    if done.returncode:
-        raise ValueError(done.stderr.removeprefix("error: "))
-    fields = json.loads(done.stdout)
-    fields.pop("learning_rates", None)
-    return from_json(json.dumps(fields))
 
 
 def finish(arguments: Reproduce, directories: list[Path]) -> int:

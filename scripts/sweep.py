@@ -14,7 +14,7 @@ from rich.table import Table
 from rdepth_keras import command
 from rdepth_keras.experiment import Direction
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run import sweep
+from rdepth_keras.run import headline, sweep
 
 TRAIN = Path(__file__).with_name("train.py")
 
@@ -43,6 +43,7 @@ def main() -> int:
     for name in arguments.recipes:
         recipe(name)  # an unknown one is told before the first run starts
     cells = sweep.plan(arguments.recipes, arguments.directions, arguments.seeds, arguments.out)
+    sweep.check(cells, TRAIN, options)
     cap = None if arguments.cap_hours is None else 3600 * arguments.cap_hours
     failed = 0
     for number, cell in enumerate(cells, 1):
@@ -52,11 +53,14 @@ def main() -> int:
         failed += end.startswith("failed")
     console = command.console()
     console.print(_table(sweep.summarise(cells)))
+    for cell in cells:
+        if cell.metrics is not None:
+            console.print(f"{cell.directory.name}: {headline(cell.directory, cell.metrics)}")
     return 1 if failed else 0
 
 
 def _table(rows) -> Table:
-    table = Table(title="target validation, IoU in %, mean ± standard deviation over seeds")
+    table = Table(title="IoU in %, mean ± standard deviation over seeds; protocols below")
     table.add_column("run")
     table.add_column("seeds", justify="right")
     for name in [*next(iter(rows.values()))["iou"], "mIoU"] if rows else []:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rdepth_keras import command, run
 from rdepth_keras.evaluate.report import score_table
 from rdepth_keras.experiment import Experiment, to_dict
-from rdepth_keras.recipes import RECIPES, default_recipe, recipe
+from rdepth_keras.recipes import RECIPES, changes, default_recipe, recipe
 from rdepth_keras.train.devices import Hosts, join_hosts, keep_compilations, unused_gpu_warning
 from rdepth_keras.train.optimizers import rate_table
 from rdepth_keras.train.signals import Interrupted
@@ -66,11 +66,14 @@ def main() -> int:
     arguments = command.parse(Train, default=Train(default_experiment(choice)))
     experiment = arguments.experiment
     if arguments.print_config:
-        rates = rate_table(experiment.optimizer)
+        depth = experiment.segmenter.depth_encoder is not None
+        rates = rate_table(experiment.optimizer, ("image", "depth") if depth else ("image",))
         print(json.dumps({**to_dict(experiment), "learning_rates": rates}, indent=2))
         return 0
 
     join_hosts(arguments.hosts)
+    if arguments.out is None and jax.process_count() > 1:
+        raise ValueError("Several hosts need one directory that all of them see: add --out DIR.")
     keep_compilations()
     console = command.console()
     if warning := unused_gpu_warning():
@@ -78,16 +81,20 @@ def main() -> int:
     stamp = time.strftime("%Y%m%d-%H%M%S")
     name = f"{experiment.recipe}-{experiment.direction}-{stamp}"
     directory = arguments.out or Path("runs") / name
+    again = f"python scripts/train.py --resume --out {directory}"
+    if changed := changes(experiment):
+        console.print(f"not as in the recipe {experiment.recipe}: {'; '.join(changed)}")
     try:
         go = run.resume if arguments.resume else run.start
         result = go(experiment, directory, console, arguments.watch)
     except Interrupted as stop:
-        again = f"python scripts/train.py --resume --out {directory}"
         print(f"{stop}; saved. Go on with: {again}")
         return 128 + stop.signal_number
+    except KeyboardInterrupt:
+        print(f"Stopped outside the training steps. Go on with: {again}")
+        return 130
     if result is not None and jax.process_index() == 0:
-        title = f"{experiment.target}/val, protocol: target validation, last checkpoint"
-        console.print(score_table({experiment.recipe: result}, title))
+        console.print(score_table({experiment.recipe: result}, run.headline(directory, result)))
         console.print(f"commonest class everywhere: {100 * result['commonest_class_miou']:.2f}")
     console.print(f"The run is in {directory}")
     return 0
@@ -100,7 +107,8 @@ def default_experiment(choice: Choice) -> Experiment:
     if choice.resume:
         if choice.out is None:
             raise ValueError("--resume needs to know the run: add --out DIR.")
-        return run.read_experiment(choice.out)
+        own = run.read_experiment(choice.out)
+        return own if choice.recipe is None else recipe(choice.recipe)
     direction, dataset = choice.direction or "r2u", choice.dataset or "loveda_rdepth"
     return recipe(choice.recipe or default_recipe(direction, dataset))
 

@@ -23,9 +23,9 @@ FLOORS = {
     "evaluate": 6,
     "predict": 6,
     "experiment": 7,
-    "run": 8,
     "recipes": 8,
-    "command": 8,
+    "run": 9,
+    "command": 9,
 }
 # Outside packages that only these modules may import, at their top or inside a function.
 CONFINED = {

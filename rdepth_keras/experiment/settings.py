@@ -135,7 +135,8 @@ class Experiment:
             is chosen by the source's Val, which then leaves training; "best_by_target_labels"
             looks at the target's Val, so that its result is no adaptation result.
         accumulate: number of equal parts a batch goes through in, one after the other, to save
-            memory; the gradients are those of the whole batch.
+            memory. The loss and its gradients are those of the whole batch, but for batch norm:
+            it takes the statistics of each part, as everywhere where gradients are accumulated.
         average_decay: of a moving average of the weights, which is then what predicts; None
             keeps none.
         precision: "auto" computes in bfloat16 on an accelerator and in float32 on a CPU.
@@ -181,6 +182,21 @@ class Experiment:
             raise ValueError(
                 f'selection "{self.selection}" needs validations to choose by: add '
                 "--cadence.validation-steps N."
+            )
+        every = self.cadence.validation_steps
+        if self.selection != "last" and every is not None and every > self.steps:
+            raise ValueError(
+                f'selection "{self.selection}" needs a validation within the {self.steps} steps; '
+                f"received --cadence.validation-steps {every}."
+            )
+        if self.selection == "best" and self.source == self.target:
+            raise ValueError(
+                f'selection "best" would choose by the very labels {self.direction} is scored on; '
+                'take "last", or say so with "best_by_target_labels".'
+            )
+        if self.average_decay is not None and not 0 <= self.average_decay < 1:
+            raise ValueError(
+                f"average_decay must be at least 0 and below 1; received {self.average_decay}."
             )
         if self.crop < 32:
             raise ValueError(f"crop must be at least 32 pixels; received {self.crop}.")

@@ -7,7 +7,7 @@ every tile as NPZ beside it, and what else was asked for: ``evaluations/….html
 """
 
 from rdepth_keras.run.ablation import ablate_depth
-from rdepth_keras.run.comparison import compare
+from rdepth_keras.run.comparison import compare, headline
 from rdepth_keras.run.directory import read_experiment
 from rdepth_keras.run.evaluation import evaluate, prepare_scoring, write_scores
 from rdepth_keras.run.prediction import predict_picture
@@ -21,6 +21,7 @@ __all__ = [
     "ablate_depth",
     "compare",
     "evaluate",
+    "headline",
     "load_predictor",
     "predict_picture",
     "prepare_scoring",

@@ -15,6 +15,7 @@ from rdepth_keras.evaluate.confusion import mean_iou
 from rdepth_keras.evaluate.evaluator import load_evaluation
 from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.recipes import changes
 from rdepth_keras.run.directory import read_experiment
 
 DATASETS = {"loveda_rdepth": "LoveDA", "demo": "demo scenes"}
@@ -109,7 +110,23 @@ def row(evaluated: Evaluated) -> Row:
             "seeds": str(experiment.seed),
         },
         interval=(100 * interval[0], 100 * interval[1]) if interval else None,
+        note=not_the_recipe(experiment),
     )
+
+
+def not_the_recipe(experiment: Experiment) -> str:
+    """A footnote on what the run changed of its recipe; empty where it changed nothing."""
+    found = changes(experiment)
+    return f"not as in the recipe {experiment.recipe}: {'; '.join(found)}" if found else ""
+
+
+def headline(directory: Path, result: dict[str, Any]) -> str:
+    """The protocol and tags of what an evaluation of the run gave, for a title."""
+    evaluated = Evaluated(
+        directory / "evaluations" / "own.json", result, read_experiment(directory)
+    )
+    tags = row(evaluated).tags
+    return "; ".join([str(protocol(evaluated)), *(f"{name}: {tags[name]}" for name in tags)])
 
 
 def describe_inference(inference: dict[str, Any]) -> str:
@@ -172,6 +189,7 @@ def _merge(family: Sequence[Evaluated]) -> Row:
         float(np.mean(scores)),
         {**rows[0].tags, "seeds": ", ".join(one.tags["seeds"] for one in rows)},
         spread=float(np.std(scores, ddof=1)),
+        note=rows[0].note,
     )
 
 

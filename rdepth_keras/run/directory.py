@@ -19,11 +19,10 @@ CLASSES = "classes.yaml"
 
 
 def write_experiment(directory: Path, experiment: Experiment) -> None:
-    """Writes the experiment, once, with a copy of its class file: a run outlives the original."""
-    if (directory / "experiment.json").exists():
-        return
-    if experiment.classes is not None:
-        shutil.copyfile(experiment.classes, directory / CLASSES)
+    """Writes the experiment, with a copy of its class file: a run outlives the original."""
+    copy = directory / CLASSES
+    if experiment.classes is not None and not copy.exists():
+        shutil.copyfile(experiment.classes, copy)
     _write(directory / "experiment.json", to_json(experiment))
 
 
@@ -48,6 +47,16 @@ def environment(dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
         "compute_dtype": compute_dtype(experiment.precision),
         "depth": dict(dataset.depth),
     }
+
+
+def write_environment(directory: Path, environment: dict[str, Any], step: int) -> None:
+    """Writes where a run began, or, below ``"resumed"``, where it went on after ``step``."""
+    path = directory / "environment.json"
+    if path.exists():
+        first = json.loads(path.read_text(encoding="utf-8"))
+        resumed = [*first.pop("resumed", []), {"step": step, **environment}]
+        environment = {**first, "resumed": resumed}
+    write_json(path, environment)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rdepth_keras.experiment import Experiment, from_json
+from rdepth_keras.run.training import changes
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -21,10 +24,17 @@ class Cell:
     directory: Path
 
     @property
+    def finished(self) -> bool:
+        """Whether the run came to its end, scored or not."""
+        return (self.directory / "metrics.json").exists()
+
+    @property
     def metrics(self) -> dict[str, Any] | None:
-        """What the finished run scored, or None."""
-        path = self.directory / "metrics.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        """What the finished run scored, or None where there was nothing to score it on."""
+        if not self.finished:
+            return None
+        found = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
+        return found if "miou" in found else None
 
 
 def plan(
@@ -39,12 +49,36 @@ def plan(
     ]
 
 
+def settings(cell: Cell, script: Path, options: Sequence[str]) -> Experiment:
+    """The experiment that the script would run."""
+    command = [sys.executable, str(script), "--recipe", cell.recipe, "--direction", cell.direction]
+    command += ["--seed", str(cell.seed), *options, "--print-config"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise ValueError(done.stderr.removeprefix("error: "))
+    fields = json.loads(done.stdout)
+    fields.pop("learning_rates", None)
+    return from_json(json.dumps(fields))
+
+
+def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
+    """Raises ValueError where a directory holds a run with other settings than are asked for."""
+    for cell in cells:
+        if (cell.directory / "experiment.json").exists():
+            changed = changes(cell.directory, settings(cell, script, options))
+            if changed:
+                raise ValueError(
+                    f"{cell.directory} holds a run with other settings; choose another --out, or "
+                    f"the same options again: {'; '.join(changed)}"
+                )
+
+
 def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float | None) -> str:
     """Starts or resumes a run unless it has finished; returns in a word how it ended.
 
     A run over its cap is asked to save and stop (SIGTERM); the next sweep goes on with it.
     """
-    if cell.metrics is not None:
+    if cell.finished:
         return "finished before"
     command = [sys.executable, str(script), "--out", str(cell.directory)]
     if (cell.directory / "experiment.json").exists():

@@ -18,8 +18,10 @@ from rdepth_keras.run.dataset import (
     resolve,
 )
 from rdepth_keras.run.directory import (
+    CLASSES,
     environment,
     read_experiment,
+    write_environment,
     write_experiment,
     write_json,
 )
@@ -27,10 +29,15 @@ from rdepth_keras.run.evaluation import evaluate
 from rdepth_keras.run.validation import validation
 from rdepth_keras.train.board import Board
 from rdepth_keras.train.checkpoint import Checkpoints
-from rdepth_keras.train.devices import check_batch_size
+from rdepth_keras.train.devices import check_batch_size, wait_for_hosts
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import run_steps
+from rdepth_keras.train.profile import PROFILED
 from rdepth_keras.train.progress import TrainingProgress
+
+LEFT_BY_A_KILLED_START = {CLASSES, "experiment.partial"}
+# Settings that say where something lies or how fast it is read; a resumed run may have others.
+CHANGE_NOTHING = ("data_dir", "classes", "cache", "workers")
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,13 @@ def start(
     Raises:
         FileExistsError: if the directory already holds something.
     """
-    if directory.exists() and any(directory.iterdir()):
+    present = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    if present - LEFT_BY_A_KILLED_START:
         raise FileExistsError(
             f"{directory} already holds a run or other files. Choose another --out, or go on with "
             f"it: --resume --out {directory}"
         )
+    wait_for_hosts("looked into the run directory")  # before the first of them writes into it
     return _train(resolve(experiment), directory, console, watch)
 
 
@@ -67,11 +76,14 @@ def resume(
 ) -> dict[str, Any] | None:
     """Goes on with the run in ``directory`` from its last whole checkpoint; returns as `start`.
 
+    Data that were moved, and other workers, are no other experiment.
+
     Raises:
         FileNotFoundError: if the directory holds no run.
         ValueError: if the experiment is not the run's own, naming each difference.
     """
-    changed = differences(read_experiment(directory), experiment)
+    experiment = resolve(experiment)
+    changed = changes(directory, experiment)
     if changed:
         raise ValueError(
             f"The run in {directory} has other settings; leave these away to resume it, or start "
@@ -80,18 +92,32 @@ def resume(
     return _train(experiment, directory, console, watch)
 
 
+def changes(directory: Path, experiment: Experiment) -> list[str]:
+    """What an experiment would change in the results of the run in ``directory``, in words.
+
+    Raises FileNotFoundError where there is no run.
+    """
+    found = differences(read_experiment(directory), resolve(experiment))
+    return [change for change in found if change.split(":")[0] not in CHANGE_NOTHING]
+
+
 def _train(
     experiment: Experiment, directory: Path, console: Console, watch: Watch
 ) -> dict[str, Any] | None:
     """Both: a run without a whole checkpoint begins at step 0."""
     check_batch_size(experiment.batch_size, experiment.accumulate)
+    if watch.profile and experiment.steps <= PROFILED.start:
+        raise ValueError(f"--profile looks at steps after {PROFILED.start}; train more of them.")
     dataset = open_dataset(experiment)
     batches = domain_batches(experiment, dataset, console.print)
     assembly = assemble(experiment)
     state = assembly.state
 
+    first = jax.process_index() == 0
     directory.mkdir(parents=True, exist_ok=True)
-    board = Board(directory / "tensorboard") if watch.tensorboard else None
+    if first:
+        write_experiment(directory, experiment)
+    board = Board(directory / "tensorboard") if watch.tensorboard and first else None
     journal = Journal(directory / "journal.jsonl", board and board.scalars)
     keep = experiment.cadence.keep_checkpoints
     checkpoints = Checkpoints(directory / "checkpoints", keep, console.print)
@@ -100,10 +126,10 @@ def _train(
         for domain, iterator in batches.items():
             iterator.set_state(places[domain])
         console.print(f"resumed at step {int(state.step)}")
-    if jax.process_index() == 0:
-        write_experiment(directory, experiment)
-        write_json(directory / "environment.json", environment(dataset, experiment))
-        journal.cut(int(state.step))
+    done = int(state.step)
+    if first:
+        write_environment(directory, environment(dataset, experiment), done)
+        journal.cut(done)
     line_steps = 10 * experiment.cadence.log_steps
     with TrainingProgress(console, experiment.steps, line_steps) as progress:
         run_steps(
@@ -117,7 +143,7 @@ def _train(
             journal=journal,
             progress=progress,
             learning_rate=experiment.optimizer.rate(experiment.steps),
-            validate=validation(experiment, dataset, directory, journal, board, console),
+            validate=validation(experiment, dataset, directory, journal, board, console, done),
             profile=directory / "profile" if watch.profile else None,
         )
     checkpoints.close()
@@ -131,6 +157,8 @@ def _finish(
     tiles: Tiles | str = labelled_tiles(dataset, "val", experiment.target)
     if isinstance(tiles, str):
         console.print(f"Not evaluated: {tiles}")
+        if jax.process_index() == 0:
+            write_json(directory / "metrics.json", {"not_evaluated": tiles})
         return None
     result = evaluate(directory, "val", None, console)
     if jax.process_index() == 0:

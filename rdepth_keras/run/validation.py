@@ -17,6 +17,7 @@ from rdepth_keras.run.dataset import Dataset, labelled_tiles
 from rdepth_keras.run.evaluation import score, validation_scorer
 from rdepth_keras.train.board import Board
 from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.devices import any_host
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.state import State
 
@@ -28,11 +29,12 @@ def validation(
     journal: Journal,
     board: Board | None,
     console: Console,
-) -> Callable[[State], None] | None:
+    done: int,
+) -> Callable[[State], bool] | None:
     """A function of the state: scores into the journal, table and picture out, the best kept.
 
-    None where the experiment validates at its end only. Raises ValueError where there are no
-    labelled tiles to validate on.
+    It returns whether the state is the best so far. None where the experiment validates at its end
+    only. Raises ValueError where there are no labelled tiles to validate on.
     """
     if experiment.cadence.validation_steps is None:
         return None
@@ -41,9 +43,11 @@ def validation(
     if isinstance(tiles, str):
         raise ValueError(f"There is nothing to validate on: {tiles}")
     scorer = validation_scorer(experiment)
-    best = Checkpoints(directory / "best", 1, console.print)
+    # Two: the later one may lie beyond the last ordinary checkpoint, and be cut by a resumption.
+    best = Checkpoints(directory / "best", 2, console.print)
+    best.cut(done)
 
-    def validate(state: State) -> None:
+    def validate(state: State) -> bool:
         params, buffers = state.best_params[SEGMENTER], state.buffers[SEGMENTER]
         predict = partial(scorer, params, buffers)
         evaluation = score(predict, tiles, len(dataset.table), "validation", console)
@@ -51,15 +55,21 @@ def validation(
         title = f"step {step}, val {domain}"
         console.print(score_table({experiment.recipe: scores}, title))
         console.print(confusion_table(evaluation.confusion, dataset.table, title))
-        before = [entry["validation"]["miou"] for entry in journal.read() if "validation" in entry]
+        better = any_host(jax.process_index() == 0 and scores["miou"] > _best_so_far(journal))
         if jax.process_index() == 0:
             journal.write(step, validation=scores, domain=domain)
         if board:
             board.picture(step, domain, side_by_side(tiles[0], predict(tiles[0]), dataset.table))
-        if scores["miou"] > max(before, default=-1.0):
+        if better:
             best.save(state, {})
+        return better
 
     return validate
+
+
+def _best_so_far(journal: Journal) -> float:
+    found = [entry["validation"]["miou"] for entry in journal.read() if "validation" in entry]
+    return max(found, default=-1.0)
 
 
 def side_by_side(tile: Tile, scores: np.ndarray, table: ClassTable) -> np.ndarray:

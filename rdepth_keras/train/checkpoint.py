@@ -62,7 +62,7 @@ class Checkpoints:
             self._manager.delete(step)
         self._check_room(state)
         variables, rest = _split(state)
-        self._manager.save(
+        saved = self._manager.save(
             step,
             args=ocp.args.Composite(
                 variables=ocp.args.StandardSave(variables),
@@ -70,6 +70,11 @@ class Checkpoints:
                 data=ocp.args.JsonSave(dict(data)),
             ),
         )
+        if not saved:
+            raise RuntimeError(
+                f"Orbax did not save step {step} into {self._directory}, which holds the steps "
+                f"{self.steps()}."
+            )
         self._manager.wait_until_finished()
         if jax.process_index() == 0:
             self._write_checksums(step)
@@ -84,10 +89,14 @@ class Checkpoints:
         variables, rest = _split(like)
         items = {"variables": _like(variables), "rest": _like(rest), "data": ocp.args.JsonRestore()}
         restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+        self.cut(step)
+        return State(**restored["variables"], **restored["rest"]), restored["data"]
+
+    def cut(self, step: int) -> None:
+        """Deletes the checkpoints after ``step``."""
         for later in self.steps():
             if later > step:
                 self._manager.delete(later)
-        return State(**restored["variables"], **restored["rest"]), restored["data"]
 
     def restore_variables(self, params, buffers, average: bool) -> tuple[Any, Any]:
         """``params`` (their moving average, if the run keeps one) and ``buffers``, nothing else.
@@ -110,8 +119,7 @@ class Checkpoints:
         if free < needed:
             raise OSError(
                 f"A checkpoint needs {needed / 2**20:.1f} MiB, but {self._directory} has "
-                f"{free / 2**20:.1f} MiB free. Make room and go on with --resume, from step "
-                f"{self.latest_step()}."
+                f"{free / 2**20:.1f} MiB free. Make room and go on with --resume."
             )
 
     def _last_whole(self) -> int:

@@ -35,6 +35,10 @@ def join_hosts(hosts: Hosts) -> None:
     """Connects to the other hosts, if there are any; before anything else touches a device."""
     coordinator = hosts.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
     if coordinator is None:
+        if hosts.count is not None or hosts.index is not None:
+            raise ValueError(
+                "Several hosts need the first one's address: add --hosts.coordinator ADDRESS:PORT."
+            )
         return
     count, index = (
         given if given is not None else os.environ.get(name)

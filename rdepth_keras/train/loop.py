@@ -37,6 +37,12 @@ class Cadence:
     keep_checkpoints: int = 2
     validation_steps: int | None = None
 
+    def __post_init__(self):
+        for name in ("log_steps", "checkpoint_steps", "keep_checkpoints", "validation_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1; received {value}.")
+
 
 def run_steps(
     state: State,
@@ -50,7 +56,7 @@ def run_steps(
     journal: Journal,
     progress: TrainingProgress,
     learning_rate: Callable[[int], Any],
-    validate: Callable[[State], None] | None = None,
+    validate: Callable[[State], bool] | None = None,
     profile: Path | None = None,
 ) -> State:
     """Takes the state to ``steps`` and returns it.
@@ -66,7 +72,8 @@ def run_steps(
         journal: where to log.
         progress: what people see.
         learning_rate: step -> rate, for the log.
-        validate: what happens every ``validation_steps``.
+        validate: what happens every ``validation_steps``; where it returns True, a checkpoint is
+            saved, too.
         profile: folder for a JAX trace of some steps, see :mod:`~rdepth_keras.train.profile`.
 
     Raises:
@@ -98,11 +105,11 @@ def run_steps(
                 read(*pending)
                 pending = None
             if validates and validate:
-                validate(state)
+                saves |= validate(state)
             if saves:
                 places = {domain: iterator.get_state() for domain, iterator in batches.items()}
                 checkpoints.save(state, places)
-            if stops:
+            if stops or (received and number == steps):
                 raise Interrupted(received[0] if received else signal.SIGTERM, number)
     return state
 

@@ -1,7 +1,7 @@
 """Optimizers and learning rates, as rules over variable paths."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,11 +162,13 @@ _GROUPS = {
 }
 
 
-def rate_table(optimizer: Optimizer) -> dict[str, float]:
-    """Group of variables, in words -> peak learning rate."""
+def rate_table(
+    optimizer: Optimizer, encoders: Sequence[str] = ("image", "depth")
+) -> dict[str, float]:
+    """Group of variables, in words -> peak learning rate; of a network with these encoders."""
     groups = {
         name.format(encoder): path.format(encoder)
-        for encoder in ("image", "depth")
+        for encoder in encoders
         for name, path in _GROUPS.items()
     }
     groups["fusion, decoder and heads"] = "decoder"

@@ -9,7 +9,8 @@ import pytest
 from rdepth_keras import models
 from rdepth_keras.experiment import differences, from_json, to_json
 from rdepth_keras.infer import Inference
-from rdepth_keras.recipes import RECIPES, default_recipe, recipe
+from rdepth_keras.recipes import RECIPES, changes, default_recipe, recipe
+from rdepth_keras.train.loop import Cadence
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -82,11 +83,29 @@ def test_differences_are_named():
 
 @pytest.mark.parametrize(
     "change",
-    [{"steps": 0}, {"batch_size": 0}, {"crop": 31}, {"accumulate": 0}, {"selection": "best"}],
+    [
+        *({"steps": 0}, {"batch_size": 0}, {"crop": 31}, {"accumulate": 0}, {"average_decay": 1.0}),
+        *({"selection": "best"}, {"selection": "best", "cadence": Cadence(validation_steps=241)}),
+        {"selection": "best", "cadence": Cadence(validation_steps=9), "direction": "r2r"},
+    ],
 )
 def test_impossible_settings(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         replace(recipe("demo"), **change)
+
+
+@pytest.mark.parametrize(
+    "name", ["log_steps", "checkpoint_steps", "keep_checkpoints", "validation_steps"]
+)
+def test_impossible_cadence(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1; received 0"):
+        Cadence(**{name: 0})
+
+
+def test_what_leaves_a_recipe_is_told():
+    experiment = replace(recipe("segformer"), seed=3, direction="r2u", data_dir="here", steps=5)
+    assert changes(experiment) == ["steps: 40000 -> 5"]
+    assert changes(recipe("demo")) == []
 
 
 @pytest.mark.parametrize(

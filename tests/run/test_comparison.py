@@ -12,7 +12,7 @@ from rdepth_keras.evaluate.evaluator import Evaluation
 from rdepth_keras.experiment import to_json
 from rdepth_keras.labels import LOVEDA
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.comparison import compare, describe_inference
+from rdepth_keras.run.comparison import compare, describe_inference, headline
 
 
 def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", **changes):
@@ -62,6 +62,21 @@ def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
     text = compare([slow, fast], published=False, format="markdown")
     assert "- fast minus slow: +" in text and "bootstrap over 3 tiles" in text
     assert "slow minus" not in text
+
+
+def test_what_is_not_as_in_the_recipe_is_noted(tmp_path):
+    runs = [make(tmp_path / "plain"), make(tmp_path / "short", steps=7)]
+    text = compare(runs, published=False, format="markdown")
+    assert text.count("not as in the recipe demo") == 1 and "steps: 240 -> 7" in text
+
+
+def test_a_headline_tells_the_protocol(tmp_path):
+    run = make(tmp_path / "a")
+    result = json.loads((run / "evaluations/val_urban.json").read_text())
+    assert headline(run, result) == (
+        "r2u, target validation (demo scenes urban, 3 tiles); target seen: none; inference: slide "
+        "256/256, logits averaged; checkpoint: last; depth: heights; seeds: 0"
+    )
 
 
 def test_protocols_stay_apart(tmp_path):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import io
+import json
+import re
 import struct
 from pathlib import Path
 
@@ -17,7 +19,11 @@ from rdepth_keras.experiment import Demo
 from rdepth_keras.infer import Inference
 from rdepth_keras.models.network import Network
 from rdepth_keras.recipes import recipe
+from rdepth_keras.run.training import changes
+from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import Cadence
+from rdepth_keras.train.optimizers import Schedule
 
 
 def network(experiment, training):
@@ -80,6 +86,66 @@ def test_what_is_watched_and_that_watching_changes_nothing(experiment, tmp_path)
     tables = said.getvalue()
     assert tables.count("taken for") == 2 and "step 12, val rural" in tables
     assert "compiled and ran the first step in" in tables
+
+
+def test_what_is_not_finite_stops_the_run(experiment, tmp_path):
+    """The step, its tiles and the last good checkpoint are named; no bad one is written."""
+    cadence = dataclasses.replace(experiment.cadence, checkpoint_steps=1, validation_steps=None)
+    wild = dataclasses.replace(experiment.optimizer, learning_rate=1e38, schedule=Schedule(0.0))
+    wild = dataclasses.replace(experiment, optimizer=wild, cadence=cadence)
+    with pytest.raises(FloatingPointError, match="finite at step") as error:
+        run.start(wild, tmp_path / "run", Console(file=io.StringIO()))
+    named = re.search(r"at step (\d+), on the tiles \[.*\d.*\].*of step (\d+)\.$", str(error.value))
+    step, last = map(int, named.groups())
+    assert last == step - 1
+    kept = {path.name for path in (tmp_path / "run/checkpoints").iterdir()}
+    assert str(last) in kept and str(step) not in kept
+
+
+def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
+    """Killed after the best was kept and before an ordinary checkpoint: the best is cut."""
+    cadence = dataclasses.replace(experiment.cadence, checkpoint_steps=100, validation_steps=3)
+    chosen = dataclasses.replace(experiment, cadence=cadence, selection="best")
+    directory = tmp_path / "run"
+    run.start(chosen, directory, Console(file=io.StringIO()))
+    entries = Journal(directory / "journal.jsonl").read()
+    scores = {entry["step"]: entry["validation"]["miou"] for entry in entries if len(entry) == 3}
+    best = max(scores, key=lambda step: (scores[step], -step))
+    with_best = Checkpoints(directory / "best")
+    assert with_best.latest_step() == best
+    ordinary = Checkpoints(directory / "checkpoints")
+    assert best in ordinary.steps(), "what is best is an ordinary checkpoint, too"
+    ordinary.cut(best - 1)
+    (directory / "metrics.json").unlink()
+    run.resume(run.read_experiment(directory), directory, Console(file=io.StringIO()))
+    assert Checkpoints(directory / "best").latest_step() == best
+    again = Journal(directory / "journal.jsonl").read()
+    assert [entry.get("validation") for entry in again] == [
+        entry.get("validation") for entry in entries
+    ]
+
+
+def test_data_may_move_and_settings_may_not(experiment, tmp_path):
+    run.start(experiment, tmp_path / "run", Console(file=io.StringIO()))
+    own = run.read_experiment(tmp_path / "run")
+    assert changes(tmp_path / "run", dataclasses.replace(own, workers=1)) == []
+    assert changes(tmp_path / "run", dataclasses.replace(own, seed=1)) == ["seed: 0 -> 1"]
+    run.resume(own, tmp_path / "run", Console(file=io.StringIO()))
+    known = json.loads((tmp_path / "run/environment.json").read_text())
+    assert [entry["step"] for entry in known["resumed"]] == [12]
+
+
+def test_a_start_that_was_killed_at_once_is_no_dead_end(experiment, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/experiment.partial").write_text("{")
+    assert run.start(experiment, tmp_path / "run", Console(file=io.StringIO()))
+
+
+def test_a_profile_needs_steps(experiment, tmp_path):
+    few = dataclasses.replace(experiment, steps=5)
+    with pytest.raises(ValueError, match="steps after 5"):
+        run.start(few, tmp_path / "run", Console(file=io.StringIO()), run.Watch(profile=True))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_profile_of_a_run_that_ends_early_is_whole(experiment, tmp_path):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rdepth_keras.run.sweep import plan, summarise, train
+from rdepth_keras.experiment import to_json
+from rdepth_keras.run.sweep import check, plan, settings, summarise, train
 
 # Stands in for scripts/train.py: writes what a run leaves, and can be told to dawdle.
 STAND_IN = """
@@ -59,6 +60,27 @@ def test_a_run_over_its_cap_is_resumed(tmp_path, script):
 def test_a_failure_is_told(tmp_path, script):
     (cell,) = plan(["a"], ["r2u"], [0], tmp_path / "out")
     assert train(cell, script, ["--fail"], None) == "failed with exit code 3"
+
+
+def test_runs_with_other_settings_are_not_taken_for_these(tmp_path):
+    """Against the real script: what it would train, and what the directory holds."""
+    script = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
+    (cell,) = plan(["demo"], ["u2r"], [3], tmp_path / "out")
+    asked = settings(cell, script, ["--steps", "7"])
+    assert (asked.recipe, asked.direction, asked.seed, asked.steps) == ("demo", "u2r", 3, 7)
+    cell.directory.mkdir(parents=True)
+    (cell.directory / "experiment.json").write_text(to_json(asked))
+    check([cell], script, ["--steps", "7", "--workers", "1"])
+    with pytest.raises(ValueError, match="other settings; .*: steps: 7 -> 240"):
+        check([cell], script, [])
+
+
+def test_a_run_without_labels_to_be_scored_on_is_finished(tmp_path, script):
+    (cell,) = plan(["a"], ["r2u"], [0], tmp_path)
+    cell.directory.mkdir()
+    (cell.directory / "metrics.json").write_text('{"not_evaluated": "no labels"}')
+    assert train(cell, script, [], None) == "finished before"
+    assert summarise([cell]) == {}
 
 
 def test_mean_and_sample_deviation(tmp_path):

@@ -1,13 +1,19 @@
 """The whole thread on the demo data, and wrong use: one line, exit code 2, nothing lost."""
 
+import contextlib
 import json
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from rdepth_keras import models
+from rdepth_keras.models.convnext import convnext
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
@@ -81,6 +87,7 @@ def test_a_finished_run_resumes_to_the_same_scores(trained, call):
         (("--resume", "--out", "EMPTY"), "holds no run"),
         (("--direction", "r2u", "--data-dir", "EMPTY"), "scripts/prepare.py"),
         (("--selection", "best"), "--cadence.validation-steps"),
+        (("--dataset", "demo", "--hosts.count", "2", "--hosts.index", "0"), "--hosts.coordinator"),
     ],
 )
 def test_wrong_use(arguments, expected, tmp_path, call, monkeypatch, capsys):
@@ -106,6 +113,27 @@ def test_resuming_with_other_settings_names_them(trained, call, capsys):
     assert call("train", *options) == 2
     error = capsys.readouterr().err
     assert "steps: 4 -> 9" in error and "optimizer.beta1: 0.9 -> 0.8" in error
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(call, tmp_path, monkeypatch, capsys):
+    stopped = contextlib.nullcontext([signal.SIGINT])
+    monkeypatch.setattr("rdepth_keras.train.loop.signals", lambda: stopped)
+    monkeypatch.setitem(
+        models.ENCODERS, "tiniest", partial(convnext, depths=(1, 1, 1, 1), widths=(4, 4, 4, 4))
+    )
+    directory = tmp_path / "run"
+    options = ("--segmenter.image-encoder", "tiniest", "--out", directory)
+    assert call("train", *TINY, *options) == 130
+    again = f"Go on with: python scripts/train.py --resume --out {directory}"
+    assert f"Stopped by SIGINT at step 1; saved. {again}" in capsys.readouterr().out
+    assert (directory / "checkpoints/1").is_dir()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rdepth_keras.run.training.assemble", interrupted)
+    assert call("train", "--resume", "--out", directory) == 130
+    assert "Go on with: python scripts/train.py --resume" in capsys.readouterr().out
 
 
 def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):

@@ -4,7 +4,7 @@
 
 SIGKILL, SIGTERM and a limit on the size of files, which stands for a full disk, take turns. The
 modules are imported once; every training runs in a fork of this process, which has not yet started
-JAX. Prints one JSON line: how many blows struck a training that was still going on.
+JAX. Prints one JSON line: how many blows struck, and how many trainings they struck.
 """
 
 import io
@@ -26,6 +26,7 @@ from rdepth_keras import run
 from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter
 from rdepth_keras.infer import Inference
 from rdepth_keras.train.devices import keep_compilations
+from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import Cadence
 from rdepth_keras.train.optimizers import AdamW
 from rdepth_keras.train.signals import Interrupted
@@ -33,6 +34,8 @@ from rdepth_keras.train.signals import Interrupted
 FULL_DISK = 0
 BLOWS = (signal.SIGKILL, signal.SIGTERM, FULL_DISK)
 LIMIT_BYTES = 2000  # the journal soon, a checkpoint at once
+STEPS = 24
+LAST_STRUCK = STEPS - 2
 
 
 def experiment(seed: int) -> Experiment:
@@ -40,7 +43,7 @@ def experiment(seed: int) -> Experiment:
         "demo",
         dataset="demo",
         weights="none",
-        steps=24,
+        steps=STEPS,
         batch_size=2,
         crop=32,
         seed=seed,
@@ -79,19 +82,21 @@ def train(directory: Path, seed: int) -> int:
 def main(folder: Path, kills: int) -> None:
     dice = random.Random(0)
     struck, seed = 0, -1
-    while struck < kills and seed < 3 * kills:
+    while struck < kills:
         seed += 1
         finish(train(folder / f"whole{seed}", seed))
-        lines = (folder / f"whole{seed}" / "journal.jsonl").read_text().count("\n")
-        for _ in range(min(4, kills - struck)):
-            child = train(folder / f"killed{seed}", seed)
-            if not strike(
-                child, folder / f"killed{seed}", dice.randrange(lines), BLOWS[struck % 3]
-            ):
-                break
+        directory = folder / f"killed{seed}"
+        # Beyond what the journal holds, so that the child is in its loop by then.
+        while struck < kills and steps_done(directory) < LAST_STRUCK:
+            step = dice.randint(steps_done(directory) + 1, LAST_STRUCK)
+            strike(train(directory, seed), directory, step, BLOWS[struck % 3])
             struck += 1
-        finish(train(folder / f"killed{seed}", seed))
+        finish(train(directory, seed))
     print(json.dumps({"struck": struck, "seeds": seed + 1}))
+
+
+def steps_done(directory: Path) -> int:
+    return max((entry["step"] for entry in Journal(directory / "journal.jsonl").read()), default=0)
 
 
 def finish(child: int) -> None:
@@ -99,25 +104,19 @@ def finish(child: int) -> None:
     assert code == 0, code
 
 
-def strike(child: int, directory: Path, lines: int, blow: int) -> bool:
-    """Strikes once the journal has so many lines; False if the run ended before."""
-    journal = directory / "journal.jsonl"
-    while not journal.exists() or journal.read_text().count("\n") < lines:
+def strike(child: int, directory: Path, step: int, blow: int) -> None:
+    """Strikes once the journal has come to the step; the child must end as the blow wants it."""
+    while steps_done(directory) < step:
         time.sleep(0.02)
-        if os.waitpid(child, os.WNOHANG) != (0, 0):
-            return False
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), f"ended before step {step}"
     if blow == FULL_DISK:
         hard = resource.prlimit(child, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(child, resource.RLIMIT_FSIZE, (LIMIT_BYTES, hard))
-        expected = (1,)
     else:
         os.kill(child, blow)
-        expected = (-blow, 128 + blow)  # before the loop there is nothing to save
+    expected = {FULL_DISK: 1, signal.SIGKILL: -signal.SIGKILL, signal.SIGTERM: 143}[blow]
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if code == 0:
-        return False
-    assert code in expected, code
-    return True
+    assert code == expected, (code, expected)
 
 
 if __name__ == "__main__":

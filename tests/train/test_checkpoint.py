@@ -112,9 +112,7 @@ def test_a_full_disk_is_told_before_anything_is_written(checkpoints, monkeypatch
     """In one line, and the run can go on from the checkpoint before."""
     checkpoints.save(state(1), {"source": 1})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
-    with pytest.raises(
-        OSError, match=r"needs 1.0 MiB, .* go on with --resume, from step 1\."
-    ) as error:
+    with pytest.raises(OSError, match=r"needs 1.0 MiB, .* go on with --resume\.") as error:
         checkpoints.save(state(2), {"source": 2})
     assert "\n" not in str(error.value)
     assert checkpoints.steps() == [1]

@@ -19,6 +19,7 @@ TRAIN = (
     *("--segmenter.channels", "8", "--segmenter.dropout", "0"),
     *("--demo.train-tiles", "8", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
     *("--cadence.checkpoint-steps", "3", "--cadence.log-steps", "1"),
+    *("--cadence.validation-steps", "15", "--selection", "best"),
     *("--optimizer.learning-rate", "1e-4"),
 )
 
@@ -62,6 +63,8 @@ def wait(processes: list[subprocess.Popen]) -> None:
 def losses(directory: Path) -> list[float]:
     lines = (directory / "journal.jsonl").read_text().splitlines()
     entries = [json.loads(line) for line in lines]
+    assert [entry["step"] for entry in entries if "validation" in entry] == [15, 30]
+    entries = [entry for entry in entries if "loss" in entry]
     assert [entry["step"] for entry in entries] == list(range(1, 31))
     return [entry["loss"] for entry in entries]
 
