@@ -6,6 +6,7 @@ loop with one accumulator, so that more views cost time, not memory.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import jax
@@ -19,6 +20,8 @@ from rdepth_keras.tiling import Blend, Windows, blend_weights, windows
 Average = Literal["logits", "probabilities"]
 Views = Literal["one", "flips", "symmetries"]
 Forward = Callable[[Mapping[str, jax.Array]], jax.Array]
+
+LEAST_PIXELS = 32  # of a side, which the networks need; smaller windows are filled up
 
 # A view is (quarter turns, mirrored): the symmetries of the square.
 VIEWS: dict[str, tuple[tuple[int, bool], ...]] = {
@@ -122,15 +125,27 @@ def tile_scorer(
 
     @jax.jit
     def scores(params, buffers, inputs):
-        return predict_scores(
-            lambda batch: network.apply(params, buffers, batch)[0], inputs, inference
-        )
+        def forward(batch):
+            return network.apply(params, buffers, batch)[0]
+
+        return predict_scores(partial(_fill_up, forward), inputs, inference)
 
     def score(params: Params, buffers: Params, tile: Tile) -> np.ndarray:
         inputs = {name: tile[name] for name in network.input_names}
         return np.asarray(scores(params, buffers, inputs))
 
     return score
+
+
+def _fill_up(forward: Forward, batch: Mapping[str, jax.Array]) -> jax.Array:
+    """The logits of windows below :data:`LEAST_PIXELS`, whose edges are repeated to that size."""
+    height, width = next(iter(batch.values())).shape[1:3]
+    below, right = (max(LEAST_PIXELS - side, 0) for side in (height, width))
+    if not below and not right:
+        return forward(batch)
+    margins = ((0, 0), (0, below), (0, right), (0, 0))
+    filled = {name: jnp.pad(array, margins, "edge") for name, array in batch.items()}
+    return forward(filled)[:, :height, :width]
 
 
 def _add_views(total, forward, inputs, inference, views) -> jax.Array:

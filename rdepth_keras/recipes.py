@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotation, RandomScale
+from rdepth_keras.depth.presets import PUBLISHED
 from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter, differences
 from rdepth_keras.infer import Inference
 from rdepth_keras.train.loop import Cadence
@@ -177,13 +178,24 @@ def recipe(name: str) -> Experiment:
 def changes(experiment: Experiment) -> list[str]:
     """Where an experiment leaves its recipe, as :func:`differences` says it.
 
-    Data, direction, seed and what is recorded are no part of a recipe; nor is anything of an
-    experiment whose recipe is unknown here.
+    Data, direction, seed and what is recorded are no part of a recipe, but the source of the depth
+    is: the published numbers are of one. Nothing is told of a recipe that is unknown here.
     """
     if experiment.recipe not in RECIPES:
         return []
-    found = differences(recipe(experiment.recipe), experiment)
-    return [change for change in found if not change.startswith(NO_PART_OF_A_RECIPE)]
+    base = recipe(experiment.recipe)
+    found = differences(base, experiment)
+    found = [change for change in found if not change.startswith(NO_PART_OF_A_RECIPE)]
+    reads_depth = experiment.dataset == "loveda_rdepth" and base.segmenter.depth_encoder is not None
+    if reads_depth and experiment.config not in (None, PUBLISHED):
+        found.append(f"depth: {PUBLISHED} -> {experiment.config}")
+    return found
+
+
+def deviation(experiment: Experiment) -> str:
+    """:func:`changes` in one line; empty where there are none."""
+    found = changes(experiment)
+    return f"not as in the recipe {experiment.recipe}: {'; '.join(found)}" if found else ""
 
 
 def default_recipe(direction: str, dataset: str) -> str:

@@ -79,8 +79,8 @@ def score(arguments: Evaluate, directory: Path) -> None:
     )
     if arguments.ablate is not None:
         result = run.ablate_depth(scoring, console, arguments.absent)
-        title = f"Other depth minus true depth, {result['tiles']} tiles, 95% intervals"
-        console.print(difference_table(result, title))
+        title = "Other depth minus true depth, 95% intervals"
+        console.print(difference_table(result, f"{run.headline(directory, result)}. {title}"))
         return
     if arguments.report:
         result, page = run.write_report(

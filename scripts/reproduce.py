@@ -88,10 +88,10 @@ def preflight(arguments: Reproduce, rows: tuple[str, ...], options: list[str]) -
 
 
 def finish(arguments: Reproduce, directories: list[Path]) -> int:
-    """Submissions and the table; what is there already is left alone."""
+    """Submissions and the table; what is there already is left alone. 1 where one is missing."""
     from rdepth_keras import run
 
-    console = command.console()
+    console, code = command.console(), 0
     for directory in directories:
         domain = run.read_experiment(directory).target
         out = directory / f"submission_{domain}.zip"
@@ -99,13 +99,14 @@ def finish(arguments: Reproduce, directories: list[Path]) -> int:
             try:
                 run.submit(directory, domain, out, console)
             except ValueError as error:
-                print(f"No submission: {error}")
+                print(f"No submission: {error}", file=sys.stderr)
+                code = 1
                 continue
         print(out)
     text = run.compare(directories, published=True, format="markdown")
     (arguments.out / "comparison.md").write_text(text, encoding="utf-8")
     print(text, end="")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from rich.console import Console
 from rdepth_keras import command, run
 from rdepth_keras.evaluate.report import score_table
 from rdepth_keras.experiment import Experiment, to_dict
-from rdepth_keras.recipes import RECIPES, changes, default_recipe, recipe
+from rdepth_keras.recipes import RECIPES, default_recipe, recipe
 from rdepth_keras.train.devices import Hosts, join_hosts, keep_compilations, unused_gpu_warning
 from rdepth_keras.train.optimizers import rate_table
 from rdepth_keras.train.signals import Interrupted
@@ -82,8 +82,6 @@ def main() -> int:
     name = f"{experiment.recipe}-{experiment.direction}-{stamp}"
     directory = arguments.out or Path("runs") / name
     again = f"python scripts/train.py --resume --out {directory}"
-    if changed := changes(experiment):
-        console.print(f"not as in the recipe {experiment.recipe}: {'; '.join(changed)}")
     try:
         go = run.resume if arguments.resume else run.start
         result = go(experiment, directory, console, arguments.watch)

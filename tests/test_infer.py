@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rdepth_keras.infer import VIEWS, Inference, predict_scores
+from rdepth_keras import models
+from rdepth_keras.infer import VIEWS, Inference, predict_scores, tile_scorer
+from rdepth_keras.models.network import Network
 from rdepth_keras.tiling import blend_weights, windows
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
@@ -142,3 +144,19 @@ def test_unknown_settings_are_named():
         Inference(views="many")
     with pytest.raises(ValueError, match="window_batch"):
         Inference(window_batch=0)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 50), (31, 32)])
+def test_tiles_below_what_networks_take(size):
+    """A real network refuses sides below 32 pixels; the scorer repeats the tile's edges for it."""
+    encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
+    network = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
+    rng = np.random.default_rng(0)
+    tile = {"image": rng.integers(0, 256, (*size, 3)).astype(np.uint8)}
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        found = tile_scorer(network, Inference(window_pixels=512))(*network.init(), tile)
+    margins = [(0, max(32 - side, 0)) for side in size]
+    filled = np.pad(tile["image"], [*margins, (0, 0)], mode="edge")
+    with jax.numpy_rank_promotion("allow"):
+        expected = np.asarray(network.model({"image": filled[None]}))[0, : size[0], : size[1]]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

@@ -187,6 +187,8 @@ def _check_values(
     lowest, highest = min(low for low, _ in ranges), max(high for _, high in ranges)
     if (lowest, highest) == (1, expected.classes):
         findings.add(f"values 1..{highest}, as masks are stored: subtract 1 everywhere")
+    elif lowest > 0 and highest > lowest:
+        findings.warnings.append("class 0, background, is nowhere: are all values one too high?")
     if lowest == highest:
         findings.warnings.append(f"every tile is class {lowest} and nothing else")
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rdepth_keras.evaluate.ablation import DEPTHS, ReplacedDepth, score_differences
 from rdepth_keras.evaluate.confusion import Absent
 from rdepth_keras.run.directory import write_json
-from rdepth_keras.run.evaluation import Scoring, count
+from rdepth_keras.run.evaluation import Scoring, count, describe
 
 
 def ablate_depth(scoring: Scoring, console: Console, absent: Absent = "union") -> dict[str, Any]:
@@ -26,7 +26,14 @@ def ablate_depth(scoring: Scoring, console: Console, absent: Absent = "union") -
     if "depth" not in predictor.input_names:
         raise ValueError(f"The network of {scoring.directory} takes no depth: nothing to ablate.")
     true = count(scoring, predictor.probabilities, scoring.tiles, console, "true depth")
-    result: dict[str, Any] = {"true": true.scores(table, absent), "tiles": len(true.ids)}
+    scores = true.scores(table, absent)
+    result: dict[str, Any] = {
+        **describe(scoring),
+        **scores,
+        "absent": absent,
+        "tiles": len(true.ids),
+        "true": scores,
+    }
     for kind in DEPTHS:
         tiles = ReplacedDepth(scoring.tiles, kind)
         other = count(scoring, predictor.probabilities, tiles, console, f"depth {kind}")

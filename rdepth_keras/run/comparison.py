@@ -14,11 +14,10 @@ from rdepth_keras.evaluate.comparison import Protocol, Row, group, published_row
 from rdepth_keras.evaluate.confusion import mean_iou
 from rdepth_keras.evaluate.evaluator import load_evaluation
 from rdepth_keras.evaluate.tables import Format, write_tables
-from rdepth_keras.experiment import Experiment
-from rdepth_keras.recipes import changes
+from rdepth_keras.experiment import Demo, Experiment
+from rdepth_keras.recipes import deviation
 from rdepth_keras.run.directory import read_experiment
 
-DATASETS = {"loveda_rdepth": "LoveDA", "demo": "demo scenes"}
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
 
 
@@ -77,13 +76,12 @@ def protocol(evaluated: Evaluated) -> Protocol:
     """How the evaluation was scored."""
     result, experiment = evaluated.result, evaluated.experiment
     source, target, domain = experiment.source, experiment.target, result["domain"]
-    dataset, direction = DATASETS.get(experiment.dataset), experiment.direction
-    if dataset is None:
-        dataset, direction = Path(experiment.data_dir or "").name, f"{source} to {target}"
+    trained_on = domain == source and result["split"] in experiment.training_splits
+    role = "in-domain" if source == target else "target" if domain == target else "source"
     return Protocol(
-        dataset,
-        direction,
-        "in-domain" if source == target else "target" if domain == target else "source",
+        _dataset(experiment),
+        f"{source} to {target}" if experiment.dataset == "folder" else experiment.direction,
+        "trained-on source" if trained_on else role,
         domain,
         result["split"],
         result.get("tiles"),
@@ -92,11 +90,25 @@ def protocol(evaluated: Evaluated) -> Protocol:
     )
 
 
+def _dataset(experiment: Experiment) -> str:
+    """Whose tiles they are; scenes drawn and folders elsewhere are others."""
+    if experiment.dataset == "folder":
+        return "/".join(Path(experiment.data_dir or "").parts[-2:])
+    if experiment.dataset == "demo":
+        drawn, usual = experiment.demo, Demo()
+        if (drawn.tile_pixels, drawn.seed) == (usual.tile_pixels, usual.seed):
+            return "demo scenes"
+        return f"demo scenes of {drawn.tile_pixels} pixels and seed {drawn.seed}"
+    return "LoveDA"
+
+
 def row(evaluated: Evaluated) -> Row:
     """The evaluation as a line of a table."""
     result, experiment = evaluated.result, evaluated.experiment
+    if result["miou"] is None:
+        raise ValueError(f"{evaluated.path} holds no score: its tiles have no labelled pixel.")
     interval = result.get("miou_interval")
-    depth, adapts = result.get("depth") or {}, experiment.method.uses_target
+    adapts = experiment.method.uses_target
     return Row(
         evaluated.run,
         protocol(evaluated),
@@ -106,18 +118,26 @@ def row(evaluated: Evaluated) -> Row:
             "target seen": experiment.target_split.capitalize() if adapts else "none",
             "inference": describe_inference(result["inference"]),
             "checkpoint": CHECKPOINTS[experiment.selection],
-            "depth": depth.get("config") or depth.get("source") or "none",
-            "seeds": str(experiment.seed),
+            "depth": _depth(result.get("depth") or {}),
+            "seeds": ", ".join(map(str, result.get("seeds", [experiment.seed]))),
         },
         interval=(100 * interval[0], 100 * interval[1]) if interval else None,
-        note=not_the_recipe(experiment),
+        note="; ".join(filter(None, [_unfinished(evaluated), deviation(experiment)])),
     )
 
 
-def not_the_recipe(experiment: Experiment) -> str:
-    """A footnote on what the run changed of its recipe; empty where it changed nothing."""
-    found = changes(experiment)
-    return f"not as in the recipe {experiment.recipe}: {'; '.join(found)}" if found else ""
+def _depth(depth: dict[str, str]) -> str:
+    """The source; a checkpoint or maps of one's own with the start of their fingerprint."""
+    name = depth.get("config") or depth.get("source") or "none"
+    own = name in ("checkpoint", "depths_png") and "fingerprint" in depth
+    return f"{name} {depth['fingerprint'][:8]}" if own else name
+
+
+def _unfinished(evaluated: Evaluated) -> str:
+    step, experiment = evaluated.result.get("step"), evaluated.experiment
+    if experiment.selection != "last" or step in (None, experiment.steps):
+        return ""
+    return f"not trained to its end: scored at step {step} of {experiment.steps}"
 
 
 def headline(directory: Path, result: dict[str, Any]) -> str:

@@ -59,6 +59,19 @@ def write_environment(directory: Path, environment: dict[str, Any], step: int) -
     write_json(path, environment)
 
 
+def check_depth(directory: Path, dataset: Dataset) -> None:
+    """Raises ValueError where the dataset's depth is no longer the one the run began with."""
+    path = directory / "environment.json"
+    if not path.exists():
+        return
+    began = json.loads(path.read_text(encoding="utf-8")).get("depth")
+    if began is not None and began != dict(dataset.depth):
+        raise ValueError(
+            f"The data have other depth than the run in {directory} began with: {began} then, "
+            f"{dict(dataset.depth)} now. Prepare them as they were, or train a new run."
+        )
+
+
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON text; the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)

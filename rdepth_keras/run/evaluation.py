@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rdepth_keras.evaluate.evaluator import Evaluation, evaluate_probabilities, 
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference, tile_scorer
 from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset
-from rdepth_keras.run.directory import read_experiment, write_json
+from rdepth_keras.run.directory import check_depth, read_experiment, write_json
 from rdepth_keras.run.network import inference_network
 from rdepth_keras.run.predictor import Predictor, load_ensemble
 
@@ -31,7 +32,7 @@ class Scoring:
     directory: Path
     split: str
     domain: str
-    members: tuple[str, ...]
+    members: tuple[str, ...]  # full paths
     experiment: Experiment
     dataset: Dataset
     tiles: Tiles
@@ -42,7 +43,7 @@ class Scoring:
         """File name, without its ending; inference other than the run's own is named."""
         own, other = asdict(self.experiment.inference), asdict(self.predictor.inference)
         parts = [f"{name}={_short(other[name])}" for name in own if own[name] != other[name]]
-        parts += [f"with={'+'.join(self.members)}"] if self.members else []
+        parts += [f"with={_together(self.members)}"] if self.members else []
         return "-".join([f"{self.split}_{self.domain}", *parts])
 
 
@@ -68,11 +69,13 @@ def prepare_scoring(
     experiment = read_experiment(directory)
     domain = domain or experiment.target
     dataset = open_dataset(experiment)
+    if experiment.segmenter.depth_encoder is not None:
+        check_depth(directory, dataset)
     tiles = labelled_tiles(dataset, split, domain)
     if isinstance(tiles, str):
         raise ValueError(f"There is nothing to score against: {tiles}")
     predictor = load_ensemble([directory, *members], inference)
-    names = tuple(member.resolve().name for member in members)
+    names = tuple(str(member.resolve()) for member in members)
     return Scoring(directory, split, domain, names, experiment, dataset, tiles, predictor)
 
 
@@ -89,27 +92,33 @@ def write_scores(scoring: Scoring, console: Console, absent: Absent = "union") -
     The counts of every tile lie beside it as NPZ, so that runs are compared without predicting
     again. ``absent`` says which classes are averaged.
     """
+    evaluation = count(scoring, scoring.predictor.probabilities, scoring.tiles, console)
+    result = {**evaluation.all_scores(scoring.dataset.table, absent), **describe(scoring)}
+    if jax.process_index() == 0:
+        path = scoring.directory / "evaluations" / scoring.name
+        evaluation.save(path.with_name(f"{path.name}.npz"))
+        write_json(path.with_name(f"{path.name}.json"), result)
+    return result
+
+
+def describe(scoring: Scoring) -> dict[str, Any]:
+    """How the scores come about; goes with them."""
     experiment, predictor = scoring.experiment, scoring.predictor
-    evaluation = count(scoring, predictor.probabilities, scoring.tiles, console)
-    result = {
-        **evaluation.all_scores(scoring.dataset.table, absent),
+    return {
         "split": scoring.split,
         "domain": scoring.domain,
         "direction": experiment.direction,
         "recipe": experiment.recipe,
         "selection": experiment.selection,
         "inference": asdict(predictor.inference) | {"scales": list(predictor.inference.scales)},
-        "members": list(scoring.members),
+        "members": [Path(member).name for member in scoring.members],
         "dataset": experiment.dataset,
         "depth": dict(scoring.dataset.depth) if "depth" in predictor.input_names else None,
         "target_seen": experiment.method.uses_target,
         "seed": experiment.seed,
+        "seeds": [experiment.seed, *(read_experiment(Path(m)).seed for m in scoring.members)],
+        "step": min(predictor.steps),
     }
-    if jax.process_index() == 0:
-        path = scoring.directory / "evaluations" / scoring.name
-        evaluation.save(path.with_name(f"{path.name}.npz"))
-        write_json(path.with_name(f"{path.name}.json"), result)
-    return result
 
 
 def count(
@@ -145,6 +154,13 @@ def tracked(tiles: Tiles, title: str, console: Console) -> Iterator[Tile]:
     """Every tile once, in order, with a progress bar where there is a terminal."""
     disable = not console.is_terminal or jax.process_index() > 0
     yield from track(in_order(tiles), title, len(tiles), console=console, disable=disable)
+
+
+def _together(members: Sequence[str]) -> str:
+    """Names of the members, short enough for a file, and a digest of where they lie."""
+    digest = blake2b("\n".join(members).encode(), digest_size=3).hexdigest()
+    names = "+".join(Path(member).name for member in members)
+    return f"{names if len(names) < 80 else f'{len(members)} runs'}.{digest}"
 
 
 def _short(value: Any) -> str:

@@ -25,11 +25,13 @@ class Predictor:
         scores: tile -> mean scores (H, W, K), what calling the predictor gives.
         inference: windows, views and what is averaged.
         input_names: arrays of a tile that are looked at, e.g. ``("image", "depth")``.
+        steps: of the checkpoint of each run.
     """
 
     scores: Callable[[Tile], np.ndarray]
     inference: Inference
     input_names: tuple[str, ...]
+    steps: tuple[int, ...] = ()
 
     def __call__(self, tile: Tile) -> np.ndarray:
         return self.scores(tile)
@@ -59,6 +61,7 @@ def load_predictor(directory: Path, inference: Inference | None = None) -> Predi
     like = {SEGMENTER: params}, {SEGMENTER: buffers}
     averaged = experiment.average_decay is not None
     params, buffers = checkpoints.restore_variables(*like, averaged)
+    step = checkpoints.latest_step() or 0
     checkpoints.close()
     inference = inference or experiment.inference
     scorer = tile_scorer(network, inference)
@@ -66,6 +69,7 @@ def load_predictor(directory: Path, inference: Inference | None = None) -> Predi
         lambda tile: scorer(params[SEGMENTER], buffers[SEGMENTER], tile),
         inference,
         tuple(network.input_names),
+        (step,),
     )
 
 
@@ -75,7 +79,7 @@ def load_ensemble(directories: Sequence[Path], inference: Inference | None = Non
     What is averaged, logits or probabilities, is the inference's ``average``.
 
     Raises:
-        ValueError: for runs of other data, or of depth from another source.
+        ValueError: for runs of other data or protocols, or of depth from another source.
     """
     _check_members(directories)
     inference = inference or read_experiment(directories[0]).inference
@@ -84,24 +88,27 @@ def load_ensemble(directories: Sequence[Path], inference: Inference | None = Non
         return members[0]
     names = tuple(dict.fromkeys(name for member in members for name in member.input_names))
     return Predictor(
-        lambda tile: np.mean([member(tile) for member in members], axis=0), inference, names
+        lambda tile: np.mean([member(tile) for member in members], axis=0),
+        inference,
+        names,
+        tuple(step for member in members for step in member.steps),
     )
 
 
 def _check_members(directories: Sequence[Path]) -> None:
     first, *others = directories
     for other in others:
-        for name in ("dataset", "classes", "depth"):
-            ours, theirs = _data(first)[name], _data(other)[name]
+        for name, ours in _common(first).items():
+            theirs = _common(other)[name]
             if ours != theirs:
                 raise ValueError(
-                    f"An ensemble needs runs of the same data; {first} has the {name} {ours}, "
-                    f"{other} has {theirs}."
+                    f"An ensemble needs runs of the same data and protocol; {first} has the {name} "
+                    f"{ours}, {other} has {theirs}."
                 )
 
 
-def _data(directory: Path) -> dict[str, Any]:
-    """What a run was trained on: the dataset, its classes and where its depth comes from."""
+def _common(directory: Path) -> dict[str, Any]:
+    """What the members must share: the data, and what makes a row's protocol."""
     path = directory / "environment.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     experiment = read_experiment(directory)
@@ -109,4 +116,8 @@ def _data(directory: Path) -> dict[str, Any]:
         "dataset": experiment.dataset,
         "classes": class_table(experiment).names,
         "depth": known.get("depth"),
+        "source": experiment.source,
+        "target": experiment.target,
+        "selection": experiment.selection,
+        "target split": experiment.target_split if experiment.method.uses_target else None,
     }

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
@@ -16,7 +16,8 @@ from rdepth_keras.run.dataset import domain_batches, open_dataset
 from rdepth_keras.train.devices import describe, shard_batch, unused_gpu_warning
 
 GIB = 1 << 30
-TIMED_STEPS = 5
+WARM_STEPS, TIMED_STEPS = 8, 20  # first the batches that were made while the step compiled
+PATIENCE_SECONDS = 60.0  # for each of the two; a step that is so slow waits for no batch
 
 
 @dataclass(frozen=True)
@@ -99,21 +100,35 @@ def rehearse(experiment: Experiment) -> Rehearsal:
 
     Raises what training would: ValueError, FileNotFoundError, and RuntimeError for memory.
     """
+    experiment = replace(experiment, cache=None)  # it would be written, and hours with it
     dataset = open_dataset(experiment)
     assembly = assemble(experiment)
     state = assembly.state
     size = sum(array.nbytes for array in jax.tree.leaves((state.params, state.optimizer)))
     batches = domain_batches(experiment, dataset, lambda _: None)
-    seconds = []
-    for _ in range(1 + TIMED_STEPS):
+
+    def step() -> float:
+        nonlocal state
         start = time.perf_counter()
         arrays = {name: shard_batch(next(part), assembly.mesh) for name, part in batches.items()}
         state, logs = assembly.step(state, arrays["source"], arrays.get("target"))
         jax.block_until_ready(logs)
-        seconds.append(time.perf_counter() - start)
+        return time.perf_counter() - start
+
+    first = step()
+    _repeat(step, WARM_STEPS)
+    seconds = _repeat(step, TIMED_STEPS)
     statistics = jax.local_devices()[0].memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
-    return Rehearsal(sum(seconds[1:]) / TIMED_STEPS, seconds[0], size, peak)
+    return Rehearsal(sum(seconds) / len(seconds), first, size, peak)
+
+
+def _repeat(step: Callable[[], float], most: int) -> list[float]:
+    """Seconds of up to ``most`` steps, fewer where patience ends, at least one."""
+    seconds = [step()]
+    while len(seconds) < most and sum(seconds) < PATIENCE_SECONDS:
+        seconds.append(step())
+    return seconds
 
 
 def _look_at_dataset(experiment: Experiment, read_all: bool, tell) -> None:

@@ -13,7 +13,8 @@ from rdepth_keras.evaluate.confusion import Absent, mean_iou
 from rdepth_keras.evaluate.evaluator import load_evaluation
 from rdepth_keras.evaluate.gallery import Exhibit, exhibit, spread
 from rdepth_keras.evaluate.page import check_installed, render
-from rdepth_keras.run.comparison import Evaluated, not_the_recipe, protocol, row
+from rdepth_keras.recipes import deviation
+from rdepth_keras.run.comparison import Evaluated, protocol, row
 from rdepth_keras.run.evaluation import Scoring, write_scores
 from rdepth_keras.train.journal import Journal
 
@@ -71,7 +72,7 @@ def _facts(scoring: Scoring, result: dict[str, Any], page: Path) -> dict[str, st
     facts = {
         "protocol": str(protocol(evaluated)),
         "recipe": scoring.experiment.recipe,
-        "note": not_the_recipe(scoring.experiment),
+        "note": deviation(scoring.experiment),
         **row(evaluated).tags,
         "ensemble with": ", ".join(scoring.members),
         "version": str(known.get("rdepth_keras", "")),

@@ -46,6 +46,12 @@ def submit(
             f"The prepared test split of {domain} holds {len(tiles)} of {len(expected.ids)} tiles; "
             "a submission needs them all. Prepare Test.zip."
         )
+    outside = {tiles[place]["id"] for place in (0, len(tiles) - 1)} - set(expected.ids)
+    if outside:
+        raise ValueError(
+            f"The prepared test split of {domain} holds tiles {sorted(outside)}, which are none of "
+            f"the published ones. Prepare Test.zip as it was published."
+        )
     predictor = load_ensemble([directory, *members], inference)
     labels = (
         (int(tile["id"]), predictor.label(tile))

@@ -87,6 +87,8 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
         command += ["--recipe", cell.recipe, "--direction", cell.direction]
         command += ["--seed", str(cell.seed), *options]
     process = subprocess.Popen(command)
+    # Asked to stop, this process must not leave its child training alone.
+    before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
     try:
         code = process.wait(cap_seconds)
     except subprocess.TimeoutExpired:
@@ -96,6 +98,8 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
     except KeyboardInterrupt:
         process.wait()  # it had the same signal, and saves
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return "finished" if code == 0 else f"failed with exit code {code}"
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.experiment import Experiment, differences
+from rdepth_keras.recipes import deviation
 from rdepth_keras.run.assembly import assemble
 from rdepth_keras.run.dataset import (
     Dataset,
@@ -19,6 +20,7 @@ from rdepth_keras.run.dataset import (
 )
 from rdepth_keras.run.directory import (
     CLASSES,
+    check_depth,
     environment,
     read_experiment,
     write_environment,
@@ -109,6 +111,9 @@ def _train(
     if watch.profile and experiment.steps <= PROFILED.start:
         raise ValueError(f"--profile looks at steps after {PROFILED.start}; train more of them.")
     dataset = open_dataset(experiment)
+    check_depth(directory, dataset)
+    if note := deviation(experiment):
+        console.print(note)
     batches = domain_batches(experiment, dataset, console.print)
     assembly = assemble(experiment)
     state = assembly.state

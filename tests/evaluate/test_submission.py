@@ -171,8 +171,14 @@ def test_one_class_everywhere_is_a_warning(tmp_path):
     constant = {name: encode(np.full((16, 16), 3)) for name in members()}
     found = check_submission(pack(tmp_path / "a.zip", constant), EXPECTED)
     assert not found.faults and "warning: every tile is class 3" in str(found)
-    constant["40.png"] = encode(np.full((16, 16), 2))
+    constant["40.png"] = encode(np.full((16, 16), 0))
     assert not check_submission(pack(tmp_path / "b.zip", constant), EXPECTED).warnings
+
+
+def test_no_background_anywhere_is_a_warning(tmp_path):
+    shifted = {name: encode(np.arange(256).reshape(16, 16) % 6 + 1) for name in members()}
+    found = check_submission(pack(tmp_path / "a.zip", shifted), EXPECTED)
+    assert not found.faults and "warning: class 0, background, is nowhere" in str(found)
 
 
 def test_encrypted_files(tmp_path):

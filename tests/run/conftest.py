@@ -43,7 +43,9 @@ def tiny_experiment(seed: int) -> Experiment:
 def make_run(directory: Path, experiment: Experiment) -> Path:
     directory.mkdir(parents=True)
     (directory / "experiment.json").write_text(to_json(experiment))
-    (directory / "environment.json").write_text(json.dumps({"depth": {"source": "heights"}}))
+    (directory / "environment.json").write_text(
+        json.dumps({"depth": {"source": "procedural heights"}})
+    )
     (directory / "journal.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
     networks = {SEGMENTER: toy_network(experiment)}
     state = initial_state(networks, experiment.method, {SEGMENTER: optax.identity()}, seed=0)

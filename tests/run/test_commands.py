@@ -1,6 +1,8 @@
 """The scripts that evaluate, submit and reproduce, over finished runs: output and exit codes."""
 
+import dataclasses
 import importlib.util
+import json
 import shutil
 import sys
 import zipfile
@@ -13,6 +15,7 @@ from rich.console import Console
 
 from rdepth_keras import run
 from rdepth_keras.data import png
+from rdepth_keras.experiment import to_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +57,13 @@ def test_scores_reports_ablates_and_compares(copied, call):
 def test_an_ensemble_from_the_command_line(copied, call):
     one, other = copied
     code, _, _ = call("evaluate", "--run", one, "--ensemble", other)
-    assert code == 0 and (one / "evaluations/val_urban-with=seed1.npz").exists()
+    (found,) = (one / "evaluations").glob("val_urban-with=seed1.*.json")
+    assert code == 0 and json.loads(found.read_text())["seeds"] == [0, 1]
+    (other / "experiment.json").unlink()
+    experiment = dataclasses.replace(run.read_experiment(one), direction="u2u")
+    (other / "experiment.json").write_text(to_json(experiment))
+    code, _, error = call("evaluate", "--run", one, "--ensemble", other)
+    assert code == 2 and "source rural" in error and "urban" in error
 
 
 def test_a_submission_is_written_and_checked(copied, call, tmp_path):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from rdepth_keras.evaluate.evaluator import Evaluation
-from rdepth_keras.experiment import to_json
+from rdepth_keras.experiment import Demo, to_json
 from rdepth_keras.labels import LOVEDA
-from rdepth_keras.recipes import recipe
+from rdepth_keras.recipes import deviation, recipe
 from rdepth_keras.run.comparison import compare, describe_inference, headline
 
 
@@ -89,13 +89,36 @@ def test_protocols_stay_apart(tmp_path):
     ]
     text = compare(runs, published=True, format="markdown")
     assert text.count("### ") == 5 and " minus " not in text
-    assert "source validation" in text and "no adaptation result" in text
+    assert "trained-on source validation" in text and "no adaptation result" in text
     assert "hidden test (LoveDA urban, scored by the benchmark's server)" in text
     assert "ConvNeXt-XL + ConvNeXt-B rDepth" in text and "u2r" not in text
 
 
 def test_the_published_rows_alone():
     assert len(table([], published=True)) == 32
+
+
+def test_other_scenes_are_another_protocol(tmp_path):
+    others = [Demo(), Demo(seed=1), Demo(tile_pixels=128)]
+    runs = [make(tmp_path / str(place), demo=demo) for place, demo in enumerate(others)]
+    assert compare(runs, published=False, format="markdown").count("### ") == 3
+
+
+def test_depth_of_another_source_is_noted(tmp_path):
+    """The published numbers are of one source; a recipe without depth has none to miss."""
+    for name, noted in (("rdepth_b_s", True), ("convnext_b", False)):
+        experiment = dataclasses.replace(recipe(name), config="depth_anything_v2_small")
+        wanted = "depth: depth_anything_v1_large -> depth_anything_v2_small"
+        assert (wanted in deviation(experiment)) == noted
+        assert not deviation(dataclasses.replace(experiment, config="depth_anything_v1_large"))
+
+
+def test_what_was_scored_before_its_end_is_noted(tmp_path):
+    run = make(tmp_path / "a")
+    path = run / "evaluations/val_urban.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 100}))
+    text = compare([run], published=False, format="markdown")
+    assert "not trained to its end: scored at step 100 of 240" in text
 
 
 def test_other_tiles_are_not_compared(tmp_path):
