@@ -59,12 +59,28 @@ def _find_in(folder: Path) -> list[Path]:
         return [folder / FILE]
     index = folder / f"{FILE}.index.json"
     if index.is_file():
-        names = json.loads(index.read_text())["weight_map"].values()
-        return [folder / name for name in sorted(set(names))]
+        return _find_shards(index)
     pickles = sorted(path for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
         raise ValueError(_refusal(pickles[0]))
     raise FileNotFoundError(f"The folder {folder} holds no {FILE}.")
+
+
+def _find_shards(index: Path) -> list[Path]:
+    """The files that an index names, all of them there."""
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        paths = [index.with_name(name) for name in sorted(names)]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{index} is damaged or no index of a checkpoint ({error!r}). Download it again."
+        ) from None
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"{index} names files that are not in its folder: {', '.join(missing)}. Put them there."
+        )
+    return paths
 
 
 def _looks_like_path(source: str) -> bool:

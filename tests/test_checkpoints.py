@@ -43,6 +43,26 @@ def test_folder_of_several_files(tmp_path):
     assert_loaded(checkpoints.load(tmp_path))
 
 
+def test_missing_files_of_several_are_named(tmp_path):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}))
+    save_file(ARRAYS, tmp_path / "1.safetensors")
+    with pytest.raises(FileNotFoundError, match="not in its folder: 2.safetensors") as error:
+        checkpoints.load(tmp_path)
+    one_line(error, str(index), "Put them there")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": 3}}', "\udcff"]
+)
+def test_a_broken_index_is_named(tmp_path, text):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(text, errors="surrogateescape")
+    with pytest.raises(ValueError, match="damaged or no index") as error:
+        checkpoints.load(tmp_path)
+    one_line(error, str(index), "Download it again")
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, ml_dtypes.bfloat16])
 def test_floating_point_arrays_become_float32(tmp_path, dtype):
     save_file({"a": np.arange(4).astype(dtype)}, tmp_path / "a.safetensors")

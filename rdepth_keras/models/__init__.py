@@ -71,9 +71,18 @@ def build(
         if argument in given:
             given[argument] = _resolve(argument, given[argument], table)
     model = network.func(**given, classes=classes, taps=taps, dtype=dtype, name=name)
+    _expect_batches(model)
     if weights is not None:
         load(model, weights)
     return model
+
+
+def _expect_batches(model: keras.Model) -> None:
+    """Refuse an image without batch axis in one line; Keras's own message prints its pixels."""
+    specs = model.input_spec
+    for spec in specs:
+        spec.min_ndim = 4 if spec.name == "image" else None
+    model.input_spec = specs
 
 
 def _choose(kind: str, name: str, table: Mapping):

@@ -12,7 +12,8 @@ class MeanIoU(keras.Metric):
     """Mean intersection over union of logits against train ids, pixels of 255 left out.
 
     Classes in neither truth nor prediction are left out of the mean; one that is predicted but
-    absent counts 0. Works inside ``jit``; counts are exact up to 2^31 pixels between two resets.
+    absent counts 0. A train id beyond the classes makes its pixel a wrong prediction, never a right
+    one. Works inside ``jit``; counts are exact up to 2^31 pixels between two resets.
 
     ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities.
     """
@@ -20,14 +21,16 @@ class MeanIoU(keras.Metric):
     def __init__(self, classes: int = 7, name: str = "miou", **options):
         super().__init__(name=name, **options)
         self.classes = classes
-        self.confusion = self.add_variable((classes, classes), "zeros", dtype="int32")
+        # Rows are the truth; the last one is of ids beyond the classes.
+        self.confusion = self.add_variable((classes + 1, classes), "zeros", dtype="int32")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             raise ValueError("MeanIoU counts pixels and takes no sample weights.")
         truth = ops.cast(y_true, "int32")
         valid = ops.cast(ops.not_equal(truth, IGNORE), "float32")[..., None]
-        rows = ops.one_hot(ops.minimum(truth, self.classes - 1), self.classes) * valid
+        known = ops.logical_and(truth >= 0, truth < self.classes)
+        rows = ops.one_hot(ops.where(known, truth, self.classes), self.classes + 1) * valid
         columns = ops.one_hot(ops.argmax(y_pred, -1), self.classes)
         # One matrix an image: float32 counts its pixels exactly, whichever the backend.
         counts = ops.einsum("bhwi,bhwj->bij", rows, columns)
@@ -36,7 +39,7 @@ class MeanIoU(keras.Metric):
     def result(self):
         confusion = ops.cast(self.confusion, "float32")
         hit = ops.diagonal(confusion)
-        union = ops.sum(confusion, 0) + ops.sum(confusion, 1) - hit
+        union = ops.sum(confusion, 0) + ops.sum(confusion[:-1], 1) - hit
         present = ops.cast(union > 0, "float32")
         iou = hit / ops.maximum(union, 1.0)
         return ops.sum(iou * present) / ops.maximum(ops.sum(present), 1.0)

@@ -14,6 +14,7 @@ import pytest
 
 from rdepth_keras import models
 from rdepth_keras.models.convnext import convnext
+from rdepth_keras.models.resnet import ResNet
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
@@ -44,6 +45,17 @@ def test_trains_and_prints_the_table(trained):
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     environment = json.loads((directory / "environment.json").read_text())
     assert environment["depth"]["source"] == "procedural heights"
+
+
+def test_a_supervised_row_trains_from_random_weights(call, tmp_path, monkeypatch):
+    toy = partial(ResNet, (1, 1, 1, 1), width=4, deep_stem=True, output_stride=8)
+    monkeypatch.setitem(models.ENCODERS, "toy", toy)
+    given = ("--recipe", "deeplabv3", "--weights", "none", "--segmenter.image-encoder", "toy")
+    assert call("train", *TINY, *given, "--steps", "2", "--out", tmp_path / "run") == 0
+    lines = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["recipe"] == "deeplabv3" and 0 <= metrics["miou"] <= 1
 
 
 def test_evaluates_another_split(trained, call, capsys):
