@@ -40,7 +40,7 @@ def assemble(experiment: Experiment) -> Assembly:
         name: experiment.optimizer.build(network.init()[0], experiment.steps)
         for name, network in networks.items()
     }
-    mesh = data_mesh()
+    mesh = data_mesh(experiment.batch_size // experiment.accumulate)
     state = initial_state(
         networks, method, optimizers, seed=experiment.seed, average=decay is not None
     )

@@ -109,7 +109,10 @@ def source_tiles(
 def tile_chances(
     experiment: Experiment, dataset: Dataset, tiles: Sequence[Tiles]
 ) -> np.ndarray | None:
-    """The chances the training tiles are drawn with; None draws all alike. Reads every label."""
+    """The chances the training tiles are drawn with; None draws all alike.
+
+    Reads every label, but for the prepared LoveDA, whose pixels are counted.
+    """
     if experiment.rare_class_temperature is None:
         return None
     count = partial(count_pixels, classes=len(dataset.table))

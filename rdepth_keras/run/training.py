@@ -117,6 +117,8 @@ def _train(
     batches = domain_batches(experiment, dataset, console.print)
     assembly = assemble(experiment)
     state = assembly.state
+    if assembly.mesh.size < jax.device_count():
+        console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
 
     first = jax.process_index() == 0
     directory.mkdir(parents=True, exist_ok=True)

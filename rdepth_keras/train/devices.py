@@ -83,9 +83,18 @@ def keep_compilations() -> None:
     jax.config.update("jax_compilation_cache_dir", folder)
 
 
-def data_mesh() -> Mesh:
-    """All devices of all hosts along one axis, ``data``."""
-    return Mesh(np.array(jax.devices()), ("data",))
+def data_mesh(tiles: int | None = None) -> Mesh:
+    """All devices of all hosts along one axis, ``data``.
+
+    Where ``tiles`` of a batch that go through together are given, and do not split evenly over the
+    devices of a single host, as many devices as they do split over: tiles made up to fill the rest
+    would change the statistics of batch norm.
+    """
+    devices = jax.devices()
+    if tiles is not None and jax.process_count() == 1:
+        most = max(count for count in range(1, len(devices) + 1) if tiles % count == 0)
+        devices = devices[:most]
+    return Mesh(np.array(devices), ("data",))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -106,8 +115,8 @@ def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
 
 
 def check_batch_size(batch_size: int, chunks: int) -> None:
-    """Raises ValueError unless the batch splits evenly over devices, hosts and chunks."""
-    devices = jax.device_count()
+    """Raises ValueError unless the batch splits evenly into chunks, and over several hosts."""
+    devices = jax.device_count() if jax.process_count() > 1 else 1
     if batch_size % (devices * chunks):
         raise ValueError(
             f"A batch of {batch_size} does not split evenly over {devices} device(s) in {chunks} "

@@ -21,6 +21,7 @@ from rdepth_keras.models.network import Network
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.training import changes
 from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import Cadence
 from rdepth_keras.train.optimizers import Schedule
@@ -123,6 +124,15 @@ def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
     assert [entry.get("validation") for entry in again] == [
         entry.get("validation") for entry in entries
     ]
+
+
+def test_a_batch_that_does_not_split_evenly(experiment, tmp_path):
+    """Of the two devices of the tests one takes it all; the numbers are its own."""
+    odd = dataclasses.replace(experiment, batch_size=3, steps=2)
+    said = io.StringIO()
+    run.start(odd, tmp_path / "run", Console(file=said))
+    assert "uses 1 of 2 devices" in said.getvalue()
+    assert data_mesh(3).size == 1 and data_mesh(4).size == 2 and data_mesh().size == 2
 
 
 def test_data_may_move_and_settings_may_not(experiment, tmp_path):

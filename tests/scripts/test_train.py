@@ -93,7 +93,7 @@ def test_a_finished_run_resumes_to_the_same_scores(trained, call):
         (("--direction", "x2y"), "r2u"),
         (("--steps", "many"), "--steps"),
         (("--dataset", "demo", "--steps", "0"), "steps must be at least 1"),
-        (("--dataset", "demo", "--batch-size", "3"), "split evenly"),
+        (("--dataset", "demo", "--batch-size", "3", "--accumulate", "2"), "split evenly"),
         (("--dataset", "demo", "--segmenter.image-encoder", "huge"), "known are atto"),
         (("--resume",), "--out"),
         (("--resume", "--out", "EMPTY"), "holds no run"),

@@ -83,15 +83,21 @@ def test_the_numbers_of_one_host(alone, tmp_path):
     assert scores[1]["miou"] == pytest.approx(scores[0]["miou"], abs=0.02)
 
 
-def test_killed_and_resumed_on_another_number_of_devices(alone, tmp_path):
+def test_killed_and_resumed_on_other_hosts_and_devices(alone, tmp_path):
+    """Two hosts, killed; two hosts again, killed; one host with two devices to the end."""
     directory = tmp_path / "both"
-    processes = two_hosts("--out", directory)
-    while not (directory / "checkpoints-checksums" / "3.json").exists():
+    kill(two_hosts("--out", directory), directory, 3)
+    kill(two_hosts("--out", directory, "--resume"), directory, 12)
+    one_host("--out", directory, "--resume", devices=2)
+    np.testing.assert_allclose(losses(directory), losses(alone), rtol=1e-3)
+
+
+def kill(processes: list[subprocess.Popen], directory: Path, step: int) -> None:
+    """SIGKILL for all, once there is a checkpoint of the step."""
+    while not (directory / "checkpoints-checksums" / f"{step}.json").exists():
         assert all(process.poll() is None for process in processes)
         time.sleep(0.02)
     for process in processes:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert len((directory / "journal.jsonl").read_text().splitlines()) < 30, "killed too late"
-    one_host("--out", directory, "--resume", devices=2)
-    np.testing.assert_allclose(losses(directory), losses(alone), rtol=1e-3)
