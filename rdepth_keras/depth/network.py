@@ -7,6 +7,7 @@ the wiring is done here again (Yang et al., arXiv 2401.10891; Ranftl et al., arX
 
 from typing import Any
 
+import jax
 import keras
 import numpy as np
 
@@ -50,10 +51,40 @@ def _tokens(backbone, images, positions: np.ndarray):
     x = ops.concatenate([first, x], axis=1) + ops.cast(positions, x.dtype)
     stages = {}
     for number, layer in enumerate(encoder.encoder.layers, start=1):
-        x = layer(x)
+        x = _block(layer, x)
         stages[f"stage{number}"] = x
     chosen = [stages[key] for key in stages if key in backbone.feature_keys]
     return [encoder.layernorm(x) for x in chosen] if encoder.apply_layernorm else chosen
+
+
+def _block(layer, x):
+    """One layer of the transformer, but with attention as :func:`_attend` does it."""
+    x = x + layer.layer_scale1(_attend(layer.attention.attention, layer.norm1(x)))
+    return x + layer.layer_scale2(layer.mlp(layer.norm2(x)))
+
+
+def _attend(attention, x):
+    """Self-attention with the weights of a keras.layers.MultiHeadAttention."""
+    parts = attention.query_dense, attention.key_dense, attention.value_dense
+    parts = [part(x) for part in parts]  # (B, tokens, heads, channels) each
+    heads = jax.lax.platform_dependent(
+        *parts, cpu=_attend_by_head, default=ops.dot_product_attention
+    )
+    return attention.output_dense(heads)
+
+
+def _attend_by_head(*parts):
+    """The same as ``dot_product_attention``; a CPU's cache holds the scores of one head at most.
+
+    At 518 x 518 pixels it takes 0.4 of the other's time.
+    """
+
+    def attend(head):
+        query, key, value = head
+        scores = ops.einsum("bqd,bkd->bqk", query, key) / query.shape[-1] ** 0.5
+        return ops.einsum("bqk,bkd->bqd", ops.softmax(scores), value)
+
+    return ops.moveaxis(ops.map(attend, tuple(ops.moveaxis(x, 2, 0) for x in parts)), 0, 2)
 
 
 def _positions(embeddings, rows: int, columns: int) -> np.ndarray:
@@ -78,7 +109,8 @@ def _neck(neck, maps):
         x = layer.residual_layer2(x)
         finer = index + 1 < len(maps)
         size = maps[index + 1].shape[1:3] if finer else (2 * x.shape[1], 2 * x.shape[2])
-        fused.append(layer.projection(resize_corners(x, *size)))
+        # resizing and a 1 x 1 convolution commute: the weights of a resized pixel sum to 1
+        fused.append(resize_corners(layer.projection(x), *size))
     return fused
 
 
