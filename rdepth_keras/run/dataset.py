@@ -70,18 +70,17 @@ def class_table(experiment: Experiment) -> ClassTable:
 def resolve(experiment: Experiment) -> Experiment:
     """The experiment with the prepared config by name, so that a run never changes its data.
 
-    The places of a folder become absolute.
+    Places become absolute, so that a run is found again from another folder.
     """
-    if experiment.dataset == "folder":
-        places = {
-            name: str(Path(getattr(experiment, name)).expanduser().resolve())
-            for name in ("data_dir", "classes")
-        }
-        return replace(experiment, **places)
+    places = {
+        name: str(Path(place).expanduser().resolve())
+        for name in ("data_dir", "classes")
+        if (place := getattr(experiment, name)) is not None
+    }
+    experiment = replace(experiment, **places)
     if experiment.dataset != "loveda_rdepth":
         return experiment
-    prepared = open_loveda(experiment.data_dir, experiment.config)
-    return replace(experiment, config=prepared.config)
+    return replace(experiment, config=open_loveda(experiment.data_dir, experiment.config).config)
 
 
 def source_tiles(

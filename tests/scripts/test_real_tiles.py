@@ -40,7 +40,8 @@ def trained(prepared, tmp_path_factory):
     done = subprocess.run(
         [
             *(sys.executable, ROOT / "scripts/train.py", "--direction", "r2u"),
-            *("--data-dir", prepared, "--weights", "none", "--out", directory),
+            # Relative to where it starts; what follows starts elsewhere.
+            *("--data-dir", prepared.name, "--weights", "none", "--out", directory),
             *("--steps", "30", "--batch-size", "4", "--crop", "64"),
             *("--segmenter.image-encoder", "atto", "--segmenter.depth-encoder", "None"),
             *("--segmenter.channels", "16", "--segmenter.drop-path", "0"),
@@ -48,6 +49,7 @@ def trained(prepared, tmp_path_factory):
         ],
         capture_output=True,
         text=True,
+        cwd=prepared.parent,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return directory, done.stdout
