@@ -29,7 +29,8 @@ class Predict:
     depth: Path | None = None
     """Ready-made depth map, 8- or 16-bit grey, larger = nearer; estimated when left out."""
     depth_checkpoint: str | None = None
-    """Depth Anything checkpoint to estimate with; the one of the run's training when left out."""
+    """Depth Anything checkpoint to estimate with, its licence is printed; the one of the run's
+    training when left out."""
     color: bool = False
     """Also write <out>_color.png in the published class colours."""
 

@@ -5,6 +5,7 @@
 
 The configs name where depth comes from; see datasets/loveda_rdepth/README.md. Ready-made maps
 (`depths_png`) need nothing beyond the base install, estimated depth needs the `prepare` extra.
+`--download --accept_license` without a dataset fetches the archives and stops there.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ class Args(build.Args):
     """The flags of `tfds build`, and what TFDS has no flags for."""
 
     download: bool = simple_parsing.flag(default=False)
-    """Fetch the published archives into the manual directory first; needs --accept_license."""
+    """Fetch the published archives into the manual directory; needs --accept_license."""
 
     accept_license: bool = simple_parsing.flag(default=False)
     """You accept LoveDA's licence: CC BY-NC-SA 4.0, for academic use only."""
@@ -78,6 +79,8 @@ def run(args: Args) -> int:
     if args.download:
         fetch(args)
     if not (args.positional_datasets or args.datasets):
+        if args.download:
+            return 0
         args.positional_datasets.append(str(DATASET))
     args.execute()
     return 0
@@ -113,6 +116,11 @@ def fetch(args: Args) -> None:
             bars.update(tasks[name], completed=done, total=total or None)
 
         download(args.manual_dir(), url=args.archives_url, progress=show)
+    print(
+        f"The archives are in {args.manual_dir()}; they are prepared with: python "
+        "scripts/prepare.py datasets/loveda_rdepth --config CONFIG "
+        f"--manual_dir {args.manual_dir()} --data_dir DIR"
+    )
 
 
 def main(argv: Sequence[str]) -> int:

@@ -57,3 +57,15 @@ def strict_ranks():
 def proofs() -> int:
     """How often slow proofs repeat: RDEPTH_PROOFS, few by default."""
     return int(os.environ.get("RDEPTH_PROOFS", "1"))
+
+
+@pytest.fixture(scope="session")
+def mutations() -> int:
+    """How many seeded mutations of a file are tried, for each kind of file: RDEPTH_MUTATIONS."""
+    return int(os.environ.get("RDEPTH_MUTATIONS", "300"))
+
+
+@pytest.fixture(scope="session")
+def kills() -> int:
+    """How often a preparation is killed before it may finish: RDEPTH_KILLS, once by default."""
+    return int(os.environ.get("RDEPTH_KILLS", "1"))

@@ -1,6 +1,7 @@
 """Where the depth of a build comes from: ready-made maps, or an estimator behind a cache."""
 
 import functools
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from tensorflow_datasets.core.utils import tqdm
 
 from rdepth_keras.data.checks import read_depth, read_image
 from rdepth_keras.data.tree import TileFiles
+from rdepth_keras.depth.cache import DepthCache
 from rdepth_keras.depth.normalise import StoredDepth, quantise
 from rdepth_keras.depth.presets import PRESETS
 
@@ -57,7 +59,6 @@ class Estimated:
     """Maps by Depth Anything, each kept in a cache as soon as it is there."""
 
     def __init__(self, opening: Opening, origin: str, licence: str):
-        from rdepth_keras.depth.cache import DepthCache
         from rdepth_keras.depth.estimator import has_gpu, load_estimator
 
         on_gpu = has_gpu()
@@ -65,8 +66,8 @@ class Estimated:
         self._batch_size = CHUNK if on_gpu else 1
         precision = "mixed_bfloat16" if on_gpu else "float32"
         self._estimator = load_estimator(origin, precision=precision)
-        self._cache = DepthCache(opening.cache_dir, self._estimator.fingerprint)
-        self._forecast = Forecast(opening.total)
+        forecast = Forecast(opening.total, self._batch_size)
+        self._cache = WatchedCache(opening.cache_dir, self._estimator.fingerprint, forecast)
 
     def describe(self) -> dict[str, str]:
         return {
@@ -81,30 +82,64 @@ class Estimated:
 
         readers = [functools.partial(read_image, tile) for tile in tiles]
         depths = stream_depth(self._estimator, self._cache, readers, batch_size=self._batch_size)
-        bar = tqdm(depths, desc="Depth...", total=len(tiles), unit=" images")
-        for depth in bar:
-            self._forecast.count()
-            yield depth
+        yield from tqdm(depths, desc="Depth...", total=len(tiles), unit=" images")
 
 
 class Forecast:
-    """Says once, early on, how long the rest will take."""
+    """Says how long the rest will take: early on, and whenever twice as much is done.
 
-    def __init__(self, total: int, after_seconds: float = 20.0):
-        self._total, self._after_seconds = total, after_seconds
-        self._done, self._start = 0, 0.0
+    Images that lie in the cache take no time: they count neither for the rate nor for the rest.
+    ``total`` is the number of images; they are ready in batches, the first of which waits for the
+    compilation and does not count either. May be used from several threads.
+    """
+
+    def __init__(self, total: int, batch_size: int = 1, after_seconds: float = 20.0):
+        self._left, self._batch_size, self._after_seconds = total, batch_size, after_seconds
+        self._done, self._start, self._next = 0, 0.0, 0
+        self._lock = threading.Lock()
+
+    def skip(self) -> None:
+        """One image lies in the cache."""
+        with self._lock:
+            self._left -= 1
 
     def count(self) -> None:
-        """One more image is ready. The first does not count: it waits for the compilation."""
-        self._done += 1
-        if self._done == 1:
-            self._start = time.monotonic()
-        elapsed = time.monotonic() - self._start
-        if self._done > 1 and elapsed > self._after_seconds:
-            rate = (self._done - 1) / elapsed
-            minutes = (self._total - self._done) / rate / 60
-            print(f"Depth: {rate:.2f} images/s, about {minutes:.0f} min for the rest.")
-            self._after_seconds = float("inf")
+        """One more image is estimated."""
+        with self._lock:
+            self._left, self._done = self._left - 1, self._done + 1
+            if self._done % self._batch_size or self._done < self._next:
+                return
+            if self._done == self._batch_size:
+                self._start = time.monotonic()
+            elapsed = time.monotonic() - self._start
+            if elapsed > self._after_seconds:
+                self._next = 2 * self._done
+                rate = (self._done - self._batch_size) / elapsed
+                print(f"Depth: {rate:.2f} images/s, {_duration(self._left / rate)} for the rest.")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
+class WatchedCache(DepthCache):
+    """A cache that tells the forecast what was there and what had to be estimated."""
+
+    def __init__(self, folder: Path, fingerprint: str, forecast: Forecast):
+        super().__init__(folder, fingerprint)
+        self._forecast = forecast
+
+    def get(self, key: str) -> StoredDepth | None:
+        found = super().get(key)
+        if found is not None:
+            self._forecast.skip()
+        return found
+
+    def put(self, key: str, depth: StoredDepth) -> None:
+        super().put(key, depth)
+        self._forecast.count()
 
 
 @functools.cache

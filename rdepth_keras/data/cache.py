@@ -1,13 +1,15 @@
 """Tiles in one raw file that is mapped into memory: a crop reads its own pages, nothing is decoded.
 
-The file is a plain ``.npy`` of records, 8 bytes a pixel and 8 a tile. Depth is kept as float32,
+The file is a plain ``.npy`` of records, 8 bytes a pixel and 16 a tile. Depth is kept as float32,
 what networks see, and not as the stored 16 bits: the arrays are then views of the file whatever
-made the depth, and no transform has to know of the cache.
+made the depth, and no transform has to know of the cache. Every record carries a checksum; all of
+them are checked when a cache is opened.
 """
 
 import io
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ import numpy as np
 from rdepth_keras.arrays import Tile, Tiles
 
 ARRAYS = ("image", "depth", "label")
-_READING = 4  # tiles decoded at once
+_READING = 4  # tiles decoded or checked at once
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
     """The tiles from ``folder``'s cache, which is written first where it is missing or damaged.
 
     The file's name holds the :func:`fingerprint`, so that a cache of other tiles is never taken.
-    Says what it will write before it does.
+    Says what it will check or write before it does, and what is damaged.
 
     Raises:
         ValueError: for tiles of several sizes.
@@ -72,12 +74,17 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
     """
     record = _record_type(tiles[0])
     path = folder / f"{fingerprint(tiles)}.npy"
-    if _is_whole(path, record, len(tiles)):
-        return CachedTiles(path, tiles.labelled)
     size = cache_bytes(tiles)
+    amount = f"{size / 2**30:.2f} GiB for {len(tiles)} tiles"
+    if path.is_file():
+        notify(f"Checking the cache {path}: {amount}.")
+        damage = _damage(path, record, len(tiles))
+        if not damage:
+            return CachedTiles(path, tiles.labelled)
+        notify(f"The cache {path} is damaged ({damage}): it is deleted.")
+        path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
-    amount = f"{size / 2**30:.2f} GiB for {len(tiles)} tiles"
     if free < size:
         raise OSError(
             f"The cache needs {amount}, but {folder} has {free / 2**30:.2f} GiB free; choose "
@@ -122,6 +129,7 @@ def _record_type(tile: Tile) -> np.dtype:
     height, width = tile["label"].shape
     return np.dtype(
         [
+            ("checksum", "<u8"),
             ("id", "<i8"),
             ("image", "u1", (height, width, 3)),
             ("depth", "<f4", (height, width, 1)),
@@ -130,13 +138,27 @@ def _record_type(tile: Tile) -> np.dtype:
     )
 
 
-def _is_whole(path: Path, record: np.dtype, count: int) -> bool:
-    """Whether the file has the header and the length of a cache of that shape."""
+def _damage(path: Path, record: np.dtype, count: int) -> str:
+    """What is wrong with a cache of that shape, in words; nothing where it is sound."""
     header = _header(record, count)
-    if not path.is_file() or path.stat().st_size != len(header) + count * record.itemsize:
-        return False
-    with path.open("rb") as file:
-        return file.read(len(header)) == header
+    if path.stat().st_size != len(header) + count * record.itemsize:
+        return "its length is not that of these tiles"
+    content = np.memmap(path, np.uint8, "r")
+    if content[: len(header)].tobytes() != header:
+        return "its header is not that of these tiles"
+    rows = np.asarray(content[len(header) :]).reshape(count, -1)
+    with ThreadPoolExecutor(_READING) as pool:
+        sound = list(pool.map(_is_sound, rows))
+    return f"{sound.count(False)} of {count} tiles" if not all(sound) else ""
+
+
+def _is_sound(row: np.ndarray) -> bool:
+    return _checksum(row.data) == int.from_bytes(row[:8].tobytes(), "little")
+
+
+def _checksum(row: memoryview) -> int:
+    """CRC-32 of a record's bytes but for the checksum, which comes first."""
+    return zlib.crc32(row[8:])
 
 
 def _header(record: np.dtype, count: int) -> bytes:
@@ -176,4 +198,6 @@ def _pack(tile: Tile, record: np.dtype) -> bytes:
             f"A cache needs tiles of one size; tile {tile['id']} has {size[0]}x{size[1]} pixels, "
             f"the first one {expected[0]}x{expected[1]}. Train without --cache, or cut the tiles."
         )
-    return np.array((tile["id"], *(tile[name] for name in ARRAYS)), record).tobytes()
+    row = np.array((0, tile["id"], *(tile[name] for name in ARRAYS)), record)
+    row["checksum"] = _checksum(memoryview(row.tobytes()))
+    return row.tobytes()

@@ -4,10 +4,14 @@ import hashlib
 import http.client
 import os
 import shutil
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.message import Message
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 LICENCE = "CC BY-NC-SA 4.0, for academic use only"
@@ -18,6 +22,15 @@ ARCHIVES = {  # name: md5, as published in the Zenodo record
     "Test.zip": "a489be0090465e01fb067795d24e6b47",
 }
 BLOCK = 1 << 20  # bytes
+LONGEST_WAIT = 120.0  # seconds, whatever the server asks for
+_PASSING = (408, 429)  # answers below 500 that are another one later: timeout, too many requests
+_BROKEN = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ssl.SSLError,
+    ConnectionError,
+    TimeoutError,
+)
 Progress = Callable[[str, int, int], None]  # name, bytes so far, bytes in all (0: unknown)
 
 
@@ -32,7 +45,8 @@ def download(
 ) -> None:
     """Fetches what is missing in ``folder``; a file appears under its name only when it is right.
 
-    A broken connection is taken up again where it broke, ``attempts`` times without progress.
+    A broken connection is taken up again where it broke, ``attempts`` times without progress, and
+    a busy server is asked again when it says, two minutes later at most.
     Raises OSError when the server cannot be reached or the disk is full, ValueError for contents
     that are not the published ones.
     """
@@ -65,16 +79,12 @@ def _fetch(url: str, part: Path, attempts: int, wait_seconds: float, progress) -
         try:
             return _continue(url, part, progress)
         except urllib.error.HTTPError as error:
-            if error.code < 500:
+            if error.code < 500 and error.code not in _PASSING:
                 raise OSError(f"{url}: the server answers {error.code} {error.reason}.") from error
             reason: object = f"{error.code} {error.reason}"
-        except (
-            urllib.error.URLError,
-            http.client.HTTPException,
-            ConnectionError,
-            TimeoutError,
-        ) as e:
-            reason = getattr(e, "reason", None) or e
+            wait = max(wait_seconds, _retry_after(error.headers))
+        except _BROKEN as error:
+            reason, wait = getattr(error, "reason", None) or error, wait_seconds
         after = part.stat().st_size if part.exists() else 0
         failures = 0 if after > before else failures + 1
         if failures >= attempts:
@@ -82,7 +92,23 @@ def _fetch(url: str, part: Path, attempts: int, wait_seconds: float, progress) -
                 f"{url} cannot be fetched ({reason}); {after} bytes are kept in {part} and the "
                 "next call goes on from there."
             )
-        time.sleep(wait_seconds)
+        time.sleep(wait)
+
+
+def _retry_after(headers: Message) -> float:
+    """Seconds the server asks to wait, from a number or a date; 0 where it asks nothing."""
+    asked = headers.get("Retry-After", "0")
+    try:
+        seconds = float(asked) if asked.isdigit() else _seconds_until(parsedate_to_datetime(asked))
+    except ValueError:
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_WAIT)
+
+
+def _seconds_until(moment: datetime) -> float:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 def _continue(url: str, part: Path, progress) -> None:

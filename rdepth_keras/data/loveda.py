@@ -60,18 +60,33 @@ class LovedaTiles:
             yield str(int(record["id"])).encode()
             yield from (record[name] for name in ("image", "depth", "label"))
 
+    def pixels_per_class(self) -> np.ndarray:
+        """Pixels of each class as counted at preparation, (tiles, 7) int64; decodes nothing."""
+        if not self.labelled:
+            return np.zeros((len(self), len(LOVEDA)), np.int64)
+        metadata: Any = self._builder.info.metadata
+        entry = metadata["tiles"][self._split]
+        values = np.array(entry["pixels_per_value"], np.int64)[:, list(LOVEDA.values)]
+        rows = dict(zip(entry["ids"], values, strict=True))
+        # Records lie in another order than statistics, and only they say which.
+        return np.stack([rows[int(self._records[index]["id"])] for index in range(len(self))])
+
     def __repr__(self):
         return f"LovedaTiles({self._split}, {len(self)} tiles, labelled={self.labelled})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_records"}
+        opened = ("_builder", "_records")
+        return {name: value for name, value in vars(self).items() if name not in opened}
+
+    @functools.cached_property
+    def _builder(self) -> Any:
+        return tfds.builder_from_directory(self._folder)
 
     @functools.cached_property
     def _records(self):
         skip: Any = tfds.decode.SkipDecoding
         raw = {name: skip() for name in ("image", "depth", "label")}
-        builder: Any = tfds.builder_from_directory(self._folder)
-        return builder.as_data_source(self._split, decoders=raw)
+        return self._builder.as_data_source(self._split, decoders=raw)
 
     def _label(self, record: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
         if not self.labelled:

@@ -14,7 +14,14 @@ SMALLEST_SHARE = 1e-3  # of a tile's pixels that a class must cover to be shown 
 
 
 def count_pixels(tiles: Tiles, classes: int) -> np.ndarray:
-    """(tiles, K) int64: pixels of each class; every tile is read once."""
+    """(tiles, K) int64: pixels of each class.
+
+    Tiles with a ``pixels_per_class()`` method have been counted before; of others, every label is
+    read once.
+    """
+    counted = getattr(tiles, "pixels_per_class", None)
+    if counted is not None:
+        return counted()
     rows = [
         np.bincount(tile["label"].ravel(), minlength=IGNORE + 1)[:classes]
         for tile in in_order(tiles)

@@ -10,7 +10,7 @@ import numpy as np
 
 from rdepth_keras import checkpoints
 from rdepth_keras.depth.network import PATCH, DepthNetwork
-from rdepth_keras.depth.scene import estimate_scene
+from rdepth_keras.depth.scene import estimate_scene, is_single_view
 from rdepth_keras.depth.weights import (
     encoder_arguments,
     load_weights,
@@ -19,9 +19,13 @@ from rdepth_keras.depth.weights import (
 )
 
 SIDE = 518  # pixels; the side these networks were trained at
+OVERVIEW_PIXELS = 2 * SIDE**2  # of a scene seen as a whole
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
-METHOD = "PIL bicubic to 518, multiple of 14, keeping aspect; bilinear back"  # in cache keys
+METHOD = (  # in cache keys
+    "PIL bicubic to 518, multiple of 14, keeping aspect; bilinear back; scenes in aligned windows, "
+    "overview of 2 x 518 x 518"
+)
 
 
 class DepthEstimator:
@@ -73,10 +77,13 @@ def input_size(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
     """The size an image is resized to: near ``side``, aspect kept, both multiples of 14.
 
     Of the two scales that bring one side to ``side``, the one nearer 1 is taken (Ranftl et al.'s
-    DPT preprocessing, as in transformers' DPTImageProcessor).
+    DPT preprocessing, as in transformers' DPTImageProcessor). Of a long scene, far beyond one view,
+    that would leave the other side as long as it likes: its area is bounded instead.
     """
     by_height, by_width = side / height, side / width
     scale = by_width if abs(1 - by_width) < abs(1 - by_height) else by_height
+    if not is_single_view(height, width):
+        scale = min(scale, (OVERVIEW_PIXELS / (height * width)) ** 0.5)
     return _to_multiple(height * scale), _to_multiple(width * scale)
 
 

@@ -5,9 +5,12 @@ to one another, where they overlap, and to a coarse view of the whole image, by 
 least-squares problem in a scale and a shift per window; then they are blended.
 """
 
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import IO
 
 import numpy as np
 
@@ -17,6 +20,8 @@ WINDOW_PIXELS = 1024  # a tile of the training data: the scale the networks know
 SINGLE_VIEW_SHARE = 1.5  # an image up to this many windows long is one view
 SAMPLES = 32  # across a window: means of blocks, which the windows are compared by
 STIFFNESS = 0.01  # pull of a window's scale to that of the coarse view, for windows without relief
+FLATNESS = 1e-6  # of a window's mean: relief below is rounding
+MEMORY_BYTES = 1 << 30  # of windows; more of them lie in a temporary file
 
 View = Callable[[np.ndarray, tuple[int, int]], np.ndarray]
 
@@ -31,24 +36,27 @@ def estimate_scene(
     """Image (H, W, 3) uint8 of any size -> raw relative depth (H, W) float32 without seams.
 
     ``view(image, size)`` estimates the depth of one image at ``size`` (height, width). An image
-    that fits one view is one view. Raises ValueError for an overlap that is no part of a window.
+    that fits one view is one view. Raises ValueError for an overlap that is no part of a window,
+    and OSError where the windows of a large scene find no room on the disk.
     """
     height, width = image.shape[:2]
     if is_single_view(height, width, window_pixels):
         return view(image, (height, width))
     places = windows(height, width, window_pixels, window_pixels - overlap_pixels)
-    block = max(1, window_pixels // SAMPLES)
-    coarse = view(image, (max(1, height // block), max(1, width // block)))
-    with tempfile.TemporaryFile() as file:
-        size = (len(places), places.window_height, places.window_width)
-        depths = np.memmap(file, np.float32, "w+", shape=size)
+    block = max(1, min(window_pixels // SAMPLES, height, width))
+    rows, columns = height // block, width // block
+    with _scratch(places) as file:
+        coarse = view(image[: rows * block, : columns * block], (rows, columns))
         samples = []
-        for index, (top, left) in enumerate(zip(places.tops, places.lefts, strict=True)):
-            rows, columns = _extent(places, top, left)
-            depths[index] = view(image[rows, columns], size[1:])
-            samples.append(_sample(depths[index], top, left, block, coarse.shape))
-        scales, shifts = _align(samples, coarse)
-        return _blend(places, depths, scales, shifts)
+        for top, left in zip(places.tops, places.lefts, strict=True):
+            place = _extent(places, top, left)
+            depth = view(image[place], (places.window_height, places.window_width))
+            samples.append(_sample(depth, top, left, block, coarse.shape))
+            # Written, not mapped: a full disk is then an error and no signal that ends the process.
+            file.write(depth.astype(np.float32).tobytes())
+        file.seek(0)
+        depths = (_read(file, places) for _ in samples)
+        return _blend(places, map(_apply, depths, samples, *_align(samples, coarse)))
 
 
 def is_single_view(height: int, width: int, window_pixels: int = WINDOW_PIXELS) -> bool:
@@ -58,6 +66,25 @@ def is_single_view(height: int, width: int, window_pixels: int = WINDOW_PIXELS) 
 
 def _extent(places: Windows, top: int, left: int) -> tuple[slice, slice]:
     return slice(top, top + places.window_height), slice(left, left + places.window_width)
+
+
+def _scratch(places: Windows) -> IO[bytes]:
+    """Where the windows' depth waits for its alignment."""
+    wanted = 4 * len(places) * places.window_height * places.window_width
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if wanted > MEMORY_BYTES and wanted > free:
+        raise OSError(
+            f"The depth of {len(places)} windows needs {wanted / 2**30:.1f} GiB for a while, but "
+            f"{folder} has {free / 2**30:.1f} GiB free; name another folder with TMPDIR."
+        )
+    return tempfile.SpooledTemporaryFile(MEMORY_BYTES)
+
+
+def _read(file: IO[bytes], places: Windows) -> np.ndarray:
+    """The next window."""
+    size = places.window_height, places.window_width
+    return np.frombuffer(file.read(4 * size[0] * size[1]), np.float32).reshape(size)
 
 
 @dataclass(frozen=True)
@@ -73,6 +100,20 @@ class _Sample:
         height, width = self.values.shape
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
+    @cached_property
+    def mean(self) -> float:
+        return float(self.values.mean())
+
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation, but never as little as rounding alone would leave."""
+        return max(float(self.values.std()), FLATNESS * abs(self.mean)) or 1.0
+
+    @cached_property
+    def relief(self) -> np.ndarray:
+        """The values about 0 and of spread 1 (0 where the window is flat)."""
+        return (self.values - self.mean) / self.spread
+
 
 def _sample(depth, top: int, left: int, block: int, grid: tuple[int, int]) -> _Sample:
     """Means over the whole blocks of the scene that lie within the window."""
@@ -86,35 +127,31 @@ def _sample(depth, top: int, left: int, block: int, grid: tuple[int, int]) -> _S
 
 
 def _align(samples: list[_Sample], coarse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and shift of every window: the least squares of all differences together.
+    """Scale and level of every window: the least squares of all differences together.
 
-    With p = (scale, shift) per window it minimises, over the cells, sum (p_i d_i - coarse)^2 +
-    sum over overlapping pairs (p_i d_i - p_j d_j)^2 + a weak pull of the scales.
+    A window d of mean m becomes scale (d - m) + level. It minimises, over the cells, sum (aligned_i
+    - coarse)^2 + sum over overlapping pairs (aligned_i - aligned_j)^2 + a weak pull of the scales.
+    Solved in reliefs, it is as well conditioned for flat windows as for any.
     """
     count = len(samples)
     matrix, right = np.zeros((2 * count, 2 * count)), np.zeros(2 * count)
     for i, sample in enumerate(samples):
         target = coarse[sample.place].astype(np.float64)
-        basis = _basis(sample.values)
+        basis = _basis(sample.relief)
         at = slice(2 * i, 2 * i + 2)
         matrix[at, at] += basis.T @ basis
         right[at] += basis.T @ target.ravel()
-        pull = STIFFNESS * (sample.values.var() + 1e-12) * sample.values.size
+        pull = STIFFNESS * target.size
         matrix[2 * i, 2 * i] += pull
-        right[2 * i] += pull * _slope(sample.values, target)
+        right[2 * i] += pull * target.std()
         for j in range(i):
             _couple(matrix, i, j, sample, samples[j])
     solution = np.linalg.solve(matrix, right)
-    return solution[::2], solution[1::2]
+    return solution[::2] / [sample.spread for sample in samples], solution[1::2]
 
 
-def _basis(values: np.ndarray) -> np.ndarray:
-    return np.stack([values.ravel(), np.ones(values.size)], axis=1)
-
-
-def _slope(values: np.ndarray, target: np.ndarray) -> float:
-    spread = values.std()
-    return float(target.std() / spread) if spread > 0 else 1.0
+def _basis(relief: np.ndarray) -> np.ndarray:
+    return np.stack([relief.ravel(), np.ones(relief.size)], axis=1)
 
 
 def _couple(matrix: np.ndarray, i: int, j: int, one: _Sample, other: _Sample) -> None:
@@ -128,7 +165,7 @@ def _couple(matrix: np.ndarray, i: int, j: int, one: _Sample, other: _Sample) ->
     def basis(sample: _Sample) -> np.ndarray:
         rows = slice(top - sample.top, bottom - sample.top)
         columns = slice(left - sample.left, right - sample.left)
-        return _basis(sample.values[rows, columns])
+        return _basis(sample.relief[rows, columns])
 
     a, b = basis(one), basis(other)
     at, to = slice(2 * i, 2 * i + 2), slice(2 * j, 2 * j + 2)
@@ -138,14 +175,18 @@ def _couple(matrix: np.ndarray, i: int, j: int, one: _Sample, other: _Sample) ->
     matrix[to, at] -= b.T @ a
 
 
-def _blend(places: Windows, depths, scales: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+def _apply(depth: np.ndarray, sample: _Sample, scale: float, level: float) -> np.ndarray:
+    # About the mean: far from it, float32 would lose what little relief a window has.
+    return np.float32(scale) * (depth - np.float32(sample.mean)) + np.float32(level)
+
+
+def _blend(places: Windows, aligned: Iterator[np.ndarray]) -> np.ndarray:
     """Mean of the aligned windows, weighted towards their centres."""
     weight = blend_weights(places.window_height, places.window_width, "tapered")
     total = np.zeros((places.height, places.width), np.float32)
     weights = np.zeros_like(total)
-    for index, (top, left) in enumerate(zip(places.tops, places.lefts, strict=True)):
+    for top, left, depth in zip(places.tops, places.lefts, aligned, strict=True):
         place = _extent(places, top, left)
-        aligned = np.float32(scales[index]) * depths[index] + np.float32(shifts[index])
-        total[place] += weight * aligned
+        total[place] += weight * depth
         weights[place] += weight
     return total / weights

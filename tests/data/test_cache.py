@@ -112,8 +112,8 @@ def test_announced_first_and_written_once(tmp_path):
     before = cache.path.stat()
     assert len(said) == 1 and "5 tiles" in said[0]
     assert 0 <= before.st_size - cache_bytes(Drawn()) < 4096
-    again = cached(Drawn(), tmp_path / "new", notify)
-    assert len(said) == 1 and again == cache
+    again = cached(Drawn(), tmp_path / "new", said.append)
+    assert len(said) == 2 and said[1].startswith("Checking the cache") and again == cache
     assert again.path.stat().st_mtime_ns == before.st_mtime_ns
 
 
@@ -143,6 +143,24 @@ def test_a_damaged_cache_is_written_anew(tmp_path):
         path.write_bytes(data)
         assert_equal(cached(Drawn(), tmp_path, quiet), Drawn())
     assert path.read_bytes() == good
+
+
+def test_changed_contents_are_told_and_written_anew(tmp_path):
+    """Bits of images, depths, labels, ids and checksums; none is served."""
+    path = cached(Drawn(), tmp_path, quiet).path
+    good = path.read_bytes()
+    record, header = (len(good) - good.index(b"\n") - 1) // 5, good.index(b"\n") + 1
+    starts = [0, 8, 16, 16 + 3 * 960, 16 + 7 * 960]  # checksum, id, image, depth, label
+    places = [header + number * record + start for number in (0, 4) for start in starts]
+    rng = np.random.default_rng(0)
+    for place in [*places, len(good) - 1, *rng.integers(header, len(good), 40)]:
+        data, said = bytearray(good), []
+        data[place] ^= 1 << rng.integers(8)
+        path.write_bytes(data)
+        assert_equal(cached(Drawn(), tmp_path, said.append), Drawn())
+        assert path.read_bytes() == good
+        assert [line.split()[0] for line in said] == ["Checking", "The", "Writing"]
+        assert "1 of 5 tiles" in said[1]
 
 
 def test_a_cut_cache_is_refused_when_opened_alone(tmp_path):

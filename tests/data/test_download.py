@@ -1,12 +1,17 @@
 """Against a server on the loopback address that breaks connections and lies."""
 
 import hashlib
+import http.client
+import ssl
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
+from rdepth_keras.data import download as module
 from rdepth_keras.data.download import ARCHIVES, download
 
 CONTENT = {
@@ -17,11 +22,19 @@ MD5 = {name: hashlib.md5(content).hexdigest() for name, content in CONTENT.items
 
 @pytest.fixture
 def server():
-    """``.url``; ``.break_after`` bytes, ``.breaks`` times; ``.ranges`` asked for; ``.lie``."""
+    """``.url``; ``.break_after`` bytes, ``.breaks`` times; ``.ranges`` asked for; ``.lie``;
+    ``.refusals``: (status, Retry-After) of the first answers."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             content = CONTENT.get(self.path.strip("/"))
+            if web.refusals:
+                status, retry_after = web.refusals.pop(0)
+                self.send_response(status)
+                if retry_after:
+                    self.send_header("Retry-After", retry_after)
+                self.send_header("Content-Length", "0")
+                return self.end_headers()
             if content is None or web.status:
                 return self.send_error(web.status or 404)
             asked = self.headers.get("Range")
@@ -43,7 +56,7 @@ def server():
 
     web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     web.ranges, web.breaks, web.break_after, web.lie = [], 0, 700_000, False
-    web.resumes, web.status = True, None
+    web.resumes, web.status, web.refusals = True, None, []
     web.url = f"http://127.0.0.1:{web.server_port}"
     thread = threading.Thread(target=web.serve_forever)
     thread.start()
@@ -123,6 +136,52 @@ def test_answers_that_are_errors(server, tmp_path, status, message):
     server.status = status
     with pytest.raises(OSError, match=message):
         fetch(server, tmp_path)
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Seconds that were slept; nobody sleeps."""
+    seconds = []
+    monkeypatch.setattr(module.time, "sleep", seconds.append)
+    return seconds
+
+
+def test_a_busy_server_is_asked_again_when_it_says(server, tmp_path, waits):
+    later = datetime.now(UTC) + timedelta(seconds=50)
+    server.refusals = [
+        *((429, "7"), (503, "100000"), (429, None), (429, "soon"), (408, "-3")),
+        *((429, format_datetime(later)), (429, format_datetime(later.replace(tzinfo=None)))),
+        (429, "Wed, 21 Oct 2015 07:28:00 GMT"),
+    ]
+    fetch(server, tmp_path, attempts=20)
+    assert (tmp_path / "A.zip").read_bytes() == CONTENT["A.zip"]
+    assert waits[:5] == [7, 120, 0.01, 0.01, 0.01]
+    assert all(40 < seconds <= 50 for seconds in waits[5:7]) and waits[7:] == [0.01]
+
+
+def test_a_server_that_stays_busy_is_named(server, tmp_path, waits):
+    server.refusals = [(429, "3")] * 9
+    with pytest.raises(OSError, match="429 Too Many Requests.*goes on from there"):
+        fetch(server, tmp_path)
+    assert waits == [3]
+
+
+@pytest.mark.parametrize(
+    "error", [ssl.SSLError(1, "bad record mac"), ssl.SSLEOFError(8, "EOF in violation of protocol")]
+)
+def test_a_broken_encryption_is_a_broken_connection(server, tmp_path, monkeypatch, error):
+    read, calls = http.client.HTTPResponse.read, []
+
+    def break_once(response, *size):
+        calls.append(size)
+        if len(calls) == 2:
+            raise error
+        return read(response, *size)
+
+    monkeypatch.setattr(http.client.HTTPResponse, "read", break_once)
+    fetch(server, tmp_path)
+    assert (tmp_path / "A.zip").read_bytes() == CONTENT["A.zip"]
+    assert server.ranges[:2] == [None, f"bytes={1 << 20}-"]
 
 
 def test_the_published_archives():

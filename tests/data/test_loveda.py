@@ -9,6 +9,7 @@ import pytest
 from rdepth_keras.data import png
 from rdepth_keras.data.cache import cached, fingerprint
 from rdepth_keras.data.loveda import default_data_dir, open_loveda, prepared_configs
+from rdepth_keras.data.rarity import count_pixels
 from rdepth_keras.labels import IGNORE, LOVEDA
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +77,26 @@ def test_class_statistics(data_dir):
         np.testing.assert_array_equal(
             row, np.bincount(source("masks_png", number).ravel(), minlength=8)
         )
+
+
+@pytest.mark.parametrize("place", [("train", "urban"), ("val", "rural"), ("test", "rural")])
+def test_classes_are_counted_without_decoding(data_dir, place, monkeypatch):
+    tiles = open_loveda(data_dir).tiles(*place)
+    expected = [np.bincount(tile["label"].ravel(), minlength=256)[:7] for tile in tiles]
+    monkeypatch.setattr(png, "decode_trusted", None)
+    counts = count_pixels(tiles, len(LOVEDA))
+    assert counts.dtype == np.int64
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_counts_of_a_part_are_those_of_its_tiles(tmp_path):
+    """Statistics are of all tiles, the records of some."""
+    command = [sys.executable, ROOT / "scripts/prepare.py", "--config", "depths_png"]
+    flags = ["--manual_dir", DUMMY, "--data_dir", tmp_path, "--max_examples_per_split", "2"]
+    subprocess.run([*command, *flags], check=True, capture_output=True, timeout=120)
+    tiles = open_loveda(tmp_path).tiles("train", "rural")
+    expected = [np.bincount(tile["label"].ravel(), minlength=256)[:7] for tile in tiles]
+    np.testing.assert_array_equal(count_pixels(tiles, len(LOVEDA)), expected)
 
 
 def test_tiles_travel_to_another_process(data_dir):

@@ -76,8 +76,8 @@ def test_unsafe_zip_members_are_refused(tmp_path, name):
         find_tiles(tmp_path)
 
 
-def test_damaged_zips_are_errors_or_read_as_they_were(root, tmp_path_factory):
-    """300 seeded changes: a ValueError, a tile that is missing, or the very same tiles."""
+def test_damaged_zips_are_errors_or_read_as_they_were(root, tmp_path_factory, mutations):
+    """Seeded changes: a ValueError, a tile that is missing, or the very same tiles."""
     folder = tmp_path_factory.mktemp("zipped")
     path = folder / "Train.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -86,7 +86,7 @@ def test_damaged_zips_are_errors_or_read_as_they_were(root, tmp_path_factory):
     good = path.read_bytes()
     expected = [inspect(tile) for tile in find_tiles(root)["train", "urban"]]
     refused = 0
-    for seed in range(300):
+    for seed in range(mutations):
         random = np.random.default_rng(seed)
         mutant = bytearray(good)
         for position in random.integers(0, len(good), random.integers(1, 4)):

@@ -2,12 +2,15 @@ import importlib.util
 import json
 import os
 import random
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from rdepth_keras.data.loveda import open_loveda, prepared_configs
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "datasets/loveda_rdepth"
 DUMMY = FOLDER / "dummy_data"
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
 needs_prepare = pytest.mark.skipif(
     not all(map(importlib.util.find_spec, ("keras_hub", "tensorflow", "apache_beam"))),
     reason="the extra `prepare` is not installed",
@@ -109,6 +113,48 @@ def test_records_hold_the_range_of_the_source(tmp_path):
             assert (stored.min(), stored.max()) == (0, 65535)
 
 
+@pytest.fixture
+def sources(builder_module):
+    return importlib.import_module("loveda_rdepth.depth_sources")
+
+
+@pytest.fixture
+def clock(sources, monkeypatch):
+    """Time that passes only when told to: ``clock.now``."""
+    time = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(sources.time, "monotonic", lambda: time.now)
+    return time
+
+
+def test_the_forecast_is_of_what_is_estimated(sources, clock, tmp_path, capsys):
+    """40 of 100 images lie in the cache; the others take 2 s each, the first one 60 s."""
+    depth = sources.quantise(np.eye(4))
+    before = sources.DepthCache(tmp_path, "weights")
+    for number in range(40):
+        before.put(str(number), depth)
+    cache = sources.WatchedCache(tmp_path, "weights", sources.Forecast(100))
+    for number in range(100):
+        if cache.get(str(number)) is None:
+            clock.now += 60 if number == 40 else 2
+            cache.put(str(number), depth)
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "Depth: 0.50 images/s, about 2 min for the rest.",
+        "Depth: 0.50 images/s, about 72 s for the rest.",
+        "Depth: 0.50 images/s, about 24 s for the rest.",
+    ]
+
+
+def test_the_forecast_leaves_the_first_batch_out(sources, clock, capsys):
+    forecast = sources.Forecast(14_464, batch_size=16)
+    for batch in range(20):
+        clock.now += 90 if batch == 0 else 8
+        for _ in range(16):
+            forecast.count()
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == "Depth: 2.00 images/s, about 2.0 h for the rest." and len(others) == 2
+
+
 @pytest.fixture(scope="module")
 def manual_dir(tmp_path_factory) -> Path:
     """Dummy tiles without ready-made depth, with a small random checkpoint."""
@@ -118,8 +164,8 @@ def manual_dir(tmp_path_factory) -> Path:
     return folder
 
 
-def command(manual_dir: Path, data_dir: Path) -> list:
-    flags = ["--config", "checkpoint", "--manual_dir", manual_dir, "--data_dir", data_dir]
+def command(manual_dir: Path, data_dir: Path, config: str = "checkpoint") -> list:
+    flags = ["--config", config, "--manual_dir", manual_dir, "--data_dir", data_dir]
     return ["scripts/prepare.py", "datasets/loveda_rdepth", *flags]
 
 
@@ -144,53 +190,97 @@ def test_depth_of_a_checkpoint(undisturbed):
         assert len(np.unique(depth)) > 500
 
 
+def kept(data_dir: Path) -> dict[Path, int]:
+    """The files of the depth cache, and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in data_dir.rglob("*.npz")}
+
+
+def prepare_and_kill(manual_dir: Path, data_dir: Path, number: int) -> bool:
+    """Kills a preparation soon after its next map, or, every third time, after its start.
+
+    False where it was finished by then.
+    """
+    before = len(kept(data_dir))
+    process = subprocess.Popen(
+        [sys.executable, *map(str, command(manual_dir, data_dir))],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
+        count = len(kept(data_dir))
+        if count > before or (number % 3 == 2 and count):
+            break
+        time.sleep(0.02)
+    time.sleep(random.Random(number).uniform(0, 0.5))
+    process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL and not prepared_configs(data_dir)
+
+
 @needs_prepare
-def test_killed_preparations_go_on(manual_dir, undisturbed, tmp_path):
+def test_killed_preparations_go_on(manual_dir, undisturbed, tmp_path, kills):
     """Killed at random times, then finished: the same bytes as undisturbed."""
-    cached = 0
-    for kill in range(int(os.environ.get("RDEPTH_KILLS", "1"))):
-        moment = random.Random(kill)
-        process = subprocess.Popen(
-            [sys.executable, *map(str, command(manual_dir, tmp_path))],
-            cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 300
-        while time.monotonic() < deadline and process.poll() is None:
-            count = len(list(tmp_path.rglob("*.npz")))
-            if count > cached or (kill % 3 == 2 and count):
-                break
-            time.sleep(0.02)
-        time.sleep(moment.uniform(0, 0.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        cached = len(list(tmp_path.rglob("*.npz")))
-        if prepared_configs(tmp_path):
-            break  # it was quicker
-    assert cached > 0
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+    expected = contents(undisturbed / "loveda_rdepth/checkpoint/1.0.0")
+    killed = 0
+    for number in range(4 * kills):
+        if prepare_and_kill(manual_dir, tmp_path, number):
+            killed += 1
+        else:  # it was quicker, and begins anew
+            assert contents(tmp_path / "loveda_rdepth/checkpoint/1.0.0") == expected
+            shutil.rmtree(tmp_path)
+        if killed == kills:
+            break
+    before = kept(tmp_path)
+    assert killed == kills and before
     done = run(*command(manual_dir, tmp_path))
     assert done.returncode == 0, done.stderr
-    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
-    assert contents(tmp_path / "loveda_rdepth/checkpoint/1.0.0") == contents(
-        undisturbed / "loveda_rdepth/checkpoint/1.0.0"
-    )
+    assert before.items() <= kept(tmp_path).items()
+    assert contents(tmp_path / "loveda_rdepth/checkpoint/1.0.0") == expected
+
+
+def commands(word: str) -> list[list[str]]:
+    """The words of the dataset's README's commands that hold this one."""
+    blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if word in line]
+
+
+def moved(words: list[str], folder: Path) -> list[str]:
+    """The same on the dummy tiles, with its results in ``folder``."""
+    places = {name: str(folder / name) for name in ("data", "data_beam", "report.png")}
+    return [(places | {"LoveDA": str(DUMMY)}).get(word, word) for word in words]
+
+
+def test_the_readme_names_every_config_and_its_licence(builder_module):
+    rows = dict(re.findall(r"^\| `(\w+)`(?: \(default\))? \|.*\| (.+) \|$", README, re.MULTILINE))
+    assert rows == {
+        name: "its own" if name == "checkpoint" else config.licence
+        for name, config in builder_module.CONFIGS.items()
+    }
+
+
+def test_commands_of_the_readme_work(tmp_path):
+    (build,), (report,) = commands("py datasets/loveda_rdepth --config depths"), commands("report")
+    for words in (build, report):
+        done = run(*moved(words[1:], tmp_path))
+        assert done.returncode == 0, done.stderr
+    assert "nearer than road" in done.stdout
+    assert png.decode((tmp_path / "report.png").read_bytes()).shape[2] == 3
 
 
 @needs_prepare
 @pytest.mark.parametrize("beam", [False, True], ids=["plain", "two Beam workers"])
 def test_tfds_build_gives_the_same_bytes(tmp_path, beam):
-    flags = ["--config", "depths_png", "--manual_dir", DUMMY, "--file_format", "array_record"]
-    workers = "runner=DirectRunner,direct_num_workers=2,direct_running_mode=multi_processing"
-    options = [f"--beam_pipeline_options={workers}"] if beam else []
-    tool = ["-m", "tensorflow_datasets.scripts.cli.main", "build"]
-    dataset = "datasets/loveda_rdepth"
-    done = run(*tool, dataset, *flags, *options, "--data_dir", tmp_path / "tfds")
+    """With Beam, by the README's command."""
+    ((_, _, *words),) = commands("tfds build")
+    words = moved(words, tmp_path)
+    words = words if beam else [word for word in words if "beam_pipeline" not in word]
+    done = run("-m", "tensorflow_datasets.scripts.cli.main", *words)
     assert done.returncode == 0, done.stderr
-    done = run("scripts/prepare.py", dataset, *flags, "--data_dir", tmp_path / "ours")
+    done = run(*command(DUMMY, tmp_path / "ours", "depths_png"))
     assert done.returncode == 0, done.stderr
-    assert contents(tmp_path / "tfds/loveda_rdepth") == contents(tmp_path / "ours/loveda_rdepth")
+    theirs = contents(tmp_path / "data_beam/loveda_rdepth")
+    assert theirs == contents(tmp_path / "ours/loveda_rdepth")
 
 
 @needs_prepare

@@ -34,12 +34,12 @@ def test_keys_tell_images_and_networks_apart(cache, tmp_path):
     assert DepthCache(tmp_path, "other weights").get(cache.key(IMAGE)) is None
 
 
-def test_damaged_files_count_as_absent(cache, tmp_path):
-    """300 seeded changes: what comes back is nothing, or exactly what was stored."""
+def test_damaged_files_count_as_absent(cache, tmp_path, mutations):
+    """Seeded changes: what comes back is nothing, or exactly what was stored."""
     cache.put("key", DEPTH)
     path = tmp_path / "weights/key.npz"
     data = path.read_bytes()
-    for seed in range(300):
+    for seed in range(mutations):
         random = np.random.default_rng(seed)
         mutant = bytearray(data)
         for position in random.integers(0, len(data), random.integers(1, 5)):

@@ -1,5 +1,4 @@
 import importlib.util
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,14 +19,13 @@ def golden():
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, mutations):
     """What the estimator makes of the small checkpoint, in a process of its own."""
     folder = tmp_path_factory.mktemp("depth")
     subprocess.run([sys.executable, HERE / "make_checkpoint.py", folder / "checkpoint"], check=True)
-    mutations = os.environ.get("RDEPTH_MUTATIONS", "60")
     command = [sys.executable, HERE / "run_estimator.py", folder / "checkpoint"]
     done = subprocess.run(
-        [*command, folder / "out.npz", mutations], capture_output=True, text=True, timeout=500
+        [*command, folder / "out.npz", str(mutations)], capture_output=True, text=True, timeout=500
     )
     assert done.returncode == 0, done.stderr
     return np.load(folder / "out.npz", allow_pickle=True)
@@ -108,6 +106,18 @@ def test_published_input_size():
     assert input_size(480, 640) == (518, 686)  # COCO 000000039769
     assert input_size(1024, 1024) == (518, 518)
     assert input_size(1, 4000)[0] == 14
+
+
+@pytest.mark.parametrize(
+    "size", [(1600, 20000), (20000, 1600), (400, 9000), (4000, 5000), (9, 99999)]
+)
+def test_a_long_scene_as_a_whole_is_a_view_of_bounded_size(size):
+    from rdepth_keras.depth.estimator import input_size
+
+    height, width = input_size(*size)
+    assert height % 14 == width % 14 == 0
+    assert height * width <= 2.1 * 518**2
+    assert abs(np.log((height / width) / (size[0] / size[1]))) < 0.1 or min(height, width) == 14
 
 
 def test_only_rgb_images():

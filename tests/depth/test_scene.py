@@ -1,8 +1,12 @@
 """A stand-in network sees the true surface through another scale and shift in every view."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from rdepth_keras.depth import scene
 from rdepth_keras.depth.scene import estimate_scene
 
 WINDOW, OVERLAP = 64, 32
@@ -99,7 +103,78 @@ def test_what_fits_one_view_is_one_view():
     assert network.views == [(1024, 1024)]
 
 
-def test_a_constant_scene_is_constant():
-    image = encode(np.full((150, 150), 0.25))
-    depth = estimate_scene(Network(), image, window_pixels=WINDOW, overlap_pixels=OVERLAP)
-    assert np.ptp(depth) < 1e-3
+class Same:
+    """A network without a scale and shift of its own: every view is the image's first channel."""
+
+    def __call__(self, image, size):
+        rows = np.arange(size[0]) * image.shape[0] // size[0]
+        columns = np.arange(size[1]) * image.shape[1] // size[1]
+        return image[rows[:, None], columns, 0].astype(np.float32)
+
+
+def estimate(network, image):
+    return estimate_scene(network, image, window_pixels=WINDOW, overlap_pixels=OVERLAP)
+
+
+@pytest.mark.parametrize("value", [0, 1, 10, 255])
+def test_a_constant_scene_is_that_constant(value):
+    depth = estimate(Same(), np.full((150, 150, 3), value, np.uint8))
+    np.testing.assert_allclose(depth, value, rtol=1e-6)
+
+
+def test_a_constant_scene_stays_constant_whatever_the_views_say():
+    assert np.ptp(estimate(Network(), encode(np.full((150, 150), 0.25)))) < 1e-3
+
+
+@pytest.mark.parametrize("ground", [0, 10, 200])
+def test_one_small_building_on_flat_ground(ground):
+    """Most windows show nothing at all; what one shows neither sinks nor spreads."""
+    image = np.full((300, 420, 3), ground, np.uint8)
+    building = np.s_[100:112, 212:230]
+    image[building] = ground + 40
+    depth = estimate(Same(), image)
+    np.testing.assert_allclose(depth, image[..., 0], atol=0.5)
+    assert np.ptp(depth[200:]) < 0.01
+
+
+def test_relief_far_above_zero_is_kept():
+    """A thousandth of the depth itself, in float32."""
+
+    class Far(Network):
+        def __call__(self, image, size):
+            return 1000 + super().__call__(image, size) / 9
+
+    truth = surface(200, 200)
+    assert np.abs(fit(estimate(Far(), encode(truth)), truth) - truth).max() < 0.01
+
+
+@pytest.mark.parametrize("size", [(1, 500), (700, 3), (33, 1000)])
+def test_a_thin_strip(size):
+    truth = surface(*size)
+    depth = estimate(Network(), encode(truth))
+    assert depth.shape == size
+    assert np.abs(fit(depth, truth) - truth).max() < 0.05
+
+
+def test_windows_beyond_memory_lie_in_a_file(monkeypatch):
+    image = encode(surface(200, 330))
+    expected = estimate(Network(), image)
+    monkeypatch.setattr(scene, "MEMORY_BYTES", 10_000)
+    np.testing.assert_array_equal(estimate(Network(), image), expected)
+
+
+def test_without_room_for_the_windows_nothing_is_estimated(monkeypatch):
+    monkeypatch.setattr(scene, "MEMORY_BYTES", 10_000)
+    monkeypatch.setattr(scene.shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000))
+    network = Network()
+    with pytest.raises(OSError, match="another folder with TMPDIR"):
+        estimate(network, encode(surface(200, 330)))
+    assert not network.views
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_disk_that_fills_up_is_an_error(monkeypatch):
+    with Path("/dev/full").open("w+b", buffering=0) as full:
+        monkeypatch.setattr(scene, "_scratch", lambda _: full)
+        with pytest.raises(OSError, match="No space left"):
+            estimate(Network(), encode(surface(200, 330)))

@@ -1,3 +1,4 @@
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,21 @@ def test_wrong_use_is_one_line_and_leaves_nothing_half_done(tmp_path, what, flag
     assert "Traceback" not in done.stderr
     assert prepared_configs(tmp_path / "data") == ()
     assert not list((tmp_path / "data").glob("loveda_rdepth/[a-z]*/*"))
+
+
+def test_a_download_without_a_dataset_stops_there(tmp_path, monkeypatch, capsys):
+    specification = importlib.util.spec_from_file_location("prepare", ROOT / "scripts/prepare.py")
+    script = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "prepare", script)
+    specification.loader.exec_module(script)
+    fetched = []
+    monkeypatch.setattr(script, "download", lambda folder, **_: fetched.append(folder))
+    flags = ["--download", "--accept_license", "--manual_dir", str(tmp_path / "LoveDA")]
+    assert script.main([*flags, "--data_dir", str(tmp_path / "data")]) == 0
+    assert fetched == [tmp_path / "LoveDA"]
+    said = capsys.readouterr().out
+    assert f"prepare.py datasets/loveda_rdepth --config CONFIG --manual_dir {fetched[0]}" in said
+    assert not list(tmp_path.iterdir())
 
 
 def link_with_depth(loveda: Path, manual: Path) -> None:
