@@ -7,7 +7,7 @@ loop with one accumulator, so that more views cost time, not memory.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -104,12 +104,12 @@ def _predict_views(
     shape = jax.eval_shape(lambda arrays: _slide(forward, arrays, inference), dict(inputs)).shape
     total = jnp.zeros(shape)
     # Upright and turned views of a tile that is not square have different shapes: two loops, with
-    # one accumulator that turns along.
+    # one accumulator that turns along. The tile itself is never turned: its windows are.
     for turned in (0, 1):
         views = [(k - turned, m) for k, m in VIEWS[inference.views] if k % 2 == turned]
         if views:
-            base = {name: jnp.rot90(array, turned) for name, array in inputs.items()}
-            total = _add_views(jnp.rot90(total, turned), forward, base, inference, views)
+            total = jnp.rot90(total, turned)
+            total = _add_views(total, forward, inputs, inference, turned, views)
             total = jnp.rot90(total, -turned)
     return total / len(VIEWS[inference.views])
 
@@ -148,35 +148,49 @@ def _fill_up(forward: Forward, batch: Mapping[str, jax.Array]) -> jax.Array:
     return forward(filled)[:, :height, :width]
 
 
-def _add_views(total, forward, inputs, inference, views) -> jax.Array:
+def _add_views(total, forward, inputs, inference, turned, views) -> jax.Array:
     """``total`` and the scores of the views that keep the shape: half turns and mirrors."""
     half_turns = jnp.array([turns // 2 for turns, _ in views])
     mirrors = jnp.array([mirror for _, mirror in views])
 
     def one_view(total, view):
         half_turn, mirror = view
-        seen = {name: _look(array, half_turn, mirror) for name, array in inputs.items()}
-        scores = _slide(forward, seen, inference)
-        return total + _look(scores, half_turn, mirror), None
+        look = _Look(turned, half_turn, jnp.logical_xor(half_turn, mirror))
+        return total + _flip(_slide(forward, inputs, inference, look), look), None
 
     return jax.lax.scan(one_view, total, (half_turns, mirrors))[0]
 
 
-def _look(array: jax.Array, half_turn: jax.Array, mirror: jax.Array) -> jax.Array:
-    """A half turn and a mirror (columns), each its own inverse, and commuting."""
-    array = jnp.where(half_turn, array[::-1, ::-1], array)
-    return jnp.where(mirror, array[:, ::-1], array)
+class _Look(NamedTuple):
+    """How a tile is looked at: a quarter turn or none, then its rows and its columns flipped."""
+
+    turned: int = 0
+    rows: jax.Array | bool = False
+    columns: jax.Array | bool = False
 
 
-def _slide(forward: Forward, inputs: Mapping[str, jax.Array], inference: Inference) -> jax.Array:
+def _flip(array: jax.Array, look: _Look) -> jax.Array:
+    array = jnp.where(look.rows, array[::-1], array)
+    return jnp.where(look.columns, array[:, ::-1], array)
+
+
+def _slide(
+    forward: Forward,
+    inputs: Mapping[str, jax.Array],
+    inference: Inference,
+    look: _Look = _Look(),
+) -> jax.Array:
+    """Scores of the tile as it is looked at, at that view's height and width."""
     height, width = next(iter(inputs.values())).shape[:2]
+    if look.turned:
+        height, width = width, height
     window = inference.window_pixels or max(height, width)
     grid = windows(height, width, window, inference.stride_pixels or window)
     weight = blend_weights(grid.window_height, grid.window_width, inference.blend)
     corners, real = _batches(grid, inference.window_batch)
 
     def one_batch(total, batch):
-        scores = forward(_cut(inputs, batch[0], grid)).astype(jnp.float32)
+        scores = forward(_cut(inputs, batch[0], grid, look)).astype(jnp.float32)
         if inference.average == "probabilities":
             scores = jax.nn.softmax(scores)
         scores = scores * weight[None, ..., None] * batch[1][:, None, None, None]
@@ -186,7 +200,9 @@ def _slide(forward: Forward, inputs: Mapping[str, jax.Array], inference: Inferen
             total = jax.lax.dynamic_update_slice(total, part + scores[index], (top, left, 0))
         return total, None
 
-    first = jax.eval_shape(lambda arrays: forward(_cut(arrays, corners[0], grid)), dict(inputs))
+    first = jax.eval_shape(
+        lambda arrays: forward(_cut(arrays, corners[0], grid, look)), dict(inputs)
+    )
     total = jnp.zeros((height, width, first.shape[-1]), jnp.float32)
     total = jax.lax.scan(one_batch, total, (corners, real))[0]
     return total / _coverage(grid, weight)[..., None]
@@ -203,10 +219,19 @@ def _batches(grid: Windows, window_batch: int) -> tuple[jax.Array, jax.Array]:
     return jnp.asarray(corners.reshape(count, size, 2)), jnp.asarray(real.reshape(count, size))
 
 
-def _cut(inputs: Mapping[str, jax.Array], corners: jax.Array, grid: Windows):
+def _cut(inputs: Mapping[str, jax.Array], corners: jax.Array, grid: Windows, look: _Look):
+    """The windows at corners of the view, cut out of the tile as it is and then turned."""
+    high, wide = grid.window_height, grid.window_width
+
     def cut(array, corner):
-        shape = (grid.window_height, grid.window_width, array.shape[-1])
-        return jax.lax.dynamic_slice(array, (corner[0], corner[1], 0), shape)
+        top = jnp.where(look.rows, grid.height - high - corner[0], corner[0])
+        left = jnp.where(look.columns, grid.width - wide - corner[1], corner[1])
+        if not look.turned:
+            part = jax.lax.dynamic_slice(array, (top, left, 0), (high, wide, array.shape[-1]))
+        else:  # row r and column c of the turned tile are its row c and column H - 1 - r
+            shape, right = (wide, high, array.shape[-1]), grid.height - high - top
+            part = jnp.rot90(jax.lax.dynamic_slice(array, (left, right, 0), shape))
+        return _flip(part, look)
 
     return {
         name: jax.vmap(cut, in_axes=(None, 0))(array, corners) for name, array in inputs.items()
