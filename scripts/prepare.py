@@ -5,7 +5,8 @@
 
 The configs name where depth comes from; see datasets/loveda_rdepth/README.md. Ready-made maps
 (`depths_png`) need nothing beyond the base install, estimated depth needs the `prepare` extra.
-`--download --accept_license` without a dataset fetches the archives and stops there.
+`--folder DIR --config depth_anything_v2_small` writes depth maps beside the tiles of a folder of
+your own. `--download --accept_license` without a dataset fetches the archives and stops there.
 """
 
 import contextlib
@@ -16,7 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import simple_parsing
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TimeRemainingColumn,
+)
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
 from rdepth_keras.command import fail
@@ -25,6 +32,7 @@ from rdepth_keras.data.census import verify
 from rdepth_keras.data.depth_report import class_depth, draw_sheet
 from rdepth_keras.data.download import LICENCE, URL, download
 from rdepth_keras.data.loveda import open_loveda
+from rdepth_keras.depth.presets import PUBLISHED
 
 DATASET = Path(__file__).resolve().parents[1] / "datasets" / "loveda_rdepth"
 
@@ -44,6 +52,9 @@ class Args(build.Args):
 
     verify: bool = simple_parsing.flag(default=False)
     """Compare what is prepared with the published dataset, and build nothing."""
+
+    folder: str | None = None
+    """Write depth maps beside the tiles of a folder of your own, by --config; build nothing."""
 
     depth_report: str | None = None
     """Draw what is prepared into this PNG (image, depth, histogram), print depth by class."""
@@ -76,6 +87,9 @@ def run(args: Args) -> int:
     if args.depth_report:
         report_depth(args, Path(args.depth_report))
         return 0
+    if args.folder:
+        estimate_folder(Path(args.folder), args.generation.config or PUBLISHED)
+        return 0
     if args.download:
         fetch(args)
     if not (args.positional_datasets or args.datasets):
@@ -84,6 +98,23 @@ def run(args: Args) -> int:
         args.positional_datasets.append(str(DATASET))
     args.execute()
     return 0
+
+
+def estimate_folder(root: Path, source: str) -> None:
+    """Depth maps for the tiles of a folder, with a progress bar."""
+    from rdepth_keras.run.depths import write_depths  # what nothing else here needs
+
+    with Progress(
+        "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    ) as bars:
+        task = bars.add_task("depth", total=None)
+        count = write_depths(
+            root,
+            source,
+            bars.console.print,
+            lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    print(f"{count} depth maps written under {root}")
 
 
 def report_depth(args: Args, out: Path, rows: int = 8, most: int = 200) -> None:

@@ -114,6 +114,15 @@ def open_folder(root: Path, table: ClassTable, *, with_depth: bool) -> Folder:
     return Folder(root, table, places, with_depth)
 
 
+def image_files(root: Path) -> list[Path]:
+    """Every image of the tree under ``root``, in order; raises as :func:`open_folder`."""
+    places = sorted(path for split in SPLITS for path in (root / split).glob("*/images"))
+    found = [path for place in places for path in _by_name(place).values()]
+    if not found:
+        raise FileNotFoundError(f"There are no tiles in {root}; expected: {LAYOUT}.")
+    return found
+
+
 def _match(place: Path, with_depth: bool) -> tuple[Files, ...]:
     """The files of one folder, matched by name and in its order."""
     images = _by_name(place / "images")
@@ -128,8 +137,9 @@ def _match(place: Path, with_depth: bool) -> tuple[Files, ...]:
         _require(
             images,
             depths,
-            "The network has a depth encoder. Estimate depth maps (rdepth_keras.depth.estimator), "
-            "or choose a network of the image alone (--segmenter.depth-encoder None). "
+            "The network has a depth encoder. Estimate depth maps (python scripts/prepare.py "
+            f"--folder {place.parents[1]}), or choose a network of the image alone "
+            "(--segmenter.depth-encoder None). "
             f"{place / 'depths'} lacks the maps of",
         )
     return tuple(

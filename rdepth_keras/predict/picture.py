@@ -41,9 +41,12 @@ def read_depth(path: Path, height: int, width: int) -> Depth:
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Writes (H, W) or RGB (H, W, 3) uint8 as PNG, under a temporary name until it is whole."""
+    """Writes (H, W), or RGB (H, W, 3), as PNG, under a temporary name until it is whole.
+
+    Class maps and pictures are uint8, depth maps uint16.
+    """
     if path.suffix.lower() != ".png":
-        raise ValueError(f"Class maps are written as PNG; received the name {path}.")
+        raise ValueError(f"Maps are written as PNG; received the name {path}.")
     temporary = path.with_suffix(".partial")
     temporary.write_bytes(png.encode(pixels))
     temporary.replace(path)

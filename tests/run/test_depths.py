@@ -1,0 +1,70 @@
+"""Depth maps for a folder: written once each, left alone where they are, gone on after a kill."""
+
+import numpy as np
+import pytest
+
+from rdepth_keras.data import png
+from rdepth_keras.data.folder import open_folder
+from rdepth_keras.labels import ClassTable
+from rdepth_keras.run.depths import write_depths
+
+
+@pytest.fixture
+def root(tmp_path):
+    rng = np.random.default_rng(0)
+    for place in ("train/A", "val/B"):
+        for number in range(2):
+            path = tmp_path / place / "images" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png.encode(rng.integers(0, 256, (20, 30, 3), np.uint8)))
+    return tmp_path
+
+
+@pytest.fixture
+def estimated(monkeypatch):
+    """Stands for the estimator: depth is the red channel. Lists the origins that were asked for."""
+    origins = []
+
+    def load(origin):
+        origins.append(origin)
+        return lambda image: image[..., 0].astype(np.float32)
+
+    monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", load)
+    return origins
+
+
+def test_every_image_gets_a_map_once(root, estimated):
+    said, told = [], []
+    count = write_depths(
+        root, "depth_anything_v2_small", said.append, lambda *numbers: told.append(numbers)
+    )
+    assert count == 4 and told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert said == ["depth by Depth Anything V2, ViT-S, Apache-2.0"]
+    assert estimated == ["keras_hub:depth_anything_v2_small"]
+    image = png.decode((root / "val/B/images/1.png").read_bytes())[..., 0].astype(float)
+    depth = png.decode((root / "val/B/depths/1.png").read_bytes())
+    assert depth.dtype == np.uint16
+    stretched = (image - image.min()) / (image.max() - image.min())
+    np.testing.assert_allclose(depth / 65535, stretched, atol=1e-5)
+
+    (root / "train/A/depths/0.png").unlink()
+    before = (root / "val/B/depths/1.png").stat().st_mtime_ns
+    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 1
+    assert estimated[1:] == ["own/checkpoint"] and said[-1] == "depth by own/checkpoint"
+    assert (root / "val/B/depths/1.png").stat().st_mtime_ns == before
+    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 0
+    assert len(estimated) == 2, "nothing is loaded where nothing is wanted"
+
+
+def test_the_folder_opens_with_them(root, estimated):
+    table = ClassTable(("ground",), (0,), ((0, 0, 0),))
+    with pytest.raises(FileNotFoundError, match=r"prepare.py --folder .* lacks the maps"):
+        open_folder(root, table, with_depth=True).tiles("train", "A")
+    write_depths(root, "own/checkpoint", print, lambda *_: None)
+    tile = open_folder(root, table, with_depth=True).tiles("train", "A")[0]
+    assert tile["depth"].shape == (20, 30, 1) and tile["depth"].max() == 1
+
+
+def test_no_tiles(tmp_path, estimated):
+    with pytest.raises(FileNotFoundError, match="There are no tiles"):
+        write_depths(tmp_path, "own/checkpoint", print, lambda *_: None)
