@@ -62,7 +62,7 @@ def proofs() -> int:
 @pytest.fixture(scope="session")
 def mutations() -> int:
     """How many seeded mutations of a file are tried, for each kind of file: RDEPTH_MUTATIONS."""
-    return int(os.environ.get("RDEPTH_MUTATIONS", "300"))
+    return int(os.environ.get("RDEPTH_MUTATIONS", "60"))
 
 
 @pytest.fixture(scope="session")

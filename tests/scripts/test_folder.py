@@ -1,12 +1,15 @@
 """A user's own two domains with three classes, from a folder to scores and a picture."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from rdepth_keras import models
 from rdepth_keras.data import png
+from rdepth_keras.models.convnext import convnext
 
 CLASSES = """\
 classes:
@@ -39,11 +42,18 @@ def data(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(autouse=True)
+def tiniest(monkeypatch):
+    encoder = partial(convnext, depths=(1, 1, 1, 1), widths=(4, 4, 4, 4))
+    monkeypatch.setitem(models.ENCODERS, "tiniest", encoder)
+
+
 def settings(data: Path) -> tuple[object, ...]:
     return (
         *("--recipe", "demo", "--dataset", "folder", "--data-dir", data),
         *("--classes", data / "classes.yaml", "--source-domain", "A", "--target-domain", "B"),
         *("--steps", "2", "--batch-size", "2", "--crop", "32", "--segmenter.channels", "8"),
+        *("--segmenter.image-encoder", "tiniest"),
         *("--segmenter.depth-encoder", "None", "--segmenter.decoder", "segformer"),
         *("--segmenter.auxiliary-channels", "None"),
         *("--inference.window-pixels", "None", "--cadence.validation-steps", "2"),

@@ -51,7 +51,7 @@ def experiment(seed: int) -> Experiment:
         optimizer=AdamW(learning_rate=1e-3),
         augmentation=Augmentation(crop_tries=2),
         inference=Inference(window_pixels=64),
-        cadence=Cadence(log_steps=1, checkpoint_steps=7, keep_checkpoints=3, validation_steps=8),
+        cadence=Cadence(log_steps=1, checkpoint_steps=10, keep_checkpoints=3, validation_steps=12),
         demo=Demo(train_tiles=4, val_tiles=2, tile_pixels=64),
         selection="best",
         average_decay=0.9,

@@ -14,12 +14,12 @@ import pytest
 
 TRAIN = (
     *(sys.executable, str(Path(__file__).with_name("tiny.py")), "--dataset", "demo"),
-    *("--steps", "30", "--batch-size", "4", "--crop", "32"),
+    *("--steps", "18", "--batch-size", "4", "--crop", "32"),
     *("--segmenter.image-encoder", "tiniest", "--segmenter.depth-encoder", "None"),
     *("--segmenter.channels", "8", "--segmenter.dropout", "0"),
     *("--demo.train-tiles", "8", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
-    *("--cadence.checkpoint-steps", "3", "--cadence.log-steps", "1"),
-    *("--cadence.validation-steps", "15", "--selection", "best"),
+    *("--cadence.checkpoint-steps", "6", "--cadence.log-steps", "1"),
+    *("--cadence.validation-steps", "9", "--selection", "best"),
     *("--optimizer.learning-rate", "1e-4"),
 )
 
@@ -63,9 +63,9 @@ def wait(processes: list[subprocess.Popen]) -> None:
 def losses(directory: Path) -> list[float]:
     lines = (directory / "journal.jsonl").read_text().splitlines()
     entries = [json.loads(line) for line in lines]
-    assert [entry["step"] for entry in entries if "validation" in entry] == [15, 30]
+    assert [entry["step"] for entry in entries if "validation" in entry] == [9, 18]
     entries = [entry for entry in entries if "loss" in entry]
-    assert [entry["step"] for entry in entries] == list(range(1, 31))
+    assert [entry["step"] for entry in entries] == list(range(1, 19))
     return [entry["loss"] for entry in entries]
 
 
@@ -86,7 +86,7 @@ def test_the_numbers_of_one_host(alone, tmp_path):
 def test_killed_and_resumed_on_other_hosts_and_devices(alone, tmp_path):
     """Two hosts, killed; two hosts again, killed; one host with two devices to the end."""
     directory = tmp_path / "both"
-    kill(two_hosts("--out", directory), directory, 3)
+    kill(two_hosts("--out", directory), directory, 6)
     kill(two_hosts("--out", directory, "--resume"), directory, 12)
     one_host("--out", directory, "--resume", devices=2)
     np.testing.assert_allclose(losses(directory), losses(alone), rtol=1e-3)
@@ -100,4 +100,4 @@ def kill(processes: list[subprocess.Popen], directory: Path, step: int) -> None:
     for process in processes:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    assert len((directory / "journal.jsonl").read_text().splitlines()) < 30, "killed too late"
+    assert len((directory / "journal.jsonl").read_text().splitlines()) < 18, "killed too late"
