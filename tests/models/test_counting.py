@@ -10,6 +10,7 @@ from rdepth_keras import models
 from rdepth_keras.models.counting import count
 
 TABLE = (Path(__file__).resolve().parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+SHORT = ("rdepth_b_s", "segformer_b0", "deeplabv2")  # of each family of encoders one
 LONG = ("twin", "rdepth_b_b", "rdepth_xl_b", "dgcd")  # the first is rdepth_b_s by another name
 
 
@@ -34,7 +35,9 @@ def find_row(name):
 
 
 @pytest.mark.parametrize("name", [name for name in models.MODELS if name not in LONG])
-def test_the_table_holds_them(name):
+def test_the_table_holds_them(name, proofs):
+    if proofs < 2 and name not in SHORT:
+        pytest.skip("counted with RDEPTH_PROOFS=2")
     found = count(name)
     assert find_row(name) == (
         f"{found.parameters / 1e6:.2f}",

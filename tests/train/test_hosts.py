@@ -76,7 +76,9 @@ def alone(tmp_path_factory):
     return directory
 
 
-def test_the_numbers_of_one_host(alone, tmp_path):
+def test_the_numbers_of_one_host(alone, tmp_path, proofs):
+    if proofs < 2:
+        pytest.skip("the killed run below proves it, too; undisturbed with RDEPTH_PROOFS=2")
     wait(two_hosts("--out", tmp_path / "both"))
     np.testing.assert_allclose(losses(tmp_path / "both"), losses(alone), rtol=1e-3)
     scores = [json.loads((run / "metrics.json").read_text()) for run in (alone, tmp_path / "both")]
