@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rdepth_keras.experiment import Experiment, from_json
+from rdepth_keras.run.dataset import resolve
 from rdepth_keras.run.training import changes
 
 
@@ -65,7 +66,7 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
     """Raises ValueError where a directory holds a run with other settings than are asked for."""
     for cell in cells:
         if (cell.directory / "experiment.json").exists():
-            changed = changes(cell.directory, settings(cell, script, options))
+            changed = changes(cell.directory, resolve(settings(cell, script, options)))
             if changed:
                 raise ValueError(
                     f"{cell.directory} holds a run with other settings; choose another --out, or "

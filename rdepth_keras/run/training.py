@@ -28,7 +28,7 @@ from rdepth_keras.run.directory import (
     write_json,
 )
 from rdepth_keras.run.evaluation import evaluate
-from rdepth_keras.run.validation import validation
+from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import check_batch_size, wait_for_hosts
@@ -37,7 +37,7 @@ from rdepth_keras.train.loop import run_steps
 from rdepth_keras.train.profile import PROFILED
 from rdepth_keras.train.progress import TrainingProgress
 
-LEFT_BY_A_KILLED_START = {CLASSES, "experiment.partial"}
+LEFT_BY_A_KILLED_START = {CLASSES, "experiment.partial", "tensorboard"}
 # Settings that say where something lies or how fast it is read; a resumed run may have others.
 CHANGE_NOTHING = ("data_dir", "classes", "cache", "workers")
 
@@ -95,11 +95,11 @@ def resume(
 
 
 def changes(directory: Path, experiment: Experiment) -> list[str]:
-    """What an experiment would change in the results of the run in ``directory``, in words.
+    """What a resolved experiment would change in the results of the run in ``directory``, in words.
 
     Raises FileNotFoundError where there is no run.
     """
-    found = differences(read_experiment(directory), resolve(experiment))
+    found = differences(read_experiment(directory), experiment)
     return [change for change in found if change.split(":")[0] not in CHANGE_NOTHING]
 
 
@@ -114,6 +114,7 @@ def _train(
     check_depth(directory, dataset)
     if note := deviation(experiment):
         console.print(note)
+    validated = validation_tiles(experiment, dataset)
     batches = domain_batches(experiment, dataset, console.print)
     assembly = assemble(experiment)
     state = assembly.state
@@ -121,10 +122,10 @@ def _train(
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
 
     first = jax.process_index() == 0
+    board = Board(directory / "tensorboard") if watch.tensorboard and first else None
     directory.mkdir(parents=True, exist_ok=True)
     if first:
         write_experiment(directory, experiment)
-    board = Board(directory / "tensorboard") if watch.tensorboard and first else None
     journal = Journal(directory / "journal.jsonl", board and board.scalars)
     keep = experiment.cadence.keep_checkpoints
     checkpoints = Checkpoints(directory / "checkpoints", keep, console.print)
@@ -137,6 +138,12 @@ def _train(
     if first:
         write_environment(directory, environment(dataset, experiment), done)
         journal.cut(done)
+    validate = None
+    if validated is not None:
+        table = dataset.table
+        validate = validation(
+            experiment, validated, table, directory, journal, board, console, done
+        )
     line_steps = 10 * experiment.cadence.log_steps
     with TrainingProgress(console, experiment.steps, line_steps) as progress:
         run_steps(
@@ -150,7 +157,7 @@ def _train(
             journal=journal,
             progress=progress,
             learning_rate=experiment.optimizer.rate(experiment.steps),
-            validate=validation(experiment, dataset, directory, journal, board, console, done),
+            validate=validate,
             profile=directory / "profile" if watch.profile else None,
         )
     checkpoints.close()

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 
 from rdepth_keras.adapt import SEGMENTER
-from rdepth_keras.arrays import Tile
+from rdepth_keras.arrays import Tile, Tiles
 from rdepth_keras.evaluate.report import confusion_table, score_table
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
@@ -22,26 +22,35 @@ from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.state import State
 
 
+def validation_tiles(experiment: Experiment, dataset: Dataset) -> Tiles | None:
+    """The tiles that are looked at during training; None where only its end is scored.
+
+    Raises ValueError where they have no labels.
+    """
+    if experiment.cadence.validation_steps is None:
+        return None
+    tiles = labelled_tiles(dataset, "val", experiment.validation_domain)
+    if isinstance(tiles, str):
+        raise ValueError(f"There is nothing to validate on: {tiles}")
+    return tiles
+
+
 def validation(
     experiment: Experiment,
-    dataset: Dataset,
+    tiles: Tiles,
+    table: ClassTable,
     directory: Path,
     journal: Journal,
     board: Board | None,
     console: Console,
     done: int,
-) -> Callable[[State], bool] | None:
+) -> Callable[[State], bool]:
     """A function of the state: scores into the journal, table and picture out, the best kept.
 
-    It returns whether the state is the best so far. None where the experiment validates at its end
-    only. Raises ValueError where there are no labelled tiles to validate on.
+    It returns whether the state is the best so far. ``done`` steps lie behind the run; what was
+    kept beyond them is dropped.
     """
-    if experiment.cadence.validation_steps is None:
-        return None
     domain = experiment.validation_domain
-    tiles = labelled_tiles(dataset, "val", domain)
-    if isinstance(tiles, str):
-        raise ValueError(f"There is nothing to validate on: {tiles}")
     scorer = validation_scorer(experiment)
     # Two: the later one may lie beyond the last ordinary checkpoint, and be cut by a resumption.
     best = Checkpoints(directory / "best", 2, console.print)
@@ -50,16 +59,16 @@ def validation(
     def validate(state: State) -> bool:
         params, buffers = state.best_params[SEGMENTER], state.buffers[SEGMENTER]
         predict = partial(scorer, params, buffers)
-        evaluation = score(predict, tiles, len(dataset.table), "validation", console)
-        scores, step = evaluation.scores(dataset.table), int(state.step)
+        evaluation = score(predict, tiles, len(table), "validation", console)
+        scores, step = evaluation.scores(table), int(state.step)
         title = f"step {step}, val {domain}"
         console.print(score_table({experiment.recipe: scores}, title))
-        console.print(confusion_table(evaluation.confusion, dataset.table, title))
+        console.print(confusion_table(evaluation.confusion, table, title))
         better = any_host(jax.process_index() == 0 and scores["miou"] > _best_so_far(journal))
         if jax.process_index() == 0:
             journal.write(step, validation=scores, domain=domain)
         if board:
-            board.picture(step, domain, side_by_side(tiles[0], predict(tiles[0]), dataset.table))
+            board.picture(step, domain, side_by_side(tiles[0], predict(tiles[0]), table))
         if better:
             best.save(state, {})
         return better

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import struct
+import sys
 from pathlib import Path
 
 import cv2
@@ -149,6 +150,21 @@ def test_a_start_that_was_killed_at_once_is_no_dead_end(experiment, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/experiment.partial").write_text("{")
     assert run.start(experiment, tmp_path / "run", Console(file=io.StringIO()))
+
+
+@pytest.mark.parametrize("missing", ["tensorboardX", "labels"])
+def test_what_is_missing_is_told_before_anything_is_written(
+    experiment, tmp_path, monkeypatch, missing
+):
+    watch = run.Watch(tensorboard=missing == "tensorboardX")
+    if missing == "labels":
+        place = "rdepth_keras.run.validation.labelled_tiles"
+        monkeypatch.setattr(place, lambda *_: "no labels.")
+    else:
+        monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises((ImportError, ValueError), match=r"pip install|nothing to validate on"):
+        run.start(experiment, tmp_path / "run", Console(file=io.StringIO()), watch)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_profile_needs_steps(experiment, tmp_path):
