@@ -5,13 +5,14 @@ loop with one accumulator, so that more views cost time, not memory.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rdepth_keras.arrays import Params, Tile
 from rdepth_keras.models.network import Network
@@ -42,7 +43,7 @@ class Inference:
         average: what is averaged over windows and views, ``"logits"`` or ``"probabilities"``.
         views: ``"one"``, the four ``"flips"``, or the eight ``"symmetries"`` of the square.
         scales: sizes at which the tile is seen, as factors of its own; the windows stay as large.
-        window_batch: windows that go through the network together.
+        window_batch: windows that go through the network together on each device.
     """
 
     window_pixels: int | None = 512
@@ -119,22 +120,45 @@ def tile_scorer(
 ) -> Callable[[Params, Params, Tile], np.ndarray]:
     """The compiled ``(params, buffers, tile) -> mean scores``, float32 (H, W, K).
 
-    ``network`` has full-size logits as its output, i.e. it was built without taps. It is compiled
-    once for each size of tile.
+    ``network`` has full-size logits as its output, i.e. it was built without taps. The windows are
+    shared by the devices that hold the params. It is compiled once for each size of tile.
     """
 
-    @jax.jit
-    def scores(params, buffers, inputs):
-        def forward(batch):
+    @partial(jax.jit, static_argnames="mesh")
+    def scores(params, buffers, inputs, mesh):
+        def apply(batch):
             return network.apply(params, buffers, batch)[0]
 
-        return predict_scores(partial(_fill_up, forward), inputs, inference)
+        forward = partial(_fill_up, apply)
+        if mesh is None:
+            return predict_scores(forward, inputs, inference)
+        together = replace(inference, window_batch=inference.window_batch * mesh.size)
+        found = predict_scores(partial(_share, forward, mesh), inputs, together)
+        return jax.lax.with_sharding_constraint(found, NamedSharding(mesh, PartitionSpec()))
 
     def score(params: Params, buffers: Params, tile: Tile) -> np.ndarray:
         inputs = {name: tile[name] for name in network.input_names}
-        return np.asarray(scores(params, buffers, inputs))
+        return np.asarray(scores(params, buffers, inputs, mesh=_mesh(params)))
 
     return score
+
+
+def _mesh(params: Params) -> Mesh | None:
+    """The devices that hold the params, where there are several."""
+    mesh = getattr(next(iter(params.values())).sharding, "mesh", None)
+    return mesh if isinstance(mesh, Mesh) and mesh.size > 1 else None
+
+
+def _share(forward: Forward, mesh: Mesh, batch: Mapping[str, jax.Array]) -> jax.Array:
+    """The logits of windows that the devices share evenly; repeated windows fill up the rest."""
+    count = len(next(iter(batch.values())))
+    margins = ((0, -count % mesh.size), (0, 0), (0, 0), (0, 0))
+    split, whole = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in (mesh.axis_names, ()))
+    shared = {
+        name: jax.lax.with_sharding_constraint(jnp.pad(array, margins, "edge"), split)
+        for name, array in batch.items()
+    }
+    return jax.lax.with_sharding_constraint(forward(shared), whole)[:count]
 
 
 def _fill_up(forward: Forward, batch: Mapping[str, jax.Array]) -> jax.Array:

@@ -9,6 +9,7 @@ from rdepth_keras import models
 from rdepth_keras.infer import VIEWS, Inference, predict_scores, tile_scorer
 from rdepth_keras.models.network import Network
 from rdepth_keras.tiling import blend_weights, windows
+from rdepth_keras.train.devices import local_mesh, replicated
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 
@@ -160,3 +161,17 @@ def test_tiles_below_what_networks_take(size):
     with jax.numpy_rank_promotion("allow"):
         expected = np.asarray(network.model({"image": filled[None]}))[0, : size[0], : size[1]]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("window_batch", [1, 4])
+def test_many_devices_share_the_windows(window_batch):
+    """Three windows do not split evenly over two devices; what fills them up leaves no trace."""
+    assert jax.device_count() == 2, "tests run on two CPU devices"
+    encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
+    network = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
+    rng = np.random.default_rng(0)
+    tile = {"image": rng.integers(0, 256, (32, 96, 3)).astype(np.uint8)}
+    score = tile_scorer(network, Inference(window_pixels=32, window_batch=window_batch))
+    one, many = network.init(), jax.device_put(network.init(), replicated(local_mesh()))
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        np.testing.assert_allclose(score(*many, tile), score(*one, tile), rtol=1e-4, atol=1e-5)

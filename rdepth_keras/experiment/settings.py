@@ -134,9 +134,9 @@ class Experiment:
         selection: the checkpoint that counts. "last" trains on the source's Train and Val; "best"
             is chosen by the source's Val, which then leaves training; "best_by_target_labels"
             looks at the target's Val, so that its result is no adaptation result.
-        accumulate: number of equal parts a batch goes through in, one after the other, to save
-            memory. The loss and its gradients are those of the whole batch, but for batch norm:
-            it takes the statistics of each part, as everywhere where gradients are accumulated.
+        accumulate: number of equal parts in which the encoders take a batch, one after the other,
+            to save memory; the rest, with its batch norm, sees the batch whole. Loss and
+            gradients are those of the whole batch. Not for encoders with batch norm (ResNet).
         average_decay: of a moving average of the weights, which is then what predicts; None
             keeps none.
         precision: "auto" computes in bfloat16 on an accelerator and in float32 on a CPU.

@@ -37,6 +37,7 @@ def deeplabv2(
     drop_path: float = 0.0,
     dropout: float = 0.1,
     remat: bool = False,
+    accumulate: int = 1,
     taps: bool = False,
     dtype=None,
     name: str = "deeplabv2",
@@ -48,7 +49,7 @@ def deeplabv2(
     order. Otherwise the logits are the last ones, the sum, or the logarithm of the mean of the
     probabilities (``merge``), enlarged with aligned corners before that.
     """
-    encoding = {"drop_path": drop_path, "remat": remat, "dtype": dtype}
+    encoding = {"drop_path": drop_path, "remat": remat, "accumulate": accumulate, "dtype": dtype}
     inputs, features, _ = encode(image_encoder, depth_encoder, fusion, **encoding)
     options = {"classes": classes, "channels": channels, "dropout": dropout, "dtype": dtype}
     logits = [

@@ -25,6 +25,7 @@ from rdepth_keras.models.layers import (
     refusal,
     register,
 )
+from rdepth_keras.models.memory import check_backend, in_parts
 
 VARIANTS = {  # blocks and channels of the four stages
     "atto": ((2, 2, 6, 2), (40, 80, 160, 320)),
@@ -49,11 +50,6 @@ class ConvNeXtBlock(keras.Layer):
 
     def __init__(self, width, drop_path=0.0, layer_scale=1.0, remat=False, **options):
         super().__init__(**options)
-        if remat and keras.backend.backend() != "jax":
-            raise ValueError(
-                f"remat=True needs the JAX backend; this is {keras.backend.backend()}. "
-                "Build with remat=False."
-            )
         self.width, self.remat = width, remat
         self.rates = {"drop_path": drop_path, "layer_scale": layer_scale}
         policy = {"dtype": self.dtype_policy}
@@ -73,9 +69,13 @@ class ConvNeXtBlock(keras.Layer):
         x = self.expand(self.norm(self.depthwise(x)))
         return self.scale(self.project(ops.gelu(x, approximate=False)))
 
-    def call(self, x, training=None):
+    def draw(self, x):
+        """The random numbers of a batch in training; drawn in the call where they are not given."""
+        return self.drop_path.draw(x)
+
+    def call(self, x, training=None, drawn=None):
         branch = keras.remat(self.branch) if self.remat else self.branch
-        return x + self.drop_path(branch(x), training=training)
+        return x + self.drop_path(branch(x), training=training, drawn=drawn)
 
     def compute_output_shape(self, shape):
         return shape
@@ -91,13 +91,26 @@ class ConvNeXt(keras.Layer):
 
     Any C; H and W at least 32, sizes round down from stage to stage. ``drop_path`` is the rate of
     the last block, growing linearly from 0 at the first. ``layer_scale`` starts at 1.0, as the
-    paper's recipe has it (1e-6 where ConvNeXt was made); published weights replace it.
+    paper's recipe has it (1e-6 where ConvNeXt was made); published weights replace it. ``remat``:
+    see :class:`ConvNeXtBlock`. ``accumulate``: in training, the batch goes through in so many
+    parts, see :mod:`rdepth_keras.models.memory`.
     """
 
-    def __init__(self, depths, widths, drop_path=0.0, layer_scale=1.0, remat=False, **options):
+    def __init__(
+        self,
+        depths,
+        widths,
+        drop_path=0.0,
+        layer_scale=1.0,
+        remat=False,
+        accumulate=1,
+        **options,
+    ):
         super().__init__(**options)
+        check_backend(remat, accumulate)
         self.depths, self.widths = tuple(depths), tuple(widths)
         self.settings = {"drop_path": drop_path, "layer_scale": layer_scale, "remat": remat}
+        self.accumulate = accumulate
         policy = {"dtype": self.dtype_policy}
         self.stem = patches(widths[0], 4, "stem", **policy)
         self.stem_norm = layer_norm("stem_norm", **policy)
@@ -138,13 +151,20 @@ class ConvNeXt(keras.Layer):
 
     def call(self, x, training=None):
         check_size(x.shape[1:3])
+        if not training:
+            return self.encode(x)
+        return in_parts(self.encode, self.accumulate, x, [block.draw(x) for block in self.blocks])
+
+    def encode(self, x, drawn=None):
+        """The four maps; in training with what the blocks drew."""
+        draws, training = iter(drawn or [None] * len(self.blocks)), drawn is not None
         x = self.stem_norm(self.stem(x))
         features = []
         for stage, blocks in enumerate(split_stages(self.blocks, self.depths)):
             if stage > 0:
                 x = self.downsamples[stage - 1](self.downsample_norms[stage - 1](x))
             for block in blocks:
-                x = block(x, training=training)
+                x = block(x, training=training, drawn=next(draws))
             features.append(self.output_norms[stage](x))
         return tuple(features)
 
@@ -156,8 +176,8 @@ class ConvNeXt(keras.Layer):
         )
 
     def get_config(self):
-        config = {"depths": self.depths, "widths": self.widths, **self.settings}
-        return {**super().get_config(), **config}
+        config = {"depths": self.depths, "widths": self.widths, "accumulate": self.accumulate}
+        return {**super().get_config(), **config, **self.settings}
 
 
 def convnext(variant: str | None = None, *, depths=None, widths=None, **options) -> ConvNeXt:

@@ -125,15 +125,22 @@ class DropPath(keras.Layer):
         if self.rate > 0:  # made here and not above, where it would have no path of its own
             self.seed_generator = keras.random.SeedGenerator(self.seed, name="seed")
 
-    def noise_shape(self, x):
+    def draw_shape(self, x):
         return (ops.shape(x)[0], 1, 1, 1)
 
-    def call(self, x, training=None):
+    def draw(self, x):
+        """What a batch is to be multiplied by, 0 or 1 / (1 - rate); None where the rate is 0."""
+        if self.rate == 0:
+            return None
+        keep = 1 - self.rate
+        noise = keras.random.uniform(self.draw_shape(x), seed=self.seed_generator)
+        return ops.floor(noise + keep) / keep
+
+    def call(self, x, training=None, drawn=None):
+        """``drawn``: by :meth:`draw`, in training; None draws now."""
         if not training or self.rate == 0:
             return x
-        keep = 1 - self.rate
-        noise = keras.random.uniform(self.noise_shape(x), seed=self.seed_generator)
-        return x * ops.cast(ops.floor(noise + keep) / keep, x.dtype)
+        return x * ops.cast(self.draw(x) if drawn is None else drawn, x.dtype)
 
     def compute_output_shape(self, shape):
         return shape
@@ -146,7 +153,7 @@ class DropPath(keras.Layer):
 class DropChannels(DropPath):
     """Dropout of whole channels of an example (Tompson et al., 2015), as before a classifier."""
 
-    def noise_shape(self, x):
+    def draw_shape(self, x):
         return (ops.shape(x)[0], 1, 1, x.shape[-1])
 
 

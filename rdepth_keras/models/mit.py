@@ -27,6 +27,7 @@ from rdepth_keras.models.convnext import (
 )
 from rdepth_keras.models.convolutions import PaddedConv, halve
 from rdepth_keras.models.layers import DepthwiseConv, DropPath, Normal, register
+from rdepth_keras.models.memory import check_backend, in_parts
 
 VARIANTS = {  # blocks and channels of the four stages
     "mit_b0": ((2, 2, 2, 2), (32, 64, 160, 256)),
@@ -91,11 +92,6 @@ class MiTBlock(keras.Layer):
 
     def __init__(self, width, heads, reduction=1, drop_path=0.0, remat=False, **options):
         super().__init__(**options)
-        if remat and keras.backend.backend() != "jax":
-            raise ValueError(
-                f"remat=True needs the JAX backend; this is {keras.backend.backend()}. "
-                "Build with remat=False."
-            )
         self.width, self.remat = width, remat
         self.settings = {"heads": heads, "reduction": reduction, "drop_path": drop_path}
         policy = self.dtype_policy
@@ -121,10 +117,15 @@ class MiTBlock(keras.Layer):
         x = self.depthwise(self.expand(self.expand_norm(x)))
         return self.project(ops.gelu(x, approximate=False))
 
-    def call(self, x, training=None):
-        for branch, drop in zip((self.attend, self.transform), self.drops, strict=True):
+    def draw(self, x):
+        """The random numbers of a batch in training; drawn in the call where they are not given."""
+        return [drop.draw(x) for drop in self.drops]
+
+    def call(self, x, training=None, drawn=None):
+        branches = (self.attend, self.transform)
+        for branch, drop, numbers in zip(branches, self.drops, drawn or (None, None), strict=True):
             branch = keras.remat(branch) if self.remat else branch
-            x = x + drop(branch(x), training=training)
+            x = x + drop(branch(x), training=training, drawn=numbers)
         return x
 
     def compute_output_shape(self, shape):
@@ -140,12 +141,15 @@ class MiT(keras.Layer):
     """Map (B, H, W, C) -> a tuple of four maps at strides 4, 8, 16, 32, each after a LayerNorm.
 
     Any C; H and W at least 32, sides are rounded up from stage to stage. ``drop_path`` is the rate
-    of the last block, growing linearly from 0 at the first.
+    of the last block, growing linearly from 0 at the first. ``remat``: see :class:`MiTBlock`.
+    ``accumulate``: in training, the batch goes through in so many parts, see
+    :mod:`rdepth_keras.models.memory`.
     """
 
-    def __init__(self, depths, widths, drop_path=0.0, remat=False, **options):
+    def __init__(self, depths, widths, drop_path=0.0, remat=False, accumulate=1, **options):
         super().__init__(**options)
-        self.depths, self.widths = tuple(depths), tuple(widths)
+        check_backend(remat, accumulate)
+        self.depths, self.widths, self.accumulate = tuple(depths), tuple(widths), accumulate
         self.settings = {"drop_path": drop_path, "remat": remat}
         policy = self.dtype_policy
         rates = iter(linear_rates(drop_path, sum(depths)))
@@ -182,11 +186,18 @@ class MiT(keras.Layer):
                 layer.build(shape)
 
     def call(self, x, training=None):
+        if not training:
+            return self.encode(x)
+        return in_parts(self.encode, self.accumulate, x, [block.draw(x) for block in self.blocks])
+
+    def encode(self, x, drawn=None):
+        """The four maps; in training with what the blocks drew."""
+        draws, training = iter(drawn or [None] * len(self.blocks)), drawn is not None
         features = []
         for conv, conv_norm, blocks, norm in self.stages:
             x = conv_norm(conv(x))
             for block in blocks:
-                x = block(x, training=training)
+                x = block(x, training=training, drawn=next(draws))
             x = norm(x)
             features.append(x)
         return tuple(features)
@@ -200,8 +211,8 @@ class MiT(keras.Layer):
         )
 
     def get_config(self):
-        config = {"depths": self.depths, "widths": self.widths, **self.settings}
-        return {**super().get_config(), **config}
+        config = {"depths": self.depths, "widths": self.widths, "accumulate": self.accumulate}
+        return {**super().get_config(), **config, **self.settings}
 
 
 def mit(variant: str, **options) -> MiT:

@@ -22,9 +22,6 @@ class Network:
 
     Attributes:
         model: the Keras model; its inputs are a dict.
-        chunks: in training, a batch goes through in so many parts, one after the other, and the
-            backward pass computes each part's activations again: the memory of one part, the
-            gradients of the whole batch whatever the loss. Batch norm sees one part at a time.
 
     Raises:
         ValueError: if two variables of the model share a path: a dictionary keyed by path
@@ -33,7 +30,6 @@ class Network:
     """
 
     model: keras.Model
-    chunks: int = 1
 
     def __post_init__(self):
         if keras.backend.backend() != "jax":
@@ -76,18 +72,6 @@ class Network:
                 buffers come back unchanged.
         """
         inputs = {name: inputs[name] for name in self.input_names}
-        if key is None or self.chunks == 1:
-            return self._call(params, buffers, inputs, key)
-
-        def call_part(buffers, part):
-            outputs, buffers = self._call(params, buffers, *part)
-            return buffers, outputs
-
-        parts = (jax.tree.map(self._split, inputs), jax.random.split(key, self.chunks))
-        buffers, outputs = jax.lax.scan(jax.checkpoint(call_part), buffers, parts)
-        return jax.tree.map(_join, outputs), buffers
-
-    def _call(self, params, buffers, inputs, key):
         fixed = self.model.non_trainable_variables
         outputs, updated = self.model.stateless_call(
             [params[variable.path] for variable in self._trainable],
@@ -97,14 +81,6 @@ class Network:
         )
         pairs = zip(fixed, updated, strict=True)
         return outputs, {old.path: new for old, new in pairs if not _is_seed(old)}
-
-    def _split(self, array):
-        """(B, ...) -> (chunks, B / chunks, ...), strided, so that a sharded batch stays sharded."""
-        if array.shape[0] % self.chunks:
-            raise ValueError(
-                f"A batch of {array.shape[0]} cannot go through in {self.chunks} equal parts."
-            )
-        return jnp.reshape(array, (-1, self.chunks, *array.shape[1:])).swapaxes(0, 1)
 
     def write(self, params: Mapping[str, Any], buffers: Mapping[str, Any]) -> keras.Model:
         """Puts the values into the Keras model, e.g. to save it as ``.keras``; returns it."""
@@ -117,11 +93,6 @@ class Network:
     @property
     def _trainable(self) -> list:
         return self.model.trainable_variables
-
-
-def _join(array):
-    """The inverse of :meth:`Network._split`."""
-    return jnp.reshape(array.swapaxes(0, 1), (-1, *array.shape[2:]))
 
 
 def _paths(variables) -> list[str]:

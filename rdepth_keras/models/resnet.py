@@ -102,11 +102,17 @@ class ResNet(keras.Layer):
         drop_path=0.0,
         norm=BatchNorm,
         remat=False,
+        accumulate=1,
         **options,
     ):
         super().__init__(**options)
         if remat:
             raise ValueError("A ResNet has no remat: its batch norms keep state. Use remat=False.")
+        if accumulate != 1:
+            raise ValueError(
+                "A ResNet cannot take its batch in parts: its batch norms need the statistics of "
+                "the whole. Use accumulate=1, or an encoder without batch norm (ConvNeXt, MiT)."
+            )
         self.depths, self.width, self.norm = tuple(depths), width, _norm_class(norm)
         self.settings = {
             "deep_stem": deep_stem,

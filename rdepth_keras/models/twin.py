@@ -26,6 +26,7 @@ def twin(
     drop_path: float = 0.4,
     dropout: float = 0.1,
     remat: bool = False,
+    accumulate: int = 1,
     refine: bool = False,
     contrast: bool = False,
     taps: bool = False,
@@ -35,15 +36,18 @@ def twin(
     """Functional model ``{"image", "depth"}`` -> logits; without depth encoder, of the image only.
 
     ``image_encoder`` and ``depth_encoder`` make a layer (map -> four maps) from ``drop_path``,
-    ``remat``, ``name`` and ``dtype``; ``fusion`` joins two maps; ``decoder`` makes a layer (four
-    maps -> one map of ``channels``). ``auxiliary_channels=None`` leaves out the auxiliary head.
+    ``remat``, ``accumulate``, ``name`` and ``dtype``; ``fusion`` joins two maps; ``decoder`` makes
+    a layer (four maps -> one map of ``channels``). With ``accumulate`` parts, the encoders take a
+    training batch in so many, one after the other, and the rest sees it whole: the numbers of the
+    whole batch, the encoders' memory of one part. ``auxiliary_channels=None`` leaves out the
+    auxiliary head.
     ``refine`` and ``contrast`` are the successor's options and need a depth encoder: refined
     logits, and the projections of the contrastive term. Outputs: see
     :func:`rdepth_keras.models.build`.
     """
     if depth_encoder is None and (refine or contrast):
         raise ValueError("refine and contrast need a depth encoder; depth_encoder is None.")
-    options = {"drop_path": drop_path, "remat": remat, "dtype": dtype}
+    options = {"drop_path": drop_path, "remat": remat, "accumulate": accumulate, "dtype": dtype}
     inputs, features, pairs = encode(image_encoder, depth_encoder, fusion, **options)
     decoded = decoder(channels=channels, name="decoder", dtype=dtype)(features)
     maps = {"image": inputs["image"], "features": features}

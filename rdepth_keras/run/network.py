@@ -14,8 +14,8 @@ from rdepth_keras.train.devices import compute_dtype
 
 def training_network(experiment: Experiment) -> Network:
     """With all outputs, from the experiment's weights, or random ones of its seed."""
-    model = _build(experiment, taps=True, weights=_weights(experiment))
-    return Network(model, experiment.accumulate)
+    weights, accumulate = _weights(experiment), experiment.accumulate
+    return Network(_build(experiment, taps=True, weights=weights, accumulate=accumulate))
 
 
 def inference_network(experiment: Experiment) -> Network:

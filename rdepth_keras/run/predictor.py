@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from rdepth_keras.adapt import SEGMENTER
@@ -15,6 +16,7 @@ from rdepth_keras.run.dataset import class_table
 from rdepth_keras.run.directory import read_experiment
 from rdepth_keras.run.network import inference_network
 from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.devices import local_mesh, replicated
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def load_predictor(directory: Path, inference: Inference | None = None) -> Predi
     """The predictor of the run's checkpoint that counts; ``inference`` None is the run's own."""
     experiment = read_experiment(directory)
     network = inference_network(experiment)
-    params, buffers = network.init()
+    params, buffers = jax.device_put(network.init(), replicated(local_mesh()))
     folder = directory / ("checkpoints" if experiment.selection == "last" else "best")
     if not folder.is_dir():
         raise FileNotFoundError(f"{directory} has no checkpoint yet: resume its training first.")

@@ -97,6 +97,11 @@ def data_mesh(tiles: int | None = None) -> Mesh:
     return Mesh(np.array(devices), ("data",))
 
 
+def local_mesh() -> Mesh:
+    """All devices of this host along one axis, ``data``."""
+    return Mesh(np.array(jax.local_devices()), ("data",))
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     """The placement of what every device holds as a whole."""
     return NamedSharding(mesh, PartitionSpec())
@@ -114,13 +119,13 @@ def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
     }
 
 
-def check_batch_size(batch_size: int, chunks: int) -> None:
-    """Raises ValueError unless the batch splits evenly into chunks, and over several hosts."""
+def check_batch_size(batch_size: int, parts: int) -> None:
+    """Raises ValueError unless the batch splits evenly into parts, and over several hosts."""
     devices = jax.device_count() if jax.process_count() > 1 else 1
-    if batch_size % (devices * chunks):
+    if batch_size % (devices * parts):
         raise ValueError(
-            f"A batch of {batch_size} does not split evenly over {devices} device(s) in {chunks} "
-            f"part(s). Use a multiple of {devices * chunks} for --batch-size."
+            f"A batch of {batch_size} does not split evenly over {devices} device(s) in {parts} "
+            f"part(s). Use a multiple of {devices * parts} for --batch-size."
         )
 
 

@@ -1,4 +1,4 @@
-"""One battery for all methods: shapes, learning, reproducibility, buffers, chunks, averages."""
+"""One battery for all methods: shapes, learning, reproducibility, buffers, parts, averages."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ SMALL = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}
 STEPS = 40
 
 
-def segmenter(chunks=1, dropout=0.1):
+def segmenter(accumulate=1, dropout=0.1):
     keras.utils.set_random_seed(0)
     model = models.build(
         "twin",
@@ -29,8 +29,9 @@ def segmenter(chunks=1, dropout=0.1):
         drop_path=dropout,
         dropout=dropout,
         taps=True,
+        accumulate=accumulate,
     )
-    return Network(model, chunks)
+    return Network(model)
 
 
 def batch(seed, size=4):
@@ -118,6 +119,13 @@ def test_many_devices_give_the_numbers_of_one(method):
     np.testing.assert_allclose(losses_many, losses, rtol=1e-3)
     # Adam turns rounding in tiny gradients into steps: a few statistics differ after the first.
     assert_close(many.buffers, one.buffers, rtol=1e-2, atol=1e-3)
+
+
+def test_a_batch_in_parts_gives_the_numbers_of_the_whole(method):
+    whole, losses = run(method, segmenter(), [batch(0), batch(1)])
+    parts, losses_parts = run(method, segmenter(accumulate=2), [batch(0), batch(1)])
+    np.testing.assert_allclose(losses_parts, losses, rtol=1e-3)
+    assert_close(parts.buffers, whole.buffers, rtol=1e-2, atol=1e-3)
 
 
 def test_a_moving_average_follows(method):

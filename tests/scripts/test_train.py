@@ -95,6 +95,10 @@ def test_a_finished_run_resumes_to_the_same_scores(trained, call):
         (("--dataset", "demo", "--steps", "0"), "steps must be at least 1"),
         (("--dataset", "demo", "--batch-size", "3", "--accumulate", "2"), "split evenly"),
         (("--dataset", "demo", "--segmenter.image-encoder", "huge"), "known are atto"),
+        (
+            ("--dataset", "demo", "--segmenter.image-encoder", "resnet50", "--accumulate", "2"),
+            "A ResNet cannot take its batch in parts",
+        ),
         (("--resume",), "--out"),
         (("--resume", "--out", "EMPTY"), "holds no run"),
         (("--direction", "r2u", "--data-dir", "EMPTY"), "scripts/prepare.py"),
