@@ -114,8 +114,8 @@ def _train(
     check_depth(directory, dataset)
     if note := deviation(experiment):
         console.print(note)
-    validated = validation_tiles(experiment, dataset)
     batches = domain_batches(experiment, dataset, console.print)
+    validated = validation_tiles(experiment, dataset)
     assembly = assemble(experiment)
     state = assembly.state
     if assembly.mesh.size < jax.device_count():

@@ -58,12 +58,11 @@ def assert_equal(parts, whole):
             np.testing.assert_allclose(ours[path], values, rtol=0, atol=tolerance, err_msg=path)
 
 
-def test_equal_to_the_large_batch():
-    """In four parts; and in two over two devices, each of which holds an equal share of a part."""
+def test_equal_to_the_large_batch_also_on_many_devices():
+    """Each device holds an equal share of every part. tests/contracts has one device."""
     assert jax.device_count() == 2, "tests run on two CPU devices"
     method, batch = SourceOnly(), example()
     whole = gradients(network(CONVNEXT, 1), method, batch)
-    assert_equal(gradients(network(CONVNEXT, 4), method, batch), whole)
     assert_equal(gradients(network(CONVNEXT, 2), method, shard_batch(batch, data_mesh())), whole)
 
 
