@@ -19,7 +19,8 @@ from rdepth_keras.models.resnet import ResNet
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     *("--dataset", "demo", "--steps", "4", "--batch-size", "2", "--crop", "32"),
-    *("--segmenter.channels", "8", "--segmenter.depth-encoder", "None"),
+    *("--segmenter.decoder", "segformer", "--segmenter.channels", "8"),
+    *("--segmenter.depth-encoder", "None"),
     *("--demo.train-tiles", "4", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
     *("--cadence.checkpoint-steps", "2", "--cadence.log-steps", "1"),
 )

@@ -47,7 +47,7 @@ def experiment(seed: int) -> Experiment:
         batch_size=2,
         crop=32,
         seed=seed,
-        segmenter=Segmenter(image_encoder="tiniest", depth_encoder="tiniest", channels=8),
+        segmenter=Segmenter("tiniest", depth_encoder=None, decoder="segformer", channels=8),
         optimizer=AdamW(learning_rate=1e-3),
         augmentation=Augmentation(crop_tries=2),
         inference=Inference(window_pixels=64),

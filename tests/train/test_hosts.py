@@ -16,7 +16,7 @@ TRAIN = (
     *(sys.executable, str(Path(__file__).with_name("tiny.py")), "--dataset", "demo"),
     *("--steps", "18", "--batch-size", "4", "--crop", "32"),
     *("--segmenter.image-encoder", "tiniest", "--segmenter.depth-encoder", "None"),
-    *("--segmenter.channels", "8", "--segmenter.dropout", "0"),
+    *("--segmenter.decoder", "segformer", "--segmenter.channels", "8", "--segmenter.dropout", "0"),
     *("--demo.train-tiles", "8", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
     *("--cadence.checkpoint-steps", "6", "--cadence.log-steps", "1"),
     *("--cadence.validation-steps", "9", "--selection", "best"),
