@@ -44,11 +44,16 @@ def fail(message: object, code: int = 2) -> NoReturn:
 
 
 def guarded(main: Callable[[], int | None]) -> NoReturn:
-    """Runs a script's main function; errors a user can mend become one line, exit code 2."""
+    """Runs a script's main function; errors a user can mend become one line, exit code 2.
+
+    Ctrl-C is one line, too, and exit code 130.
+    """
     try:
         code = main()
     except (ValueError, LookupError, OSError, ImportError, RuntimeError) as error:
         fail(error.args[0] if isinstance(error, KeyError) else error)
     except FloatingPointError as error:
         fail(error, code=1)
+    except KeyboardInterrupt:
+        fail("stopped; what was finished stays, and the same command goes on", code=130)
     sys.exit(code or 0)

@@ -157,7 +157,7 @@ def demo() -> Experiment:
 
 NO_PART_OF_A_RECIPE = (
     *("direction", "dataset", "data_dir", "config", "classes", "source_domain", "target_domain"),
-    *("cache", "workers", "seed", "cadence", "demo"),
+    *("cache", "workers", "seed", "cadence", "demo", "accumulate", "segmenter.remat"),
 )
 RECIPES: dict[str, Callable[[], Experiment]] = {
     recipe.__name__: recipe
@@ -178,8 +178,9 @@ def recipe(name: str) -> Experiment:
 def changes(experiment: Experiment) -> list[str]:
     """Where an experiment leaves its recipe, as :func:`differences` says it.
 
-    Data, direction, seed and what is recorded are no part of a recipe, but the source of the depth
-    is: the published numbers are of one. Nothing is told of a recipe that is unknown here.
+    Data, direction, seed, memory and what is recorded are no part of a recipe, but the source of
+    the depth is: the published numbers are of one. Nothing is told of a recipe that is unknown
+    here.
     """
     if experiment.recipe not in RECIPES:
         return []

@@ -89,7 +89,9 @@ def main() -> int:
         print(f"{stop}; saved. Go on with: {again}")
         return 128 + stop.signal_number
     except KeyboardInterrupt:
-        print(f"Stopped outside the training steps. Go on with: {again}")
+        begun = (directory / "experiment.json").exists()
+        how = f"Go on with: {again}" if begun else "Nothing was written yet."
+        print(f"Stopped outside the training steps. {how}")
         return 130
     if result is not None and jax.process_index() == 0:
         console.print(score_table({experiment.recipe: result}, run.headline(directory, result)))
@@ -101,6 +103,11 @@ def main() -> int:
 def default_experiment(choice: Choice) -> Experiment:
     """What the other arguments change: the settings of a run, or a recipe."""
     if choice.rerun is not None:
+        if choice.recipe is not None or choice.resume:
+            raise ValueError(
+                "--rerun starts a run again with its own recipe, from its beginning; leave "
+                "--recipe and --resume away."
+            )
         return run.read_experiment(choice.rerun)
     if choice.resume:
         if choice.out is None:

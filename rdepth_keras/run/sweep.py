@@ -52,14 +52,18 @@ def plan(
 
 def settings(cell: Cell, script: Path, options: Sequence[str]) -> Experiment:
     """The experiment that the script would run."""
-    command = [sys.executable, str(script), "--recipe", cell.recipe, "--direction", cell.direction]
-    command += ["--seed", str(cell.seed), *options, "--print-config"]
+    command = [*_command(cell, script, options), "--print-config"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ValueError(done.stderr.removeprefix("error: "))
     fields = json.loads(done.stdout)
     fields.pop("learning_rates", None)
     return from_json(json.dumps(fields))
+
+
+def _command(cell: Cell, script: Path, options: Sequence[str]) -> list[str]:
+    chosen = ["--recipe", cell.recipe, "--direction", cell.direction, "--seed", str(cell.seed)]
+    return [sys.executable, str(script), *chosen, *options]
 
 
 def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
@@ -77,19 +81,23 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
 def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float | None) -> str:
     """Starts or resumes a run unless it has finished; returns in a word how it ended.
 
-    A run over its cap is asked to save and stop (SIGTERM); the next sweep goes on with it.
+    A run over its cap is asked to save and stop (SIGTERM); the next sweep goes on with it. So it
+    is when this process is asked to stop, which it then does, with KeyboardInterrupt or SystemExit.
     """
     if cell.finished:
         return "finished before"
-    command = [sys.executable, str(script), "--out", str(cell.directory)]
+    command = [*_command(cell, script, options), "--out", str(cell.directory)]
     if (cell.directory / "experiment.json").exists():
         command += ["--resume"]
-    else:
-        command += ["--recipe", cell.recipe, "--direction", cell.direction]
-        command += ["--seed", str(cell.seed), *options]
     process = subprocess.Popen(command)
-    # Asked to stop, this process must not leave its child training alone.
-    before = signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGTERM))
+    asked = []
+
+    def forward(number, _):
+        """Asked to stop, this process must not leave its child training alone."""
+        asked.append(number)
+        process.send_signal(signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, forward)
     try:
         code = process.wait(cap_seconds)
     except subprocess.TimeoutExpired:
@@ -101,6 +109,8 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
+    if asked:
+        raise SystemExit(128 + asked[0])
     return "finished" if code == 0 else f"failed with exit code {code}"
 
 

@@ -29,7 +29,7 @@ from rdepth_keras.run.directory import (
 )
 from rdepth_keras.run.evaluation import evaluate
 from rdepth_keras.run.validation import validation, validation_tiles
-from rdepth_keras.train.board import Board
+from rdepth_keras.train.board import Board, summary_writer
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import check_batch_size, wait_for_hosts
 from rdepth_keras.train.journal import Journal
@@ -37,9 +37,9 @@ from rdepth_keras.train.loop import run_steps
 from rdepth_keras.train.profile import PROFILED
 from rdepth_keras.train.progress import TrainingProgress
 
-LEFT_BY_A_KILLED_START = {CLASSES, "experiment.partial", "tensorboard"}
-# Settings that say where something lies or how fast it is read; a resumed run may have others.
-CHANGE_NOTHING = ("data_dir", "classes", "cache", "workers")
+LEFT_BY_A_KILLED_START = {CLASSES, "experiment.partial"}
+# Where something lies, how fast it is read, the memory of a step: a resumed run may have others.
+CHANGE_NOTHING = ("data_dir", "classes", "cache", "workers", "accumulate", "segmenter.remat")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def resume(
 ) -> dict[str, Any] | None:
     """Goes on with the run in ``directory`` from its last whole checkpoint; returns as `start`.
 
-    Data that were moved, and other workers, are no other experiment.
+    Data that were moved, other workers, and a step in less memory are no other experiment.
 
     Raises:
         FileNotFoundError: if the directory holds no run.
@@ -108,8 +108,7 @@ def _train(
 ) -> dict[str, Any] | None:
     """Both: a run without a whole checkpoint begins at step 0."""
     check_batch_size(experiment.batch_size, experiment.accumulate)
-    if watch.profile and experiment.steps <= PROFILED.start:
-        raise ValueError(f"--profile looks at steps after {PROFILED.start}; train more of them.")
+    _check_watch(watch, experiment.steps)
     dataset = open_dataset(experiment)
     check_depth(directory, dataset)
     if note := deviation(experiment):
@@ -122,11 +121,9 @@ def _train(
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
 
     first = jax.process_index() == 0
-    board = Board(directory / "tensorboard") if watch.tensorboard and first else None
     directory.mkdir(parents=True, exist_ok=True)
     if first:
         write_experiment(directory, experiment)
-    journal = Journal(directory / "journal.jsonl", board and board.scalars)
     keep = experiment.cadence.keep_checkpoints
     checkpoints = Checkpoints(directory / "checkpoints", keep, console.print)
     if checkpoints.latest_step() is not None:
@@ -135,6 +132,9 @@ def _train(
             iterator.set_state(places[domain])
         console.print(f"resumed at step {int(state.step)}")
     done = int(state.step)
+    _check_watch(watch, experiment.steps - done)
+    board = Board(directory / "tensorboard", done) if watch.tensorboard and first else None
+    journal = Journal(directory / "journal.jsonl", board and board.scalars)
     if first:
         write_environment(directory, environment(dataset, experiment), done)
         journal.cut(done)
@@ -162,6 +162,16 @@ def _train(
         )
     checkpoints.close()
     return _finish(experiment, dataset, directory, console)
+
+
+def _check_watch(watch: Watch, steps: int) -> None:
+    """Raises ValueError or ImportError where the steps to come cannot be recorded as asked."""
+    if watch.profile and steps <= PROFILED.start:
+        raise ValueError(
+            f"--profile looks at steps after {PROFILED.start}; there are {steps} to come."
+        )
+    if watch.tensorboard:
+        summary_writer()
 
 
 def _finish(

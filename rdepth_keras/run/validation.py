@@ -1,7 +1,6 @@
 """What happens every ``validation_steps`` of a training."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -58,7 +57,14 @@ def validation(
 
     def validate(state: State) -> bool:
         params, buffers = state.best_params[SEGMENTER], state.buffers[SEGMENTER]
-        predict = partial(scorer, params, buffers)
+        looks: list[tuple[Tile, np.ndarray]] = []
+
+        def predict(tile: Tile) -> np.ndarray:
+            found = scorer(params, buffers, tile)
+            if not looks:
+                looks.append((tile, found))
+            return found
+
         evaluation = score(predict, tiles, len(table), "validation", console)
         scores, step = evaluation.scores(table), int(state.step)
         title = f"step {step}, val {domain}"
@@ -68,7 +74,7 @@ def validation(
         if jax.process_index() == 0:
             journal.write(step, validation=scores, domain=domain)
         if board:
-            board.picture(step, domain, side_by_side(tiles[0], predict(tiles[0]), table))
+            board.picture(step, domain, side_by_side(*looks[0], table))
         if better:
             best.save(state, {})
         return better

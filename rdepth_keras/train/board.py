@@ -10,17 +10,11 @@ import numpy as np
 class Board:
     """Writes scalars and pictures as TensorBoard event files.
 
-    Raises ImportError, naming the remedy, where tensorboardX is not installed.
+    ``done`` steps lie behind the run; what an earlier process wrote beyond them is hidden.
     """
 
-    def __init__(self, directory: Path):
-        try:
-            from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
-        except ImportError as error:
-            raise ImportError(
-                "TensorBoard files need tensorboardX: pip install 'rdepth_keras[tensorboard]'"
-            ) from error
-        self._writer = SummaryWriter(str(directory))
+    def __init__(self, directory: Path, done: int = 0):
+        self._writer = summary_writer()(str(directory), purge_step=done + 1)
 
     def scalars(self, step: int, entries: Mapping[str, Any]) -> None:
         """Every number of the entries, nested ones under joined names."""
@@ -32,6 +26,17 @@ class Board:
         """An RGB picture, uint8 (H, W, 3)."""
         self._writer.add_image(name, picture, step, dataformats="HWC")
         self._writer.flush()
+
+
+def summary_writer():
+    """tensorboardX's; raises ImportError, naming the remedy, where it is not installed."""
+    try:
+        from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise ImportError(
+            "TensorBoard files need tensorboardX: pip install 'rdepth_keras[tensorboard]'"
+        ) from error
+    return SummaryWriter
 
 
 def _numbers(entries: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -97,9 +97,10 @@ def run_steps(
                 read(*pending)
             pending = (number, ids, logs)
             # Hosts meet to agree on stopping, so not after every step.
-            meets = jax.process_count() == 1 or number % cadence.log_steps == 0
+            last = number == steps
+            meets = jax.process_count() == 1 or last or number % cadence.log_steps == 0
             stops = meets and any_host(bool(received))
-            saves = stops or number == steps or number % cadence.checkpoint_steps == 0
+            saves = stops or last or number % cadence.checkpoint_steps == 0
             validates = validation_steps and number % validation_steps == 0
             if saves or validates:
                 read(*pending)
@@ -109,7 +110,7 @@ def run_steps(
             if saves:
                 places = {domain: iterator.get_state() for domain, iterator in batches.items()}
                 checkpoints.save(state, places)
-            if stops or (received and number == steps):
+            if stops or (last and any_host(bool(received))):
                 raise Interrupted(received[0] if received else signal.SIGTERM, number)
     return state
 
@@ -123,10 +124,15 @@ def _reader(journal, cadence, checkpoints, progress, steps, learning_rate):
         nonlocal first
         values = {name: float(value) for name, value in jax.device_get(dict(logs)).items()}
         if not values.pop("finite"):
+            good = checkpoints.latest_step()
             raise FloatingPointError(
-                f"The loss or a gradient is not finite at step {number}, on the tiles "
-                f"{sorted(ids)}: {values}. The last good checkpoint is that of step "
-                f"{checkpoints.latest_step()}."
+                f"The loss, a gradient or a variable is not finite at step {number}, on the tiles "
+                f"{sorted(ids)}: {values}. "
+                + (
+                    f"The last good checkpoint is that of step {good}."
+                    if good
+                    else "There is no checkpoint yet."
+                )
             )
         values["learning_rate"] = float(learning_rate(number - 1))
         speed = progress.advance(number, len(ids) * jax.process_count(), values)

@@ -57,6 +57,12 @@ class Optimizer:
     schedule: Schedule = Schedule()
     clip_norm: float | None = None
 
+    def __post_init__(self):
+        if not 0 < self.learning_rate < 1e38:  # finite in float32, too
+            raise ValueError(
+                f"learning_rate must be above 0 and finite; received {self.learning_rate}."
+            )
+
     def build(self, params: Mapping[str, jax.Array], steps: int) -> optax.GradientTransformation:
         """The optax transformation for a network's params over a run of ``steps`` steps."""
         factors = self.factors(params)

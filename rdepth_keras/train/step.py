@@ -26,7 +26,7 @@ def training_step(
 
     The random key of a step depends on the seed and the step's number alone, so that a resumed
     run draws what an undisturbed one would have drawn. ``logs`` holds scalars, among them
-    ``finite``: True while all losses and gradients are.
+    ``finite``: True while all losses, gradients and params are.
 
     Args:
         networks: the segmenter and the method's own networks.
@@ -52,6 +52,7 @@ def training_step(
             finite &= jnp.isfinite(value) & jnp.isfinite(norm)
             logs |= {"gradient_norm": norm, **new}
             params, states = _update(optimizers, gradients, states, params)
+        finite &= jnp.isfinite(optax.tree.norm(params))
         average = _average(state.average, params, average_decay)
         memory = method.remember(state.memory, params, state.step)
         new_state = State(state.step + 1, params, buffers, average, states, memory)

@@ -54,6 +54,15 @@ def test_scores_reports_ablates_and_compares(copied, call):
     assert code == 0 and r"\begin{tabular}" in said
 
 
+def test_ctrl_c_is_one_line(copied, call, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rdepth_keras.run.evaluation.load_ensemble", interrupted)
+    code, _, error = call("evaluate", "--run", copied[0])
+    assert code == 130 and error.startswith("error: stopped;") and error.count("\n") == 1
+
+
 def test_an_ensemble_from_the_command_line(copied, call):
     one, other = copied
     code, _, _ = call("evaluate", "--run", one, "--ensemble", other)

@@ -93,10 +93,18 @@ def test_what_is_watched_and_that_watching_changes_nothing(experiment, tmp_path)
 def test_what_is_not_finite_stops_the_run(experiment, tmp_path):
     """The step, its tiles and the last good checkpoint are named; no bad one is written."""
     cadence = dataclasses.replace(experiment.cadence, checkpoint_steps=1, validation_steps=None)
-    wild = dataclasses.replace(experiment.optimizer, learning_rate=1e38, schedule=Schedule(0.0))
-    wild = dataclasses.replace(experiment, optimizer=wild, cadence=cadence)
-    with pytest.raises(FloatingPointError, match="finite at step") as error:
-        run.start(wild, tmp_path / "run", Console(file=io.StringIO()))
+
+    def start(rate, directory):
+        wild = dataclasses.replace(experiment.optimizer, learning_rate=rate, schedule=Schedule(0.0))
+        wild = dataclasses.replace(experiment, optimizer=wild, cadence=cadence)
+        with pytest.raises(FloatingPointError, match="finite at step") as error:
+            run.start(wild, directory, Console(file=io.StringIO()))
+        return error
+
+    error = start(9e37, tmp_path / "at once")  # loss and gradients are finite, the variables not
+    assert "at step 1," in str(error.value) and "no checkpoint yet" in str(error.value)
+    assert not any((tmp_path / "at once/checkpoints").iterdir())
+    error = start(1e12, tmp_path / "run")
     named = re.search(r"at step (\d+), on the tiles \[.*\d.*\].*of step (\d+)\.$", str(error.value))
     step, last = map(int, named.groups())
     assert last == step - 1
@@ -169,7 +177,7 @@ def test_what_is_missing_is_told_before_anything_is_written(
 
 def test_a_profile_needs_steps(experiment, tmp_path):
     few = dataclasses.replace(experiment, steps=5)
-    with pytest.raises(ValueError, match="steps after 5"):
+    with pytest.raises(ValueError, match="steps after 5; there are 5 to come"):
         run.start(few, tmp_path / "run", Console(file=io.StringIO()), run.Watch(profile=True))
     assert not (tmp_path / "run").exists()
 

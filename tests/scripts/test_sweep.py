@@ -1,7 +1,11 @@
 """Sweeps: the plan, the spread, and going on."""
 
 import json
+import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,13 +16,16 @@ from rdepth_keras.run.sweep import check, plan, settings, summarise, train
 # Stands in for scripts/train.py: writes what a run leaves, and can be told to dawdle.
 STAND_IN = """
 import json, pathlib, signal, sys, time
-directory = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+given = sys.argv[1:]
+out = given.index("--out")
+directory = pathlib.Path(given[out + 1])
+del given[out : out + 2]
 directory.mkdir(parents=True, exist_ok=True)
 (directory / "experiment.json").write_text("{}")
 with (directory / "calls").open("a") as file:
-    file.write(" ".join(sys.argv[3:]) + "\\n")
-if "--dawdle" in sys.argv:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    file.write(" ".join(given) + "\\n")
+if "--dawdle" in given and "--resume" not in given:
     time.sleep(60)
 if "--fail" in sys.argv:
     sys.exit(3)
@@ -54,7 +61,24 @@ def test_a_run_over_its_cap_is_resumed(tmp_path, script):
     (cell,) = plan(["a"], ["r2u"], [0], tmp_path / "out")
     assert train(cell, script, ["--dawdle"], 3.0) == "stopped at its cap"
     assert train(cell, script, ["--dawdle"], 30.0) == "finished"
-    assert calls(cell)[1] == "--resume"
+    first, second = calls(cell)
+    assert second == f"{first} --resume", "data that were moved must be told again"
+
+
+def test_asked_to_stop_it_starts_no_further_run(tmp_path, script):
+    (cell,) = plan(["a"], ["r2u"], [0], tmp_path / "out")
+
+    def ask():
+        while not (cell.directory / "calls").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with pytest.raises(SystemExit) as stop:
+        train(cell, script, ["--dawdle"], 50.0)
+    asking.join()
+    assert stop.value.code == 143 and not cell.finished
 
 
 def test_a_failure_is_told(tmp_path, script):

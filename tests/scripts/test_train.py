@@ -151,6 +151,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr("rdepth_keras.run.training.assemble", interrupted)
     assert call("train", "--resume", "--out", directory) == 130
     assert "Go on with: python scripts/train.py --resume" in capsys.readouterr().out
+    assert call("train", *TINY, "--out", tmp_path / "other") == 130
+    assert "Nothing was written yet." in capsys.readouterr().out
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):
@@ -159,6 +162,9 @@ def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):
     printed = json.loads(capsys.readouterr().out)
     printed.pop("learning_rates")
     assert printed == json.loads((directory / "experiment.json").read_text())
+    for other in (("--recipe", "convnext_b"), ("--resume",)):
+        assert call("train", "--rerun", directory, *other, "--print-config") == 2
+        assert "leave --recipe and --resume away" in capsys.readouterr().err
 
 
 def test_list_and_print(call, capsys):

@@ -20,7 +20,7 @@ TRAIN = (
     *("--demo.train-tiles", "8", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
     *("--cadence.checkpoint-steps", "6", "--cadence.log-steps", "1"),
     *("--cadence.validation-steps", "9", "--selection", "best"),
-    *("--optimizer.learning-rate", "1e-4"),
+    *("--optimizer.learning-rate", "1e-4", "--tensorboard"),
 )
 
 
@@ -86,20 +86,33 @@ def test_the_numbers_of_one_host(alone, tmp_path, proofs):
 
 
 def test_killed_and_resumed_on_other_hosts_and_devices(alone, tmp_path):
-    """Two hosts, killed; two hosts again, killed; one host with two devices to the end."""
+    """Two hosts, killed; two again, one asked to stop; one host with two devices to the end."""
     directory = tmp_path / "both"
     kill(two_hosts("--out", directory), directory, 6)
-    kill(two_hosts("--out", directory, "--resume"), directory, 12)
+    stop(two_hosts("--out", directory, "--resume"), directory, 12)
     one_host("--out", directory, "--resume", devices=2)
     np.testing.assert_allclose(losses(directory), losses(alone), rtol=1e-3)
 
 
 def kill(processes: list[subprocess.Popen], directory: Path, step: int) -> None:
     """SIGKILL for all, once there is a checkpoint of the step."""
-    while not (directory / "checkpoints-checksums" / f"{step}.json").exists():
-        assert all(process.poll() is None for process in processes)
-        time.sleep(0.02)
+    await_checkpoint(processes, directory, step)
     for process in processes:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert len((directory / "journal.jsonl").read_text().splitlines()) < 18, "killed too late"
+
+
+def stop(processes: list[subprocess.Popen], directory: Path, step: int) -> None:
+    """SIGTERM for the second host alone: both save and stop."""
+    await_checkpoint(processes, directory, step)
+    processes[1].send_signal(signal.SIGTERM)
+    for process in processes:
+        process.communicate(timeout=300)
+        assert process.returncode == 143
+
+
+def await_checkpoint(processes: list[subprocess.Popen], directory: Path, step: int) -> None:
+    while not (directory / "checkpoints-checksums" / f"{step}.json").exists():
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.02)

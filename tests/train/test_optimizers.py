@@ -135,3 +135,9 @@ def test_heads_may_be_faster():
     table = rate_table(AdamW(learning_rate=6e-5, stage_decay=1.0, head_factor=10.0))
     assert table["image stage 3"] == pytest.approx(6e-5)
     assert table["fusion, decoder and heads"] == pytest.approx(6e-4)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1e-4, float("nan"), float("inf"), 1e39])
+def test_impossible_rates_are_refused(rate):
+    with pytest.raises(ValueError, match="learning_rate must be above 0 and finite"):
+        AdamW(learning_rate=rate)
