@@ -35,7 +35,7 @@ _DAMAGED = (  # what zipfile raises for an archive that is not whole
     OSError,
     OverflowError,
     ValueError,
-    RuntimeError,  # with its NotImplementedError: encryption, unknown compression
+    RuntimeError,  # encryption, unknown compression
 )
 
 

@@ -22,7 +22,7 @@ _UNREADABLE = (
     OSError,
     ValueError,
     OverflowError,
-    RuntimeError,  # with its NotImplementedError: unknown compression
+    RuntimeError,  # encryption, unknown compression
 )
 _SHOWN = 5
 

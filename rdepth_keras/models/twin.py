@@ -40,9 +40,8 @@ def twin(
     a layer (four maps -> one map of ``channels``). With ``accumulate`` parts, the encoders take a
     training batch in so many, one after the other, and the rest sees it whole: the numbers of the
     whole batch, the encoders' memory of one part. ``auxiliary_channels=None`` leaves out the
-    auxiliary head.
-    ``refine`` and ``contrast`` are the successor's options and need a depth encoder: refined
-    logits, and the projections of the contrastive term. Outputs: see
+    auxiliary head. ``refine`` and ``contrast`` are the successor's options and need a depth
+    encoder: refined logits, and the projections of the contrastive term. Outputs: see
     :func:`rdepth_keras.models.build`.
     """
     if depth_encoder is None and (refine or contrast):

@@ -103,7 +103,7 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
         process.wait()
-        return "stopped at its cap"
+        code = None
     except KeyboardInterrupt:
         process.wait()  # it had the same signal, and saves
         raise
@@ -111,6 +111,8 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
         signal.signal(signal.SIGTERM, before)
     if asked:
         raise SystemExit(128 + asked[0])
+    if code is None:
+        return "stopped at its cap"
     return "finished" if code == 0 else f"failed with exit code {code}"
 
 
