@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rdepth_keras.arrays import Params, Tile
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
 from rdepth_keras.tiling import Blend, Windows, blend_weights, windows
 
 Average = Literal["logits", "probabilities"]

@@ -10,8 +10,8 @@ from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotatio
 from rdepth_keras.depth.presets import PUBLISHED
 from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter, differences
 from rdepth_keras.infer import Inference
+from rdepth_keras.optimizers import SGD, AdamW, Schedule
 from rdepth_keras.train.loop import Cadence
-from rdepth_keras.train.optimizers import SGD, AdamW, Schedule
 
 # Its resize of square tiles to (2048, 512) x U(0.5, 2), ratio kept, is 0.25 to 1 times their size.
 MMSEGMENTATION = Augmentation(

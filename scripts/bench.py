@@ -32,7 +32,7 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.command import guarded, parse
 from rdepth_keras.data import png
 from rdepth_keras.data.cache import cached
-from rdepth_keras.data.folder import open_folder
+from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.data.pipeline import training_batches
 from rdepth_keras.data.transforms import RandomCrop
 from rdepth_keras.depth.normalise import quantise
@@ -153,8 +153,8 @@ def batched_rate(tiles: Tiles, workers: int, seconds: float) -> float:
 
 def bench_networks(_: Arguments) -> None:
     """Prints a line for each network."""
+    from rdepth_keras.counting import count
     from rdepth_keras.models import MODELS
-    from rdepth_keras.models.counting import count
 
     print("network               parameters (M)  multiply-adds at 512 x 512 (G)")
     for name in MODELS:

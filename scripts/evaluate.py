@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from rdepth_keras import command, run
 from rdepth_keras.evaluate.confusion import Absent
-from rdepth_keras.evaluate.report import difference_table, score_table, summary_line
 from rdepth_keras.evaluate.tables import Format
+from rdepth_keras.evaluate.terminal import difference_table, score_table, summary_line
 from rdepth_keras.infer import Inference
 
 

@@ -28,10 +28,10 @@ from tensorflow_datasets.scripts.cli import build, cli_utils
 
 from rdepth_keras.command import fail
 from rdepth_keras.data import png
-from rdepth_keras.data.census import verify
-from rdepth_keras.data.depth_report import class_depth, draw_sheet
-from rdepth_keras.data.download import LICENCE, URL, download
-from rdepth_keras.data.loveda import open_loveda
+from rdepth_keras.data.loveda.census import verify
+from rdepth_keras.data.loveda.depth_report import class_depth, draw_sheet
+from rdepth_keras.data.loveda.download import LICENCE, URL, download
+from rdepth_keras.data.loveda.prepared import open_loveda
 from rdepth_keras.depth.presets import PUBLISHED
 
 DATASET = Path(__file__).resolve().parents[1] / "datasets" / "loveda_rdepth"

@@ -69,7 +69,7 @@ def check(arguments: Submit, path: Path | None) -> int:
     assert path is not None
     expected = PUBLISHED[arguments.domain]
     if arguments.run is not None:
-        from rdepth_keras.run.submission import expected_submission
+        from rdepth_keras.run.submit import expected_submission
 
         expected = expected_submission(arguments.run, arguments.domain)
     findings = check_submission(path, expected)

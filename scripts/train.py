@@ -17,11 +17,11 @@ import tyro
 from rich.console import Console
 
 from rdepth_keras import command, run
-from rdepth_keras.evaluate.report import score_table
+from rdepth_keras.evaluate.terminal import score_table
 from rdepth_keras.experiment import Experiment, to_dict
+from rdepth_keras.optimizers import rate_table
 from rdepth_keras.recipes import RECIPES, default_recipe, recipe
 from rdepth_keras.train.devices import Hosts, join_hosts, keep_compilations, unused_gpu_warning
-from rdepth_keras.train.optimizers import rate_table
 from rdepth_keras.train.signals import Interrupted
 
 

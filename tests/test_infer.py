@@ -7,7 +7,7 @@ import pytest
 
 from rdepth_keras import models
 from rdepth_keras.infer import VIEWS, Inference, predict_scores, tile_scorer
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
 from rdepth_keras.tiling import blend_weights, windows
 from rdepth_keras.train.devices import local_mesh, replicated
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rdepth_keras.data.classes import load_classes
+from rdepth_keras.data.folder.classes import load_classes
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

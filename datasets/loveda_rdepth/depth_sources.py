@@ -10,11 +10,11 @@ from typing import Protocol
 
 from tensorflow_datasets.core.utils import tqdm
 
-from rdepth_keras.data.checks import read_depth, read_image
-from rdepth_keras.data.tree import TileFiles
-from rdepth_keras.depth.cache import DepthCache
+from rdepth_keras.data.loveda.checks import read_depth, read_image
+from rdepth_keras.data.loveda.tree import TileFiles
 from rdepth_keras.depth.normalise import StoredDepth, quantise
 from rdepth_keras.depth.presets import PRESETS
+from rdepth_keras.depth.store import DepthCache
 
 CHUNK = 16  # images of a batch on a GPU, and of a work item under Beam
 

@@ -13,9 +13,9 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2 as protocol
 
 from rdepth_keras.data import png
-from rdepth_keras.data.checks import TileFacts, inspect_all
-from rdepth_keras.data.statistics import format_shares
-from rdepth_keras.data.tree import DOMAINS, LAYOUT, RECORD, TileFiles, find_tiles
+from rdepth_keras.data.loveda.checks import TileFacts, inspect_all
+from rdepth_keras.data.loveda.statistics import format_shares
+from rdepth_keras.data.loveda.tree import DOMAINS, LAYOUT, RECORD, TileFiles, find_tiles
 from rdepth_keras.depth.presets import PRESETS, PUBLISHED
 from rdepth_keras.labels import LOVEDA
 

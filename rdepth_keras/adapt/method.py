@@ -17,7 +17,7 @@ from typing import Any
 
 import jax
 
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
 
 SEGMENTER = "segmenter"
 

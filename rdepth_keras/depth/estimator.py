@@ -9,14 +9,14 @@ import keras
 import numpy as np
 
 from rdepth_keras import checkpoints
-from rdepth_keras.depth.network import PATCH, DepthNetwork
-from rdepth_keras.depth.scene import estimate_scene, is_single_view
-from rdepth_keras.depth.weights import (
+from rdepth_keras.depth.anything import PATCH, DepthNetwork
+from rdepth_keras.depth.conversion import (
     encoder_arguments,
     load_weights,
     network_arguments,
     read_config,
 )
+from rdepth_keras.depth.scene import estimate_scene, is_single_view
 
 SIDE = 518  # pixels; the side these networks were trained at
 OVERVIEW_PIXELS = 2 * SIDE**2  # of a scene seen as a whole

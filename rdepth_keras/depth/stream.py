@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from rdepth_keras.depth.cache import DepthCache
 from rdepth_keras.depth.estimator import DepthEstimator, prepare
 from rdepth_keras.depth.normalise import StoredDepth, quantise
 from rdepth_keras.depth.scene import is_single_view
+from rdepth_keras.depth.store import DepthCache
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

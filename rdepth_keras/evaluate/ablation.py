@@ -12,7 +12,7 @@ from rdepth_keras.arrays import Depth, Tile, Tiles
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.evaluate.bootstrap import Interval, bootstrap_difference
 from rdepth_keras.evaluate.confusion import Absent, class_iou, mean_iou
-from rdepth_keras.evaluate.evaluator import Evaluation
+from rdepth_keras.evaluate.counts import Evaluation
 
 NOISE = 0.1  # standard deviation, of a depth in 0..1
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601

@@ -10,7 +10,7 @@ import numpy as np
 from rdepth_keras.evaluate import plots
 from rdepth_keras.evaluate.bootstrap import bootstrap
 from rdepth_keras.evaluate.confusion import class_iou, divide
-from rdepth_keras.evaluate.evaluator import Evaluation
+from rdepth_keras.evaluate.counts import Evaluation
 from rdepth_keras.evaluate.gallery import LAYERS, WRONG, Exhibit
 from rdepth_keras.labels import ClassTable
 
@@ -31,7 +31,7 @@ def render(
     Args:
         title: heading, e.g. the run's name.
         facts: how the scores came about, by name: protocol, inference, ...
-        scores: what :meth:`~rdepth_keras.evaluate.evaluator.Evaluation.all_scores` says.
+        scores: what :meth:`~rdepth_keras.evaluate.counts.Evaluation.all_scores` says.
         evaluation: the counts behind them.
         exhibits: tiles for the gallery.
         journal: lines of the run's journal; curves are left out where it is empty.

@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
-from rdepth_keras.evaluate.comparison import TAGS, Protocol, Row
+from rdepth_keras.evaluate.rows import TAGS, Protocol, Row
 
 Format = Literal["markdown", "csv", "latex"]
 Groups = Mapping[Protocol, Sequence[Row]]

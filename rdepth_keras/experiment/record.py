@@ -10,7 +10,7 @@ from cattrs.preconf.json import make_converter
 
 from rdepth_keras.adapt import METHODS, Method
 from rdepth_keras.experiment.settings import Experiment
-from rdepth_keras.train.optimizers import OPTIMIZERS, Optimizer
+from rdepth_keras.optimizers import OPTIMIZERS, Optimizer
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:

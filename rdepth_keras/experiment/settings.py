@@ -16,9 +16,9 @@ from rdepth_keras.data.transforms import (
     RandomScale,
 )
 from rdepth_keras.infer import Inference
+from rdepth_keras.optimizers import AdamW, Optimizer
 from rdepth_keras.train.devices import Precision
 from rdepth_keras.train.loop import Cadence
-from rdepth_keras.train.optimizers import AdamW, Optimizer
 
 Direction = Literal["r2u", "u2r", "r2r", "u2u"]
 DatasetName = Literal["loveda_rdepth", "folder", "demo"]
@@ -104,9 +104,9 @@ class Experiment:
         direction: source and target domain: r2u trains on Rural and is scored on Urban; r2r and
             u2u are in-domain references. A label only, where the two domains are named.
         dataset: the prepared LoveDA, a folder of one's own tiles (see
-            ``rdepth_keras.data.folder``), or procedural scenes that need no download.
+            ``rdepth_keras.data.folder.folder``), or procedural scenes that need no download.
         data_dir: where the data lie; None is TFDS's own folder.
-        classes: the class file of a folder, see ``rdepth_keras.data.classes``.
+        classes: the class file of a folder, see ``rdepth_keras.data.folder.classes``.
         source_domain: of a folder: the domain that trains.
         target_domain: of a folder: the domain the run is scored on.
         cache: folder for a raw copy of the training tiles that is read without decoding; its size

@@ -12,13 +12,13 @@ from functools import partial
 import keras
 
 from rdepth_keras.models import baselines
-from rdepth_keras.models.convnext import VARIANTS, convnext
 from rdepth_keras.models.decoders.daformer import DAFormer
 from rdepth_keras.models.decoders.upernet import UPerNet
+from rdepth_keras.models.encoders.convnext import VARIANTS, convnext
 from rdepth_keras.models.fusion import add, concat, gated
 from rdepth_keras.models.inspection import inspection
 from rdepth_keras.models.twin import twin
-from rdepth_keras.models.weights import load
+from rdepth_keras.models.weights.load import load
 
 __all__ = ["DECODERS", "ENCODERS", "FUSIONS", "MODELS", "build", "inspection", "load"]
 

@@ -11,14 +11,14 @@ from typing import Literal
 import keras
 from keras import ops
 
-from rdepth_keras.models import mit, resnet
 from rdepth_keras.models.decoders.aspp import ASPP, SummedASPP
 from rdepth_keras.models.decoders.pyramid import Pyramid
 from rdepth_keras.models.decoders.segformer import SegFormer
+from rdepth_keras.models.encoders import mit, resnet
 from rdepth_keras.models.fusion import concat
 from rdepth_keras.models.heads import Head, Output
-from rdepth_keras.models.layers import register
-from rdepth_keras.models.resample import resize
+from rdepth_keras.models.layers.basic import register
+from rdepth_keras.models.layers.resample import resize
 from rdepth_keras.models.twin import encode, twin
 
 Merge = Literal["last", "sum", "mean"]

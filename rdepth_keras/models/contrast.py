@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers import BatchNorm, Normal, register
+from rdepth_keras.models.layers.basic import BatchNorm, Normal, register
 
 
 @register

@@ -7,8 +7,8 @@ may differ.
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers import LayerScale, Normal, register
-from rdepth_keras.models.resample import resize
+from rdepth_keras.models.layers.basic import LayerScale, Normal, register
+from rdepth_keras.models.layers.resample import resize
 
 GATE = "_gate"  # follows the name of a gated fusion
 

@@ -2,8 +2,8 @@
 
 import keras
 
-from rdepth_keras.models.layers import ConvBlock, DropChannels, Normal, register
-from rdepth_keras.models.resample import resize
+from rdepth_keras.models.layers.basic import ConvBlock, DropChannels, Normal, register
+from rdepth_keras.models.layers.resample import resize
 
 
 @register

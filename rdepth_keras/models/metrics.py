@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from rdepth_keras.labels import IGNORE
-from rdepth_keras.models.layers import register
+from rdepth_keras.models.layers.basic import register
 
 
 @register

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers import ConvBlock, Normal, register
-from rdepth_keras.models.resample import resize
+from rdepth_keras.models.layers.basic import ConvBlock, Normal, register
+from rdepth_keras.models.layers.resample import resize
 
 
 @register

@@ -10,7 +10,7 @@ from rdepth_keras.models.contrast import Contrast
 from rdepth_keras.models.decoders.upernet import UPerNet
 from rdepth_keras.models.fusion import Align, concat
 from rdepth_keras.models.heads import Head, Output
-from rdepth_keras.models.layers import DEPTH_MEAN, DEPTH_STD, IMAGE_MEAN, IMAGE_STD, Normalise
+from rdepth_keras.models.layers.basic import DEPTH_MEAN, DEPTH_STD, IMAGE_MEAN, IMAGE_STD, Normalise
 from rdepth_keras.models.refiner import Refiner
 
 

@@ -6,14 +6,14 @@ where one is chosen), ``metrics.json``, ``evaluations/<split>_<domain>.json`` wi
 every tile as NPZ beside it, and what else was asked for: ``evaluations/….html``, ``ablations/``.
 """
 
-from rdepth_keras.run.ablation import ablate_depth
+from rdepth_keras.run.ablate import ablate_depth
 from rdepth_keras.run.comparison import compare, headline
 from rdepth_keras.run.directory import read_experiment
 from rdepth_keras.run.evaluation import evaluate, prepare_scoring, write_scores
-from rdepth_keras.run.prediction import predict_picture
+from rdepth_keras.run.pictures import predict_picture
 from rdepth_keras.run.predictor import load_predictor
 from rdepth_keras.run.report import write_report
-from rdepth_keras.run.submission import submit
+from rdepth_keras.run.submit import submit
 from rdepth_keras.run.training import Watch, resume, start
 
 __all__ = [

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.evaluate.bootstrap import bootstrap_difference
-from rdepth_keras.evaluate.comparison import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.confusion import mean_iou
-from rdepth_keras.evaluate.evaluator import load_evaluation
+from rdepth_keras.evaluate.counts import load_evaluation
+from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Demo, Experiment
 from rdepth_keras.recipes import deviation

@@ -11,10 +11,10 @@ import numpy as np
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.cache import cached
-from rdepth_keras.data.classes import load_classes
 from rdepth_keras.data.demo.tiles import DemoTiles
-from rdepth_keras.data.folder import open_folder
-from rdepth_keras.data.loveda import open_loveda
+from rdepth_keras.data.folder.classes import load_classes
+from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.data.loveda.prepared import open_loveda
 from rdepth_keras.data.pipeline import Unlabelled, training_batches
 from rdepth_keras.data.rarity import chances, count_pixels
 from rdepth_keras.experiment import Experiment

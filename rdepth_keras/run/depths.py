@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from rdepth_keras.data.files import decode_image
-from rdepth_keras.data.folder import image_files
+from rdepth_keras.data.folder.files import decode_image
+from rdepth_keras.data.folder.folder import image_files
 from rdepth_keras.depth.normalise import quantise
 from rdepth_keras.depth.presets import PRESETS
 from rdepth_keras.predict.picture import write_png
@@ -19,7 +19,7 @@ def write_depths(root: Path, source: str, notify: Callable[[str], None], tell: T
     it goes on where it stopped; maps that are there are left alone.
 
     Args:
-        root: of the folder, see :func:`rdepth_keras.data.folder.open_folder`.
+        root: of the folder, see :func:`rdepth_keras.data.folder.folder.open_folder`.
         source: a name in ``rdepth_keras.depth.presets.PRESETS``, or a checkpoint of Depth Anything
             in Hugging Face layout: a hub name or a folder.
         notify: hears by what depth is estimated, and under what licence.

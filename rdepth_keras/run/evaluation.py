@@ -14,7 +14,7 @@ from rich.progress import track
 from rdepth_keras.arrays import Label, Params, Tile, Tiles
 from rdepth_keras.data.pipeline import in_order
 from rdepth_keras.evaluate.confusion import Absent
-from rdepth_keras.evaluate.evaluator import Evaluation, evaluate_probabilities, evaluate_tiles
+from rdepth_keras.evaluate.counts import Evaluation, evaluate_probabilities, evaluate_tiles
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference, tile_scorer
 from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset

@@ -7,7 +7,7 @@ import keras
 
 from rdepth_keras import models
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
 from rdepth_keras.run.dataset import class_table
 from rdepth_keras.train.devices import compute_dtype
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import jax
 
-from rdepth_keras.data.census import verify
-from rdepth_keras.data.loveda import open_loveda
+from rdepth_keras.data.loveda.census import verify
+from rdepth_keras.data.loveda.prepared import open_loveda
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.assembly import assemble
 from rdepth_keras.run.dataset import domain_batches, open_dataset

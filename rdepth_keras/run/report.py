@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from rdepth_keras.evaluate.confusion import Absent, mean_iou
-from rdepth_keras.evaluate.evaluator import load_evaluation
+from rdepth_keras.evaluate.counts import load_evaluation
 from rdepth_keras.evaluate.gallery import Exhibit, exhibit, spread
 from rdepth_keras.evaluate.page import check_installed, render
 from rdepth_keras.recipes import deviation

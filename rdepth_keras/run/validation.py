@@ -9,7 +9,7 @@ from rich.console import Console
 
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Tile, Tiles
-from rdepth_keras.evaluate.report import confusion_table, score_table
+from rdepth_keras.evaluate.terminal import confusion_table, score_table
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.dataset import Dataset, labelled_tiles

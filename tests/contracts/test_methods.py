@@ -8,9 +8,9 @@ import pytest
 
 from rdepth_keras import models
 from rdepth_keras.adapt import METHODS, SEGMENTER
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
+from rdepth_keras.optimizers import AdamW, Schedule
 from rdepth_keras.train.devices import data_mesh, replicated, shard_batch
-from rdepth_keras.train.optimizers import AdamW, Schedule
 from rdepth_keras.train.state import initial_state
 from rdepth_keras.train.step import training_step
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from rdepth_keras import losses, models
-from rdepth_keras.models.layers import Normal
-from rdepth_keras.models.mit import MiT
-from rdepth_keras.models.network import Network
-from rdepth_keras.models.resnet import ResNet
+from rdepth_keras.models.encoders.mit import MiT
+from rdepth_keras.models.encoders.resnet import ResNet
+from rdepth_keras.models.layers.basic import Normal
+from rdepth_keras.network import Network
 
 CLASSES = 5
 CONVNEXT = {"depths": (1, 1, 1, 1), "widths": (4, 6, 8, 10)}

@@ -16,9 +16,9 @@ from safetensors.numpy import save_file
 from rdepth_keras import models
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.experiment import Demo
-from rdepth_keras.models.convnext import convnext
-from rdepth_keras.models.mit import MiT
-from rdepth_keras.models.resnet import ResNet
+from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.models.encoders.mit import MiT
+from rdepth_keras.models.encoders.resnet import ResNet
 from rdepth_keras.recipes import RECIPES, recipe
 from rdepth_keras.run.assembly import assemble
 from rdepth_keras.run.dataset import domain_batches, open_dataset

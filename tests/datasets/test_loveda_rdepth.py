@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda import open_loveda, prepared_configs
+from rdepth_keras.data.loveda.prepared import open_loveda, prepared_configs
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "datasets/loveda_rdepth"

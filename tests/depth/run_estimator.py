@@ -12,7 +12,7 @@ from make_checkpoint import CONFIG, weights
 from make_golden import IMAGES, RESIZED, SIZES, image, inputs
 from safetensors.numpy import save_file
 
-from rdepth_keras.depth import weights as loader
+from rdepth_keras.depth import conversion as loader
 from rdepth_keras.depth.estimator import DepthEstimator, build_backbone, load_estimator
 
 

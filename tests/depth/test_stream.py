@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from rdepth_keras.depth.cache import DepthCache
+from rdepth_keras.depth.store import DepthCache
 from rdepth_keras.depth.stream import map_ahead, stream_depth
 
 pytest.importorskip("PIL")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.evaluate.ablation import DEPTHS, ReplacedDepth, score_differences
-from rdepth_keras.evaluate.evaluator import Evaluation
+from rdepth_keras.evaluate.counts import Evaluation
 
 
 class Listed:

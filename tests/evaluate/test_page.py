@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.evaluate import page, plots
-from rdepth_keras.evaluate.evaluator import evaluate_probabilities
+from rdepth_keras.evaluate.counts import evaluate_probabilities
 from rdepth_keras.evaluate.gallery import LAYERS, WRONG, exhibit, spread
 from rdepth_keras.labels import LOVEDA
 

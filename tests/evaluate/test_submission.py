@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.census import load_census
+from rdepth_keras.data.loveda.census import load_census
 from rdepth_keras.evaluate.submission import (
     PUBLISHED,
     Expected,

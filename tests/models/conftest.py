@@ -4,7 +4,7 @@ import jax
 import pytest
 from keras import ops
 
-from rdepth_keras.models.layers import Normal
+from rdepth_keras.models.layers.basic import Normal
 
 
 @pytest.fixture

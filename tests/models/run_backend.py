@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from rdepth_keras import models
-from rdepth_keras.models.mit import MiT
-from rdepth_keras.models.resnet import ResNet
+from rdepth_keras.models.encoders.mit import MiT
+from rdepth_keras.models.encoders.resnet import ResNet
 
 TWIN = {
     "name": "twin",

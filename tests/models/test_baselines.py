@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rdepth_keras import models
-from rdepth_keras.models.mit import MiT
-from rdepth_keras.models.resample import resize
-from rdepth_keras.models.resnet import ResNet
+from rdepth_keras.models.encoders.mit import MiT
+from rdepth_keras.models.encoders.resnet import ResNet
+from rdepth_keras.models.layers.resample import resize
 
 MIT = partial(MiT, (1, 1, 1, 1), (8, 16, 20, 32))
 RESNET = partial(ResNet, (1, 1, 1, 1), 8)

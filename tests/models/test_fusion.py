@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rdepth_keras import models
+from rdepth_keras.models.encoders.resnet import ResNet
 from rdepth_keras.models.fusion import Added, Align, concat, gated
-from rdepth_keras.models.resnet import ResNet
 
 IMAGE, DEPTH = (partial(ResNet, (1, 1, 1, 1), width) for width in (4, 6))
 SIZES = {"decoder": "segformer", "channels": 8, "auxiliary_channels": None, "drop_path": 0}

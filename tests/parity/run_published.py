@@ -15,7 +15,7 @@ from PIL import Image
 from rdepth_keras import checkpoints, models
 from rdepth_keras.depth.estimator import load_estimator, prepare
 from rdepth_keras.depth.presets import PRESETS
-from rdepth_keras.models.weights import PUBLISHED
+from rdepth_keras.models.weights.load import PUBLISHED
 
 
 def read_picture():

@@ -10,15 +10,15 @@ import pytest
 from safetensors.numpy import save_file
 
 from rdepth_keras import models
-from rdepth_keras.models import weights
 from rdepth_keras.models.decoders.aspp import ASPP, SummedASPP
 from rdepth_keras.models.decoders.daformer import DAFormer
 from rdepth_keras.models.decoders.pyramid import Pyramid
 from rdepth_keras.models.decoders.segformer import SegFormer
-from rdepth_keras.models.layouts import Layout
-from rdepth_keras.models.layouts_resnet import RESNET_TIMM_DEEP
+from rdepth_keras.models.encoders.resnet import ResNet
 from rdepth_keras.models.refiner import Refiner
-from rdepth_keras.models.resnet import ResNet
+from rdepth_keras.models.weights import load as weights
+from rdepth_keras.models.weights.layouts import Layout
+from rdepth_keras.models.weights.layouts_resnet import RESNET_TIMM_DEEP
 
 HERE = Path(__file__).resolve().parent
 DRAW = runpy.run_path(str(HERE / "draw.py"))

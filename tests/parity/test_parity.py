@@ -11,9 +11,10 @@ from keras import ops
 from safetensors.numpy import save_file
 
 from rdepth_keras import losses, models
-from rdepth_keras.models import resample, weights
-from rdepth_keras.models.convnext import ConvNeXt, ConvNeXtBlock, convnext
-from rdepth_keras.models.layouts import UPERNET
+from rdepth_keras.models.encoders.convnext import ConvNeXt, ConvNeXtBlock, convnext
+from rdepth_keras.models.layers import resample
+from rdepth_keras.models.weights import load as weights
+from rdepth_keras.models.weights.layouts import UPERNET
 
 HERE = Path(__file__).resolve().parent
 DRAW = runpy.run_path(str(HERE / "draw.py"))

@@ -13,7 +13,7 @@ import pytest
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.experiment import Demo, Experiment, to_json
 from rdepth_keras.infer import Inference
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
 from rdepth_keras.recipes import recipe
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.state import initial_state

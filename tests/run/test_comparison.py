@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from rdepth_keras.evaluate.evaluator import Evaluation
+from rdepth_keras.evaluate.counts import Evaluation
 from rdepth_keras.experiment import Demo, to_json
 from rdepth_keras.labels import LOVEDA
 from rdepth_keras.recipes import deviation, recipe

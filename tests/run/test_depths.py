@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder import open_folder
+from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.depths import write_depths
 

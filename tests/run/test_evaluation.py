@@ -11,11 +11,11 @@ from rich.console import Console
 from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
-from rdepth_keras.evaluate.evaluator import load_evaluation
+from rdepth_keras.evaluate.counts import load_evaluation
 from rdepth_keras.evaluate.submission import check_submission
 from rdepth_keras.experiment import from_json, to_json
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
-from rdepth_keras.run.submission import expected_submission
+from rdepth_keras.run.submit import expected_submission
 
 QUIET = Console(quiet=True)
 
@@ -124,7 +124,7 @@ def test_a_submission(copied, tmp_path):
 
 
 def test_an_incomplete_test_split_is_named_before_work_starts(copied, tmp_path, monkeypatch):
-    monkeypatch.setattr("rdepth_keras.run.submission.expected_submission", lambda *_: PARTIAL)
+    monkeypatch.setattr("rdepth_keras.run.submit.expected_submission", lambda *_: PARTIAL)
     with pytest.raises(ValueError, match="holds 2 of 976 tiles"):
         run.submit(copied[0], "rural", tmp_path / "a.zip", QUIET)
     assert not (tmp_path / "a.zip").exists()

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from rdepth_keras.experiment import Demo
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run import assembly
 from rdepth_keras.run import preflight as module

@@ -18,14 +18,14 @@ from tensorboardX.proto.event_pb2 import Event
 from rdepth_keras import run
 from rdepth_keras.experiment import Demo
 from rdepth_keras.infer import Inference
-from rdepth_keras.models.network import Network
+from rdepth_keras.network import Network
+from rdepth_keras.optimizers import Schedule
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.training import changes
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import Cadence
-from rdepth_keras.train.optimizers import Schedule
 
 
 def network(experiment, training):

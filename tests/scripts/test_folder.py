@@ -9,7 +9,7 @@ import pytest
 
 from rdepth_keras import models
 from rdepth_keras.data import png
-from rdepth_keras.models.convnext import convnext
+from rdepth_keras.models.encoders.convnext import convnext
 
 CLASSES = """\
 classes:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda import open_loveda, prepared_configs
+from rdepth_keras.data.loveda.prepared import open_loveda, prepared_configs
 from rdepth_keras.labels import LOVEDA
 
 ROOT = Path(__file__).parents[2]

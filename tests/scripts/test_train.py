@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from rdepth_keras import models
-from rdepth_keras.models.convnext import convnext
-from rdepth_keras.models.resnet import ResNet
+from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.models.encoders.resnet import ResNet
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (

@@ -25,10 +25,10 @@ from rich.console import Console
 from rdepth_keras import run
 from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter
 from rdepth_keras.infer import Inference
+from rdepth_keras.optimizers import AdamW
 from rdepth_keras.train.devices import keep_compilations
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import Cadence
-from rdepth_keras.train.optimizers import AdamW
 from rdepth_keras.train.signals import Interrupted
 
 FULL_DISK = 0

@@ -10,10 +10,10 @@ import pytest
 
 from rdepth_keras import models
 from rdepth_keras.adapt import SEGMENTER, SourceOnly
-from rdepth_keras.models.convnext import ConvNeXt
-from rdepth_keras.models.memory import in_parts
-from rdepth_keras.models.mit import MiT
-from rdepth_keras.models.network import Network
+from rdepth_keras.models.encoders.convnext import ConvNeXt
+from rdepth_keras.models.encoders.mit import MiT
+from rdepth_keras.models.layers.memory import in_parts
+from rdepth_keras.network import Network
 from rdepth_keras.train.devices import data_mesh, shard_batch
 
 CONVNEXT = {"depths": (1, 1, 2, 1), "widths": (8, 8, 8, 8)}

@@ -11,7 +11,7 @@ from pathlib import Path
 os.environ["KERAS_BACKEND"] = "jax"
 
 from rdepth_keras import command, models
-from rdepth_keras.models.convnext import convnext
+from rdepth_keras.models.encoders.convnext import convnext
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 

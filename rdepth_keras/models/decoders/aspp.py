@@ -7,9 +7,9 @@ and in V3+ ``skip``, ``fuse1`` and ``fuse2``; blocks with ``conv`` and ``norm`` 
 import keras
 from keras import ops
 
-from rdepth_keras.models.convolutions import SeparableBlock
-from rdepth_keras.models.layers import ConvBlock, Normal, register
-from rdepth_keras.models.resample import adaptive_average_pool, resize
+from rdepth_keras.models.layers.basic import ConvBlock, Normal, register
+from rdepth_keras.models.layers.convolutions import SeparableBlock
+from rdepth_keras.models.layers.resample import adaptive_average_pool, resize
 
 
 @register

@@ -6,10 +6,10 @@ Paths under the decoder's name: ``project1`` to ``project4``, and ``context`` as
 import keras
 from keras import ops
 
-from rdepth_keras.models.convnext import dense
 from rdepth_keras.models.decoders.aspp import Context
-from rdepth_keras.models.layers import register
-from rdepth_keras.models.resample import resize
+from rdepth_keras.models.encoders.convnext import dense
+from rdepth_keras.models.layers.basic import register
+from rdepth_keras.models.layers.resample import resize
 
 
 @register

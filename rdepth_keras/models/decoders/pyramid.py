@@ -6,8 +6,8 @@ Paths under the layer's name: ``pyramid6/conv/kernel`` (pooled to 6x6 bins) and 
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers import ConvBlock, register
-from rdepth_keras.models.resample import adaptive_average_pool, resize
+from rdepth_keras.models.layers.basic import ConvBlock, register
+from rdepth_keras.models.layers.resample import adaptive_average_pool, resize
 
 
 @register

@@ -6,9 +6,9 @@ Paths under the decoder's name: ``project1`` to ``project4`` and ``fuse``.
 import keras
 from keras import ops
 
-from rdepth_keras.models.convnext import dense
-from rdepth_keras.models.layers import ConvBlock, register
-from rdepth_keras.models.resample import resize
+from rdepth_keras.models.encoders.convnext import dense
+from rdepth_keras.models.layers.basic import ConvBlock, register
+from rdepth_keras.models.layers.resample import resize
 
 
 @register

@@ -7,8 +7,8 @@ Paths under the decoder's name: ``pyramid6/conv/kernel`` (pooled to 6x6 bins), `
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers import ConvBlock, register
-from rdepth_keras.models.resample import adaptive_average_pool, resize
+from rdepth_keras.models.layers.basic import ConvBlock, register
+from rdepth_keras.models.layers.resample import adaptive_average_pool, resize
 
 
 @register

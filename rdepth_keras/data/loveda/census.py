@@ -1,0 +1,123 @@
+"""Prepared LoveDA held against the dataset as published: complete, partial or wrong."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from rdepth_keras.data.loveda.prepared import LovedaTiles, Prepared
+from rdepth_keras.labels import LOVEDA
+
+SIDE = 1024  # pixels of a published tile
+MEAN_TOLERANCE = 0.01  # grey values of 0..255; the census gives three decimals
+
+
+@dataclass
+class Verdict:
+    """What differs: ``missing`` makes a dataset partial, ``wrong`` makes it another dataset."""
+
+    missing: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+    def __str__(self):
+        lines = [f"missing  {line}" for line in self.missing]
+        lines += [f"wrong    {line}" for line in self.wrong]
+        if self.wrong:
+            lines.append(f"WRONG: {len(self.wrong)} differences from the published dataset.")
+        elif self.missing:
+            lines.append("PARTIAL: what is there agrees with the published dataset.")
+        else:
+            lines.append("COMPLETE: ids, class pixels and colours equal the published dataset.")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the records of one split and domain hold, read back one by one.
+
+    ``ids`` (tiles,), ``sizes`` (tiles, 2), ``pixels`` (8,) per stored mask value, ``channel_mean``
+    (3,) on the 0..255 scale.
+    """
+
+    ids: np.ndarray
+    sizes: np.ndarray
+    pixels: np.ndarray
+    channel_mean: np.ndarray
+
+
+def load_census() -> dict[str, Any]:
+    """The published figures by split, such as ``train_urban``."""
+    text = files("rdepth_keras.data.loveda").joinpath("census.json").read_text()
+    return json.loads(text)["splits"]
+
+
+def verify(prepared: Prepared, workers: int = 4) -> Verdict:
+    """Reads every record and compares it with the census; each difference is named."""
+    verdict = Verdict()
+    for name, published in load_census().items():
+        split, domain = name.split("_")
+        if (split, domain) not in prepared.splits():
+            verdict.missing.append(f"{name}: all {published['images']} tiles")
+            continue
+        tiles = prepared.tiles(split, domain)
+        _compare(name, published, tiles.labelled, survey(tiles, workers), verdict)
+    return verdict
+
+
+def survey(tiles: LovedaTiles, workers: int = 4) -> Survey:
+    def look(index: int):
+        tile = tiles[index]
+        raw = LOVEDA.decode(tile["label"])
+        sums = tile["image"].sum((0, 1), dtype=np.int64)
+        return tile["id"], raw.shape, np.bincount(raw.ravel(), minlength=8), sums
+
+    with ThreadPoolExecutor(workers) as pool:
+        ids, sizes, pixels, sums = zip(*pool.map(look, range(len(tiles))), strict=True)
+    area = sum(height * width for height, width in sizes)
+    return Survey(
+        np.array(ids), np.array(sizes), np.sum(pixels, axis=0), np.sum(sums, axis=0) / area
+    )
+
+
+def _compare(
+    name: str, published: Mapping[str, Any], labelled: bool, found: Survey, verdict: Verdict
+) -> None:
+    expected = np.arange(published["first_id"], published["last_id"] + 1)
+    strange = np.setdiff1d(found.ids, expected)
+    absent = np.setdiff1d(expected, found.ids)
+    if strange.size:
+        verdict.wrong.append(f"{name}: ids {_list(strange)} do not belong here")
+    if len(np.unique(found.ids)) < len(found.ids):
+        verdict.wrong.append(f"{name}: ids occur more than once")
+    odd = np.sort(found.ids[(found.sizes != SIDE).any(axis=1)])
+    if odd.size:
+        verdict.wrong.append(f"{name}: tiles {_list(odd)} are not {SIDE}x{SIDE} pixels")
+    if absent.size:
+        verdict.missing.append(f"{name}: {absent.size} of {expected.size} tiles ({_list(absent)})")
+    if published["masks"] and not labelled:
+        verdict.missing.append(f"{name}: the masks")
+    _compare_totals(name, published, labelled, found, not absent.size, verdict)
+
+
+def _compare_totals(name, published, labelled, found: Survey, whole: bool, verdict: Verdict):
+    """Sums over a split: equal when all of it is there, bounds when a part is."""
+    mean = np.array(published["channel_mean_rgb"])
+    if whole and np.abs(found.channel_mean - mean).max() > MEAN_TOLERANCE:
+        shown = np.round(found.channel_mean, 3).tolist()
+        verdict.wrong.append(f"{name}: mean RGB {shown}, published {mean.tolist()}")
+    if not labelled or not published["masks"]:
+        return
+    for value, count in published["pixels_per_mask_value"].items():
+        here = int(found.pixels[int(value)])
+        if (whole and here != count) or here > count:
+            label = ("no-data", *LOVEDA.names)[int(value)]
+            verdict.wrong.append(f"{name}: {here} pixels of {label}, published {count}")
+
+
+def _list(ids: np.ndarray) -> str:
+    shown = ", ".join(map(str, ids[:6]))
+    return shown + (", ..." if ids.size > 6 else "")

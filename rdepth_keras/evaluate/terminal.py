@@ -1,0 +1,94 @@
+"""Scores as a table for people."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from rdepth_keras.labels import ClassTable
+
+
+def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
+    """A table of IoUs in percent: one row for each name, classes in the published column order.
+
+    Args:
+        rows: row name -> scores as :meth:`~rdepth_keras.evaluate.counts.Evaluation.scores`
+            gives them.
+        title: printed above the table.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("IoU in %")
+    names = list(next(iter(rows.values()))["iou"])
+    for name in (*names, "mIoU"):
+        table.add_column(name.capitalize() if name != "mIoU" else name, justify="right")
+    for row, scores in rows.items():
+        values = [*scores["iou"].values(), scores["miou"]]
+        table.add_row(row, *map(_percent, values))
+    return table
+
+
+def confusion_table(confusion: np.ndarray, classes: ClassTable, title: str) -> Table:
+    """A table of what each class was taken for, in percent of its pixels.
+
+    Args:
+        confusion: pixel counts, (classes, classes): truth in rows, prediction in columns.
+        classes: gives the names.
+        title: printed above the table.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("truth in %, taken for")
+    for name in classes.names:
+        table.add_column(name.capitalize(), justify="right")
+    for name, row in zip(classes.names, confusion, strict=True):
+        share = [count / row.sum() if row.any() else None for count in row]
+        table.add_row(name.capitalize(), *map(_percent, share))
+    return table
+
+
+def difference_table(result: Mapping[str, Any], title: str) -> Table:
+    """A table of an ablation: IoUs in percent, differences to the first row and their intervals.
+
+    Args:
+        result: ``"true"`` scores, and for each kind its ``"difference"`` by class and ``"miou"``:
+            value, low, high, as fractions.
+        title: printed above the table.
+    """
+    table = Table(title=title, title_justify="left")
+    table.add_column("IoU in %")
+    kinds = {name: entry for name, entry in result.items() if "difference" in _mapping(entry)}
+    for kind in ("true", *kinds):
+        table.add_column(kind, justify="right")
+    true = {**result["true"]["iou"], "miou": result["true"]["miou"]}
+    for name, score in true.items():
+        gaps = [_gap(entry["difference"][name]) for entry in kinds.values()]
+        table.add_row("mIoU" if name == "miou" else name.capitalize(), _percent(score), *gaps)
+    return table
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _gap(difference: Sequence[float] | None) -> str:
+    if difference is None:
+        return _percent(None)
+    value, low, high = (100 * part for part in difference)
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def summary_line(scores: Mapping[str, Any]) -> str:
+    """What a table of IoUs leaves out, from an evaluation's scores."""
+    low, high = scores["miou_interval"]
+    figures = {
+        f"mIoU, {scores['interval_level']:.0%} interval": f"{_percent(low)} to {_percent(high)}",
+        "overall accuracy": _percent(scores["overall_accuracy"]),
+        "kappa": _percent(scores["kappa"]),
+        "calibration error": _percent(scores["calibration_error"]),
+        "commonest class everywhere": _percent(scores["commonest_class_miou"]),
+    }
+    return "; ".join(f"{name}: {figure}" for name, figure in figures.items())
+
+
+def _percent(value: float | None) -> str:
+    return "\u2013" if value is None else f"{100 * value:.2f}"

@@ -1,0 +1,271 @@
+"""Published weights -> the variables of our networks.
+
+Every array of a checkpoint must find its variable, or be on the short list of those that are not
+needed (:mod:`rdepth_keras.models.weights.layouts`), and every variable must get one. All of it is
+checked before the first variable changes.
+"""
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from rdepth_keras import checkpoints
+from rdepth_keras.models.encoders import mit, resnet
+from rdepth_keras.models.encoders.convnext import ConvNeXt
+from rdepth_keras.models.layers.basic import DEPTH_MEAN, DEPTH_STD, IMAGE_MEAN, IMAGE_STD
+from rdepth_keras.models.weights.layouts import (
+    CONVNEXT_HUGGING_FACE,
+    CONVNEXT_TIMM,
+    UPERNET,
+    Layout,
+)
+from rdepth_keras.models.weights.layouts_mit import MIT_HUGGING_FACE, MIT_ORIGINAL, SEGFORMER
+from rdepth_keras.models.weights.layouts_resnet import (
+    RESNET_HUGGING_FACE,
+    RESNET_TIMM,
+    RESNET_TIMM_DEEP,
+)
+
+PUBLISHED = {  # the paper's starting points for small, base and xlarge
+    "atto": "timm/convnext_atto.d2_in1k",
+    "femto": "timm/convnext_femto.d1_in1k",
+    "pico": "timm/convnext_pico.d1_in1k",
+    "nano": "timm/convnext_nano.d1h_in1k",
+    "tiny": "timm/convnext_tiny.fb_in1k",
+    "small": "timm/convnext_small.fb_in1k",
+    "base": "timm/convnext_base.fb_in22k",
+    "large": "timm/convnext_large.fb_in22k",
+    "xlarge": "timm/convnext_xlarge.fb_in22k",
+    **{name: f"smp-hub/{name}.imagenet" for name in mit.VARIANTS},
+    "resnet50": "timm/resnet50.tv_in1k",
+    "resnet50c": "timm/resnet50c.gluon_in1k",
+    "resnet101": "timm/resnet101.tv_in1k",
+    "resnet101c": "timm/resnet101c.gluon_in1k",
+}
+LAYOUTS = {  # by the class of the encoder
+    ConvNeXt: (CONVNEXT_TIMM, CONVNEXT_HUGGING_FACE),
+    mit.MiT: (MIT_HUGGING_FACE, MIT_ORIGINAL),
+    resnet.ResNet: (RESNET_TIMM, RESNET_TIMM_DEEP, RESNET_HUGGING_FACE),
+}
+NETWORKS = (UPERNET, SEGFORMER)
+
+Weights = str | Path | Mapping[str, str | Path | None]
+_LEAVES = {
+    "weight": ("kernel", "gamma"),
+    "bias": ("bias", "beta"),
+    "running_mean": ("moving_mean", "source_mean", "target_mean"),
+    "running_var": ("moving_variance", "source_variance", "target_variance"),
+}
+
+
+def load(model: keras.Model, weights: Weights) -> None:
+    """Give a network of :mod:`rdepth_keras.models` published weights.
+
+    ``weights`` is ``"imagenet"``, each encoder's entry of :data:`PUBLISHED`; or
+    ``{"image_encoder": source, "depth_encoder": source}`` with anything that
+    :func:`rdepth_keras.checkpoints.load` takes, "imagenet", or None; or one such source, which
+    holds the whole network, or the encoder of a network with only one. A whole network's
+    classifiers stay random, with a warning, where its classes are others in number.
+
+    Raises ValueError where a checkpoint does not fit, in one line; the network is untouched then.
+    """
+    encoders = {
+        layer.name: layer
+        for layer in model.layers
+        if layer.name in ("image_encoder", "depth_encoder")
+    }
+    if weights == "imagenet":
+        weights = dict.fromkeys(encoders, "imagenet")
+    if isinstance(weights, Mapping):
+        plan = _plan_encoders(encoders, weights)
+    else:
+        plan = _plan_network(model, encoders, weights)
+    for variable, array in plan:
+        variable.assign(array)
+
+
+def published(encoder: keras.Layer) -> str:
+    """The hub name of the ImageNet weights that an encoder starts from."""
+    variant = getattr(encoder, "variant", None)
+    if variant is None:
+        raise ValueError(
+            f"No published weights for the sizes of {encoder.name}; there are some for "
+            f"{', '.join(PUBLISHED)}. Name a file, or take None."
+        )
+    return PUBLISHED[variant]
+
+
+def fold_stem(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A stem of three channels -> one of a single channel that acts the same on depth.
+
+    "The same" as three equal channels of 255 * depth, each normalised by its own ImageNet mean and
+    deviation. Ours takes one channel normalised by their averages; the bias makes up for the
+    difference (exactly where the stem has no padding). ``kernel``: (h, w, 3, out).
+    """
+    mean, std = 255 * DEPTH_MEAN[0], 255 * DEPTH_STD[0]
+    kernel, bias = kernel.astype(np.float64), bias.astype(np.float64)
+    offset = (mean - np.array(IMAGE_MEAN)) / IMAGE_STD
+    folded = (kernel * (std / np.array(IMAGE_STD))[:, None]).sum(2, keepdims=True)
+    shifted = bias + (kernel * offset[:, None]).sum((0, 1, 2))
+    return folded.astype(np.float32), shifted.astype(np.float32)
+
+
+def _plan_encoders(encoders: Mapping[str, keras.Layer], weights: Mapping) -> list:
+    unknown = sorted(set(weights) - set(encoders))
+    if unknown:
+        raise ValueError(
+            f"The network has no {', '.join(unknown)}; weights go to {', '.join(encoders)}."
+        )
+    plan = []
+    for name, source in weights.items():
+        if source is not None:
+            source = published(encoders[name]) if source == "imagenet" else source
+            plan += _plan_encoder(encoders[name], checkpoints.load(source), source)
+    return plan
+
+
+def _plan_network(model, encoders: Mapping[str, keras.Layer], source) -> list:
+    arrays = checkpoints.load(source)
+    for layout in NETWORKS:
+        if layout.fits(arrays):
+            variables = variables_by_path(model)
+            arrays = match(variables, arrays, layout, source)
+            return [(variables[path], array) for path, array in arrays.items()]
+    if len(encoders) == 1:
+        return _plan_encoder(next(iter(encoders.values())), arrays, source)
+    raise ValueError(
+        f"{source} does not hold a whole network; give the weights of the encoders as "
+        "{'image_encoder': ..., 'depth_encoder': ...}."
+    )
+
+
+def _plan_encoder(encoder: keras.Layer, arrays: Mapping, source) -> list:
+    layouts = LAYOUTS.get(type(encoder), ())
+    for layout in layouts:
+        if layout.fits(arrays):
+            prefix = f"{encoder.name}/"
+            variables = {
+                path.removeprefix(prefix): variable
+                for path, variable in variables_by_path(encoder).items()
+            }
+            arrays = match(variables, arrays, layout, source)
+            return [(variables[path], array) for path, array in arrays.items()]
+    raise ValueError(
+        f"{source} holds no {type(encoder).__name__} in a known layout "
+        f"({', '.join(layout.name for layout in layouts)}): its arrays are "
+        f"{_listing(arrays)}. Is it a checkpoint of another architecture?"
+    )
+
+
+def variables_by_path(layer: keras.Layer) -> dict[str, keras.Variable]:
+    """All variables of a layer or model but the states of its random generators."""
+    seeds = "seed_generator_state"
+    return {variable.path: variable for variable in layer.variables if seeds not in variable.path}
+
+
+def match(
+    variables: Mapping[str, keras.Variable],
+    arrays: Mapping[str, np.ndarray],
+    layout: Layout,
+    source: str | Path,
+) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint by our paths, turned to the shapes of our variables.
+
+    Raises ValueError where the two are not the same set, but for what ``layout`` allows.
+    """
+    given, unknown = {}, []
+    for name, array in _split_pairs(arrays, layout.pairs).items():
+        if name.endswith("num_batches_tracked") or re.fullmatch(layout.leftovers, name):
+            continue
+        paths = _find_paths(name, layout, variables)
+        if not paths:
+            unknown.append(name)
+        for path in paths:
+            given[path] = _orient(array, len(variables[path].shape))
+    missing = [
+        path for path in variables if path not in given and not re.fullmatch(layout.fresh, path)
+    ]
+    if unknown or missing:
+        both = {"there is no use for": unknown, "it lacks": missing}
+        problems = [f"{what} {_listing(names)}" for what, names in both.items() if names]
+        raise ValueError(
+            f"{source} ({layout.name} layout) does not fit the network: "
+            f"{', and '.join(problems)}. "
+            "Is it of another size?"
+        )
+    _fit_stem(given, variables, layout)
+    _drop_other_classes(given, variables, source)
+    for path, array in given.items():
+        if array.shape != tuple(variables[path].shape):
+            raise ValueError(
+                f"{source} does not fit the network: {path} is {tuple(variables[path].shape)}, the "
+                f"checkpoint has {array.shape}. Is it of another size?"
+            )
+    return given
+
+
+def _split_pairs(arrays: Mapping, pairs: str) -> dict[str, np.ndarray]:
+    """Layers that are two in one, their outputs side by side, as two layers."""
+    split = {}
+    for name, array in arrays.items():
+        layer, _, leaf = name.rpartition(".")
+        if re.fullmatch(pairs, layer):
+            first, second = np.split(array, 2)
+            split |= {f"{layer}.first.{leaf}": first, f"{layer}.second.{leaf}": second}
+        else:
+            split[name] = array
+    return split
+
+
+def _find_paths(name: str, layout: Layout, variables: Mapping) -> list[str]:
+    """Our paths for a source array: none, one, or two with statistics for each domain."""
+    layer, _, leaf = name.rpartition(".")
+    if leaf not in _LEAVES:
+        layer, leaf = name, "weight"  # a bare parameter, such as a layer-scale
+    path = layout.translate(layer)
+    candidates = (f"{path}/{ours}" for ours in _LEAVES[leaf])
+    return [candidate for candidate in candidates if candidate in variables]
+
+
+def _orient(array: np.ndarray, rank: int) -> np.ndarray:
+    """PyTorch's (out, in, h, w) or (out, in) -> (h, w, in, out) or (in, out)."""
+    if array.ndim == 4 and rank == 2 and array.shape[2:] == (1, 1):
+        array = array[:, :, 0, 0]
+    return np.ascontiguousarray(array.transpose((2, 3, 1, 0) if array.ndim == 4 else None))
+
+
+def _fit_stem(given: dict, variables: Mapping, layout: Layout) -> None:
+    """Fold the stem where ours takes one channel; without bias, the norm after it shifts."""
+    kernel, bias = f"{layout.stem}/kernel", f"{layout.stem}/bias"
+    wide = given.get(kernel)
+    if wide is None or wide.shape[2] != 3 or variables[kernel].shape[2] != 1:
+        return
+    if bias in given:
+        given[kernel], given[bias] = fold_stem(wide, given[bias])
+    for path in given:
+        if re.fullmatch(f"{layout.stem_norm}/.*_mean", path):
+            given[kernel], negative = fold_stem(wide, -given[path])
+            given[path] = -negative
+
+
+def _drop_other_classes(given: dict, variables: Mapping, source) -> None:
+    """Leave out classifiers for another number of classes, with a warning."""
+    for path in [path for path in given if path.endswith("classifier/kernel")]:
+        theirs, ours = given[path].shape[-1], variables[path].shape[-1]
+        if theirs != ours:
+            layer = path.removesuffix("/kernel")
+            del given[path], given[f"{layer}/bias"]
+            warnings.warn(
+                f"{source} knows {theirs} classes, the network {ours}: {layer} starts at random.",
+                stacklevel=5,
+            )
+
+
+def _listing(names: Iterable[str], most: int = 5) -> str:
+    names = sorted(names)
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

@@ -1,0 +1,167 @@
+"""A plain folder of tiles: matched, checked, and refused with a remedy."""
+
+import pickle
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from rdepth_keras.data import png
+from rdepth_keras.data.cache import cached
+from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.depth.normalise import normalise
+from rdepth_keras.labels import IGNORE, ClassTable
+
+TABLE = ClassTable(
+    ("ground", "roof", "tree"), (0, 10, 20), ((1, 1, 1), (2, 2, 2), (3, 3, 3)), (99,)
+)
+SIZE = (20, 33)
+
+
+def pixels(kind, number, size=SIZE):
+    rng = np.random.default_rng([number, len(kind)])
+    if kind == "images":
+        return rng.integers(0, 256, (*size, 3), np.uint8)
+    if kind == "masks":
+        return rng.choice(np.array([0, 10, 20, 99], np.uint8), size)
+    return rng.integers(0, 65536, size, np.uint16)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Two domains; town's third tile has another size; field is unlabelled."""
+    for domain, kinds in (("town", ("images", "masks", "depths")), ("field", ("images",))):
+        for kind in kinds:
+            folder = tmp_path / "train" / domain / kind
+            folder.mkdir(parents=True)
+            for number, name in enumerate(("b", "a", "c c")):
+                size = (40, 16) if name == "c c" else SIZE
+                (folder / f"{name}.png").write_bytes(png.encode(pixels(kind, number, size)))
+    return tmp_path
+
+
+def town(root, with_depth=True):
+    return open_folder(root, TABLE, with_depth=with_depth).tiles("train", "town")
+
+
+def test_tiles_are_the_files(root):
+    tiles = town(root)
+    assert len(tiles) == 3 and tiles.labelled
+    assert [tile["id"] for tile in tiles] == [0, 1, 2]
+    tile = pickle.loads(pickle.dumps(tiles))[1]  # "b" comes after "a"
+    np.testing.assert_array_equal(tile["image"], pixels("images", 0))
+    np.testing.assert_array_equal(TABLE.decode(tile["label"]), pixels("masks", 0))
+    np.testing.assert_array_equal(tile["depth"], normalise(pixels("depths", 0)))
+    assert tiles[2]["image"].shape == (40, 16, 3) and tiles[2]["depth"].shape == (40, 16, 1)
+
+
+def test_without_masks_and_depth(root):
+    tiles = open_folder(root, TABLE, with_depth=False).tiles("train", "field")
+    assert not tiles.labelled
+    assert (tiles[0]["label"] == IGNORE).all() and (tiles[0]["depth"] == 0).all()
+    assert tiles[0]["depth"].dtype == np.float32
+
+
+def test_numbers_are_ids(root):
+    for kind in ("images", "masks", "depths"):
+        folder = root / "train/town" / kind
+        for name, number in (("a", "12"), ("b", "007"), ("c c", "3")):
+            (folder / f"{name}.png").rename(folder / f"{number}.png")
+    assert [tile["id"] for tile in town(root)] == [3, 7, 12]
+
+
+def test_jpeg_and_tiff(root):
+    folder = root / "train/town"
+    image = cv2.cvtColor(pixels("images", 1), cv2.COLOR_RGB2BGR)
+    depth = np.random.default_rng(0).random(SIZE, np.float32)
+    for kind in ("images", "masks", "depths"):
+        (folder / kind / "a.png").unlink()
+    cv2.imwrite(str(folder / "images/a.tif"), image)
+    cv2.imwrite(str(folder / "masks/a.TIF"), pixels("masks", 1))
+    cv2.imwrite(str(folder / "depths/a.tiff"), depth)
+    (folder / "images/a.tfw").write_text("1\n0\n0\n-1\n0\n0\n")
+    tile = town(root)[0]
+    np.testing.assert_array_equal(tile["image"], pixels("images", 1))
+    np.testing.assert_array_equal(TABLE.decode(tile["label"]), pixels("masks", 1))
+    np.testing.assert_array_equal(tile["depth"], normalise(depth))
+    (folder / "images/a.tif").unlink()
+    smooth = cv2.resize(image[:3, :3], SIZE[::-1])
+    cv2.imwrite(str(folder / "images/a.jpg"), smooth, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    difference = town(root)[0]["image"].astype(int) - cv2.cvtColor(smooth, cv2.COLOR_BGR2RGB)
+    assert np.abs(difference).mean() < 6
+
+
+def put(place, array, suffix=".png"):
+    def change(root):
+        (root / "train/town" / place / "a.png").unlink()
+        done, data = cv2.imencode(suffix, array)
+        assert done
+        (root / "train/town" / place / f"a{suffix}").write_bytes(data.tobytes())
+
+    return change
+
+
+def cut(place, array, suffix):
+    def change(root):
+        put(place, array, suffix)(root)
+        path = root / "train/town" / place / f"a{suffix}"
+        path.write_bytes(path.read_bytes()[:-9])
+
+    return change
+
+
+RGB, GREY = np.zeros((*SIZE, 3), np.uint8), np.zeros(SIZE, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (put("images", RGB.astype(np.uint16)), "uint16 with 3.*-ot Byte -scale"),
+        (put("images", RGB.astype(np.uint16), ".tif"), "uint16 with 3.*-ot Byte -scale"),
+        (put("images", np.zeros((*SIZE, 4), np.uint8)), "RGBA"),
+        (put("images", np.zeros((*SIZE, 4), np.uint8), ".tif"), "uint8 with 4.*-b 1 -b 2 -b 3"),
+        (put("images", GREY), "uint8 with 1.*-b 1 -b 1"),
+        (put("masks", RGB), "8-bit grey"),
+        (put("masks", GREY.astype(np.uint16)), "8-bit grey"),
+        (put("masks", GREY, ".jpg"), "JPEG changes values"),
+        (put("masks", GREY[:-1]), "19x33 pixels, but its image has 20x33"),
+        (put("masks", GREY + 5), r"holds the values \[5\]"),
+        (put("depths", GREY[:, :-1]), "20x32 pixels, but"),
+        (put("depths", pixels("images", 0)), "in colour"),
+        (put("depths", np.full(SIZE, np.nan, np.float32), ".tif"), "finite"),
+        (cut("images", RGB, ".jpg"), "truncated"),
+        (cut("images", RGB, ".png"), "truncated"),
+        (cut("images", RGB, ".tif"), "TIFF"),
+        (lambda root: (root / "train/town/masks/a.png").unlink(), "lacks the masks of 1 of 3.*: a"),
+        (lambda root: (root / "train/town/images/a.png").unlink(), "lacks the images of 1 of 3"),
+        (lambda root: (root / "train/town/depths/a.png").unlink(), "lacks the maps of 1 of 3"),
+        (lambda root: shutil.rmtree(root / "train/town/depths"), "depth-encoder None"),
+        (lambda root: (root / "train/town/images/a.jpg").touch(), "same name"),
+        (lambda root: (root / "train/town/images/a.bmp").touch(), "ending in"),
+    ],
+)
+def test_refused(root, change, expected):
+    change(root)
+    with pytest.raises((ValueError, FileNotFoundError), match=expected) as refused:
+        list(town(root))
+    assert "\n" not in str(refused.value) and "town" in str(refused.value)
+
+
+def test_no_such_place(root):
+    folder = open_folder(root, TABLE, with_depth=False)
+    with pytest.raises(ValueError, match="no val/town; there are: train/field, train/town"):
+        folder.tiles("val", "town")
+    with pytest.raises(FileNotFoundError, match="expected: <split>"):
+        open_folder(root / "train", TABLE, with_depth=False)
+
+
+def test_cached_tiles_follow_the_files(root):
+    (root / "train/town/images/c c.png").write_bytes(png.encode(pixels("images", 2)))
+    for kind in ("masks", "depths"):
+        (root / f"train/town/{kind}/c c.png").write_bytes(png.encode(pixels(kind, 2)))
+    before = cached(town(root), root / "cache", lambda _: None)
+    (root / "train/town/images/a.png").write_bytes(png.encode(pixels("images", 9)))
+    after = cached(town(root), root / "cache", lambda _: None)
+    assert after.path != before.path
+    np.testing.assert_array_equal(after[0]["image"], pixels("images", 9))

@@ -1,0 +1,278 @@
+"""Published weights -> variables: layouts, folding, leftovers, and what does not fit."""
+
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from rdepth_keras import models
+from rdepth_keras.models.encoders.convnext import ConvNeXt, convnext
+from rdepth_keras.models.weights import load as weights
+
+TESTS = Path(__file__).resolve().parents[2]
+DRAW = runpy.run_path(str(TESTS / "parity" / "draw.py"))
+DEPTHS, WIDTHS = (1, 1, 2, 1), (4, 6, 8, 10)
+ENCODER = {"depths": DEPTHS, "widths": WIDTHS}
+SMALL = {"image_encoder": ENCODER, "channels": 4, "auxiliary_channels": 4}
+
+
+def timm_shapes(channels=3):
+    """Names and shapes of timm's ConvNeXt of these sizes."""
+    shapes = {"stem.0.weight": (WIDTHS[0], channels, 4, 4), "stem.0.bias": WIDTHS[:1]}
+    shapes |= {f"stem.1.{leaf}": WIDTHS[:1] for leaf in ("weight", "bias")}
+    for stage, (depth, width) in enumerate(zip(DEPTHS, WIDTHS, strict=True)):
+        if stage:
+            before = WIDTHS[stage - 1]
+            name = f"stages.{stage}.downsample"
+            shapes |= {f"{name}.0.{leaf}": (before,) for leaf in ("weight", "bias")}
+            shapes |= {f"{name}.1.weight": (width, before, 2, 2), f"{name}.1.bias": (width,)}
+        for block in range(depth):
+            name = f"stages.{stage}.blocks.{block}"
+            shapes[f"{name}.gamma"] = (width,)
+            shapes |= {f"{name}.conv_dw.weight": (width, 1, 7, 7), f"{name}.conv_dw.bias": (width,)}
+            shapes |= {f"{name}.norm.{leaf}": (width,) for leaf in ("weight", "bias")}
+            shapes[f"{name}.mlp.fc1.weight"] = (4 * width, width)
+            shapes[f"{name}.mlp.fc1.bias"] = (4 * width,)
+            shapes[f"{name}.mlp.fc2.weight"] = (width, 4 * width)
+            shapes[f"{name}.mlp.fc2.bias"] = (width,)
+    shapes |= {f"head.norm.{leaf}": WIDTHS[3:] for leaf in ("weight", "bias")}
+    return shapes | {"head.fc.weight": (1000, WIDTHS[3]), "head.fc.bias": (1000,)}
+
+
+RENAMES = (  # timm -> Hugging Face
+    ("stem.0", "convnext.embeddings.patch_embeddings"),
+    ("stem.1", "convnext.embeddings.layernorm"),
+    ("stages", "convnext.encoder.stages"),
+    ("downsample", "downsampling_layer"),
+    ("blocks", "layers"),
+    ("gamma", "layer_scale_parameter"),
+    ("conv_dw", "dwconv"),
+    ("head.norm", "convnext.layernorm"),
+    ("norm.", "layernorm."),
+    ("layerlayernorm", "layernorm"),
+    ("mlp.fc", "pwconv"),
+    ("head.fc", "classifier"),
+)
+
+
+def hugging_face(arrays):
+    renamed = {}
+    for name, array in arrays.items():
+        for old, new in RENAMES:
+            name = name.replace(old, new)
+        renamed[name] = array
+    return renamed
+
+
+def save(path, arrays):
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    return path
+
+
+@pytest.fixture
+def arrays():
+    return DRAW["draw_weights"](timm_shapes())
+
+
+@pytest.fixture
+def file(arrays, tmp_path):
+    return save(tmp_path / "model.safetensors", arrays)
+
+
+def values(model):
+    return {path: np.asarray(v.value) for path, v in weights.variables_by_path(model).items()}
+
+
+def one_line(error, *parts):
+    text = str(error.value)
+    assert "\n" not in text
+    for part in parts:
+        assert part in text
+
+
+def assert_encoder(model, arrays, name="image_encoder"):
+    ours = {path: v for path, v in values(model).items() if path.startswith(f"{name}/")}
+    wanted = {
+        "stem/kernel": arrays["stem.0.weight"].transpose(2, 3, 1, 0),
+        "stem/bias": arrays["stem.0.bias"],
+        "stage2_downsample/kernel": arrays["stages.1.downsample.1.weight"].transpose(2, 3, 1, 0),
+        "stage3_block2/depthwise/kernel": arrays["stages.2.blocks.1.conv_dw.weight"].transpose(
+            2, 3, 1, 0
+        ),
+        "stage3_block2/expand/kernel": arrays["stages.2.blocks.1.mlp.fc1.weight"].T,
+        "stage3_block2/norm/beta": arrays["stages.2.blocks.1.norm.bias"],
+        "stage3_block2/scale/gamma": arrays["stages.2.blocks.1.gamma"],
+        "stage4_output_norm/gamma": arrays["head.norm.weight"],
+        "stage3_output_norm/gamma": np.ones(WIDTHS[2]),
+    }
+    for path, array in wanted.items():
+        np.testing.assert_array_equal(ours[f"{name}/{path}"], array)
+
+
+@pytest.mark.parametrize("layout", ["timm", "timm with 1x1 kernels", "Hugging Face"])
+def test_layouts_are_told_apart(layout, arrays, tmp_path):
+    stored = arrays
+    if layout == "Hugging Face":
+        stored = hugging_face(arrays)
+    elif layout == "timm with 1x1 kernels":  # timm's smallest variants
+        stored = {
+            n: a[:, :, None, None] if ".mlp." in n and a.ndim == 2 else a for n, a in arrays.items()
+        }
+    path = save(tmp_path / "model.safetensors", stored)
+    assert_encoder(models.build("convnext_b", weights=path, **SMALL), arrays)
+
+
+def test_each_encoder_takes_its_own(file, arrays):
+    given = {"image_encoder": file, "depth_encoder": None}
+    model = models.build("twin", depth_encoder=ENCODER, weights=given, **SMALL)
+    assert_encoder(model, arrays)
+    depth = values(model)["depth_encoder/stage3_block2/expand/kernel"]
+    assert not np.array_equal(depth, arrays["stages.2.blocks.1.mlp.fc1.weight"].T)
+
+
+def test_folded_depth_stem_acts_like_three_equal_channels(file):
+    """A grey image through the image encoder gives the maps of its depth through the other."""
+    given = {"image_encoder": file, "depth_encoder": file}
+    model = models.build("twin", depth_encoder=ENCODER, weights=given, taps=True, **SMALL)
+    depth = np.random.default_rng(0).uniform(size=(1, 35, 33, 1)).astype(np.float32)
+    maps = model({"image": np.repeat(255 * depth, 3, -1), "depth": depth})["features"]
+    for fused, width in zip(maps, WIDTHS, strict=True):
+        image, depth = np.split(np.asarray(fused), [width], -1)
+        np.testing.assert_allclose(depth, image, rtol=1e-4, atol=1e-4)
+
+
+def test_fold_equals_the_plain_formula():
+    """kernel' = 255 sum_c K_c / std_c and its bias, for a stem that sees the raw depth."""
+    generator = np.random.default_rng(0)
+    kernel, bias = generator.normal(size=(4, 4, 3, 5)), generator.normal(size=5)
+    mean, std = np.array(weights.IMAGE_MEAN), np.array(weights.IMAGE_STD)
+    raw_kernel = 255 * (kernel / std[:, None]).sum(2)
+    raw_bias = bias - (kernel * (mean / std)[:, None]).sum((0, 1, 2))
+    folded, shifted = weights.fold_stem(kernel, bias)
+    depth = generator.uniform(size=(4, 4))
+    normalised = (depth - weights.DEPTH_MEAN) / weights.DEPTH_STD
+    ours = np.einsum("hw,hwio->o", normalised, folded) + shifted
+    wanted = np.einsum("hw,hwo->o", depth, raw_kernel) + raw_bias
+    np.testing.assert_allclose(ours, wanted, rtol=1e-5)
+
+
+def test_a_single_encoder_takes_a_single_file(file, arrays):
+    assert_encoder(models.build("convnext_b", weights=str(file), **SMALL), arrays)
+    with pytest.raises(ValueError, match="does not hold a whole network") as error:
+        models.build("twin", depth_encoder=ENCODER, weights=file, **SMALL)
+    one_line(error, str(file), "'depth_encoder'")
+
+
+def test_unknown_part():
+    with pytest.raises(ValueError, match="no depth_encoder; weights go to image_encoder"):
+        models.build("convnext_b", weights={"depth_encoder": "a"}, **SMALL)
+
+
+def change(arrays, **changes):
+    """The arrays with others instead; None takes one away."""
+    changes = {name.replace("__", "."): value for name, value in changes.items()}
+    return {n: a for n, a in {**arrays, **changes}.items() if a is not None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"stages__0__blocks__0__extra": np.ones(4)}, ["no use for stages.0.blocks.0.extra"]),
+        ({"stages__0__blocks__1__gamma": np.ones(4)}, ["no use for stages.0.blocks.1.gamma"]),
+        ({"head__norm__weight": None}, ["lacks stage4_output_norm/gamma"]),
+        ({"stages__3__blocks__0__gamma": None}, ["lacks stage4_block1/scale/gamma"]),
+        ({"stem__1__weight": np.ones(5)}, ["stem_norm/gamma is (4,)", "has (5,)"]),
+        ({"stem__0__weight": np.ones((4, 2, 4, 4))}, ["stem/kernel is (4, 4, 3, 4)"]),
+    ],
+)
+def test_what_does_not_fit_is_named_and_nothing_changes(changes, parts, arrays, tmp_path):
+    path = save(tmp_path / "model.safetensors", change(arrays, **changes))
+    model = models.build("convnext_b", **SMALL)
+    before = values(model)
+    with pytest.raises(ValueError, match="does not fit the network") as error:
+        weights.load(model, path)
+    one_line(error, str(path), *parts)
+    for name, value in values(model).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_another_variant_is_named(file):
+    small = {**SMALL, "image_encoder": {"depths": DEPTHS, "widths": (4, 6, 8, 12)}}
+    with pytest.raises(ValueError, match="Is it of another size") as error:
+        models.build("convnext_b", weights=file, **small)
+    one_line(error, "stage4")
+
+
+def test_another_architecture(tmp_path):
+    arrays = {f"blocks.{i}.attn.qkv.weight": np.ones((2, 2), np.float32) for i in range(9)}
+    path = save(tmp_path / "model.safetensors", arrays)
+    with pytest.raises(ValueError, match="holds no ConvNeXt in a known layout") as error:
+        models.build("convnext_b", weights=path, **SMALL)
+    one_line(error, "timm, Hugging Face", "blocks.0.attn.qkv.weight", "and 4 more")
+
+
+def whole_network(tmp_path):
+    """A checkpoint of transformers' UperNetForSemanticSegmentation, its names from a golden."""
+    with np.load(TESTS / "golden" / "gradients.npz") as golden:
+        shapes = json.loads(golden["shapes"].tobytes())
+    arrays = DRAW["draw_weights"](shapes)
+    return save(tmp_path / "model.safetensors", arrays), arrays
+
+
+WHOLE = {
+    "image_encoder": {"depths": (1, 1, 1, 1), "widths": (8, 12, 16, 24)},
+    "channels": 8,
+    "auxiliary_channels": 8,
+}
+
+
+def test_whole_network_of_other_classes_keeps_a_random_classifier(tmp_path):
+    path, arrays = whole_network(tmp_path)
+    with pytest.warns(UserWarning, match="knows 7 classes, the network 5") as warned:
+        model = models.build("convnext_b", classes=5, weights=path, **WHOLE)
+    assert sorted(str(w.message).split()[-4] for w in warned) == [
+        "auxiliary/classifier",
+        "head/classifier",
+    ]
+    ours = values(model)
+    fuse = arrays["decode_head.fpn_bottleneck.conv.weight"].transpose(2, 3, 1, 0)
+    np.testing.assert_array_equal(ours["decoder/fuse/conv/kernel"], fuse)
+    statistics = arrays["auxiliary_head.convs.0.batch_norm.running_var"]
+    np.testing.assert_array_equal(ours["auxiliary/block/norm/moving_variance"], statistics)
+    assert ours["head/classifier/kernel"].shape == (8, 5)
+
+
+def test_whole_network_needs_the_same_network(tmp_path):
+    path, _ = whole_network(tmp_path)
+    with pytest.raises(ValueError, match="does not fit the network") as error:
+        models.build("twin", depth_encoder=ENCODER, weights=path, **WHOLE)
+    one_line(error, "lacks depth_encoder/")
+
+
+def test_published_names():
+    assert weights.published(convnext("base")) == "timm/convnext_base.fb_in22k"
+    assert weights.published(convnext("small")) == "timm/convnext_small.fb_in1k"
+    assert weights.published(convnext("xlarge")) == "timm/convnext_xlarge.fb_in22k"
+    with pytest.raises(ValueError, match="No published weights for"):
+        weights.published(ConvNeXt(DEPTHS, WIDTHS, name="image_encoder"))
+
+
+def test_imagenet_asks_for_each_encoders_published_weights(monkeypatch, arrays):
+    asked = []
+
+    def load(source):
+        asked.append(source)
+        return arrays
+
+    monkeypatch.setattr(weights.checkpoints, "load", load)
+    monkeypatch.setattr(weights, "published", lambda encoder: f"timm/{encoder.name}")
+    model = models.build("twin", depth_encoder=ENCODER, weights="imagenet", **SMALL)
+    assert asked == ["timm/image_encoder", "timm/depth_encoder"]
+    assert_encoder(model, arrays)
+
+
+def test_every_encoder_by_name_has_published_weights():
+    assert set(models.ENCODERS) <= set(weights.PUBLISHED) | {"resnet50_s16", "resnet50c_s8"}

@@ -1,0 +1,113 @@
+"""Pictures of any size: windows like tiles, each with depth of its own range."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from rdepth_keras import run
+from rdepth_keras.data import png
+from rdepth_keras.depth.normalise import normalise
+from rdepth_keras.run.pictures import predict_tiles
+from rdepth_keras.run.predictor import load_predictor
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """(height, width) -> image and 16-bit depth map, as files."""
+
+    def write(height, width):
+        rng = np.random.default_rng(0)
+        image = rng.integers(0, 256, (height, width, 3), np.uint8)
+        ramp = np.add.outer(np.arange(height), 3 * np.arange(width)).astype(np.uint16)
+        paths = tmp_path / "image.png", tmp_path / "depth.png"
+        for path, pixels in zip(paths, (image, ramp), strict=True):
+            path.write_bytes(png.encode(pixels))
+        return *paths, image, ramp
+
+    return write
+
+
+class Spy:
+    """Scores that tell the class an image's red stands for; notes the tiles it is given."""
+
+    def __init__(self):
+        self.tiles = []
+
+    def __call__(self, tile):
+        self.tiles.append(tile)
+        return np.eye(7, dtype=np.float32)[tile["image"][..., 0] % 7]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 64), (40, 200), (150, 131)])
+def test_windows_cover_the_picture_and_stretch_their_own_depth(size):
+    rng, spy = np.random.default_rng(0), Spy()
+    image = rng.integers(0, 256, (*size, 3), np.uint8)
+    depth = 500 + cv2.GaussianBlur(rng.random(size, np.float32), (0, 0), 5)
+    label = predict_tiles(spy, image, depth, 64)
+    np.testing.assert_array_equal(label, image[..., 0] % 7)
+    for tile in spy.tiles:
+        assert tile["image"].shape[:2] == (min(size[0], 64), min(size[1], 64))
+        assert (tile["depth"].min(), tile["depth"].max()) == (0, 1)
+        assert tile["depth"].shape == (*tile["label"].shape, 1)
+    assert (len(spy.tiles) == 1) == (max(size) <= 64)
+
+
+def test_depth_travels_with_its_window():
+    spy, ramp = Spy(), np.repeat(np.arange(200, dtype=np.float32)[None] ** 2, 64, 0)
+    image = np.repeat(np.arange(200, dtype=np.uint8)[None, :, None], 64, 0).repeat(3, 2)
+    predict_tiles(spy, image, ramp, 64)
+    for tile in spy.tiles:
+        first = int(tile["image"][0, 0, 0])
+        np.testing.assert_array_equal(tile["depth"], normalise(ramp[:, first : first + 64]))
+
+
+def test_a_picture_of_a_tile_is_predicted_as_that_tile(copied, picture):
+    path, depth_path, image, ramp = picture(64, 64)
+    tile = {"id": 0, "image": image, "depth": normalise(ramp), "label": image[..., 0]}
+    label = run.predict_picture(copied[0], path, depth_path, None)
+    np.testing.assert_array_equal(label, load_predictor(copied[0]).label(tile))
+
+
+def test_a_larger_picture_is_predicted_in_tiles(copied, picture):
+    """Where only the first window reaches, the label is the one of that tile alone."""
+    path, depth_path, image, ramp = picture(64, 150)
+    label = run.predict_picture(copied[0], path, depth_path, None)
+    tile = {"image": image[:, :64], "depth": normalise(ramp[:, :64])}
+    alone = load_predictor(copied[0]).label({"id": 0, "label": image[..., 0], **tile})
+    assert label.shape == (64, 150)
+    np.testing.assert_array_equal(label[:, :43], alone[:, :43])
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ("keras_hub:depth_anything_v2_large", "Depth Anything V2, ViT-L (keras_hub:depth_anything"),
+        ("keras_hub:depth_anything_v2_large", "weights under CC-BY-NC-4.0."),
+        ("LiheYoung/depth-anything-large-hf", "weights under Apache-2.0."),
+        ("somebody/weights", "Depth by somebody/weights; its weights' licence is not known here."),
+    ],
+)
+def test_who_estimates_and_under_what_licence(copied, picture, monkeypatch, origin, expected):
+    asked, said = [], []
+
+    def load(name):
+        asked.append(name)
+        return lambda image: image[..., 0].astype(np.float32)
+
+    monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", load)
+    path, *_ = picture(70, 64)
+    label = run.predict_picture(copied[0], path, None, origin, said.append)
+    assert label.shape == (70, 64) and asked == [origin]
+    assert len(said) == 1 and expected in said[0]
+
+
+@pytest.mark.parametrize("source", ["checkpoint", "depths_png", "heights"])
+def test_depth_that_no_name_leads_to(copied, picture, source):
+    path, *_ = picture(64, 64)
+    environment = copied[0] / "environment.json"
+    environment.unlink()  # a link to the shared run's own
+    environment.write_text(json.dumps({"depth": {"source": source, "origin": "depth_checkpoint"}}))
+    with pytest.raises(ValueError, match=f"from {source}, which cannot be estimated by name"):
+        run.predict_picture(copied[0], path, None, None)

@@ -1,0 +1,55 @@
+"""Counts of parameters and multiply-adds, and the documents' table of them."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from rdepth_keras import models
+from rdepth_keras.counting import count
+
+TABLE = (Path(__file__).resolve().parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
+SHORT = ("rdepth_b_s", "segformer_b0", "deeplabv2")  # of each family of encoders one
+LONG = ("twin", "rdepth_b_b", "rdepth_xl_b", "dgcd")  # the first is rdepth_b_s by another name
+
+
+def test_counts_of_a_small_network_by_hand():
+    """A ConvNeXt of one block a stage and 4 channels, on 32 x 32 pixels."""
+    tiny = {
+        "image_encoder": {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)},
+        "depth_encoder": None,
+    }
+    without = count("twin", 32, **tiny, channels=4, auxiliary_channels=None)
+    found = count("twin", 32, **tiny, channels=4, auxiliary_channels=4)
+    # The auxiliary head on the 2 x 2 map of stage 3: a 3 x 3 convolution, a norm, a classifier.
+    assert found.parameters - without.parameters == 3 * 3 * 4 * 4 + 2 * 4 + 4 * 7 + 7
+    assert found.multiply_adds - without.multiply_adds == 2 * 2 * (3 * 3 * 4 * 4 + 4 * 7)
+    model = models.build("twin", **tiny, channels=4, auxiliary_channels=4)
+    sizes = [variable.value.size for variable in model.trainable_variables]
+    assert found.parameters == sum(sizes)
+
+
+def find_row(name):
+    return re.search(rf"^\| `{name}`.*\| ([\d.]+) \| ([\d.]+) \|$", TABLE, re.M).groups()
+
+
+@pytest.mark.parametrize("name", [name for name in models.MODELS if name not in LONG])
+def test_the_table_holds_them(name, proofs):
+    if proofs < 2 and name not in SHORT:
+        pytest.skip("counted with RDEPTH_PROOFS=2")
+    found = count(name)
+    assert find_row(name) == (
+        f"{found.parameters / 1e6:.2f}",
+        f"{found.multiply_adds / 1e9:.1f}",
+    )
+
+
+@pytest.mark.parametrize("name", LONG[1:])
+def test_the_table_holds_the_parameters_of_large_networks(name, unallocated):
+    variables = unallocated(lambda: models.build(name)).trainable_variables
+    assert find_row(name)[0] == f"{sum(math.prod(v.shape) for v in variables) / 1e6:.2f}"
+
+
+def test_every_network_is_in_the_table():
+    assert all(f"`{name}`" in TABLE for name in models.MODELS)
