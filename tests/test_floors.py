@@ -11,6 +11,7 @@ PACKAGE = ROOT / "rdepth_keras"
 FLOORS = {
     "arrays": 0,
     "labels": 0,
+    "atomic": 0,
     "losses": 1,
     "tiling": 1,
     "checkpoints": 1,
@@ -47,7 +48,7 @@ CONFINED = {
     "matplotlib": {"evaluate/plots.py"},
 }
 # These floors never touch an accelerator.
-HOST_ONLY = ("arrays", "labels", "tiling", "checkpoints", "data")
+HOST_ONLY = ("arrays", "labels", "atomic", "tiling", "checkpoints", "data")
 
 
 def modules():

@@ -1,0 +1,57 @@
+"""Files that appear whole or not at all: written beside their place, synced, then renamed."""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARTIAL = ".partial"  # what the names of unfinished files end in; they begin with a dot
+_STALE_SECONDS = 3600  # an unfinished file this old belongs to a process that was killed
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yields a path to write to, which becomes ``path`` when the block ends.
+
+    After an exception ``path`` is as it was and nothing else is left. A kill can leave the
+    unfinished file, see :func:`remove_stale`. Where ``path`` is a link, the file it leads to is
+    replaced and the link stays. Several processes may write one path: the last one wins.
+
+    Raises OSError, naming ``path``, where it cannot be written.
+    """
+    target = path.resolve()
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file as :func:`writing` does."""
+    with writing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 file as :func:`writing` does; line ends stay as they are."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def remove_stale(folder: Path) -> None:
+    """Deletes the unfinished files that killed processes left in a folder an hour ago or more."""
+    for path in folder.glob(f".*{PARTIAL}"):
+        try:
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
+                path.unlink()
+        except FileNotFoundError:  # another process was faster
+            continue

@@ -1,0 +1,79 @@
+"""A file is there whole or as it was, whatever happens while it is written."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from rdepth_keras.atomic import remove_stale, write_bytes, write_text, writing
+
+
+def test_written_and_replaced(tmp_path):
+    path = tmp_path / "a.json"
+    write_text(path, "é\n")
+    assert path.read_bytes() == "é\n".encode()
+    write_bytes(path, b"\0")
+    assert path.read_bytes() == b"\0" and list(tmp_path.iterdir()) == [path]
+    (tmp_path / "plain").write_bytes(b"")
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode  # of the umask
+
+
+def write_half(path, error):
+    with writing(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_exception_changes_nothing(tmp_path, error):
+    path = tmp_path / "a.bin"
+    for before in (None, b"before"):
+        if before is not None:
+            path.write_bytes(before)
+        with pytest.raises(error):
+            write_half(path, error)
+        assert [file.read_bytes() for file in tmp_path.iterdir()] == ([before] if before else [])
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"before")
+    with pytest.raises(FileNotFoundError, match=r"/a\.bin'$"), writing(path):
+        pass
+    assert path.read_bytes() == b"before"
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real/a.bin", tmp_path / "a.bin"
+    target.write_bytes(b"before")
+    link.symlink_to("real/a.bin")
+    write_bytes(link, b"after")
+    assert link.is_symlink() and target.read_bytes() == b"after"
+    assert list((tmp_path / "real").iterdir()) == [target]
+
+
+def test_an_error_names_the_path(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"/nowhere/a\.bin'$"):
+        write_bytes(tmp_path / "nowhere/a.bin", b"")
+
+
+def test_a_kill_leaves_the_file_as_it_was(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"before")
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from rdepth_keras.atomic import writing\n"
+        "with writing(Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], timeout=60)
+    assert done.returncode == -signal.SIGKILL and path.read_bytes() == b"before"
+    (left,) = set(tmp_path.iterdir()) - {path}
+    remove_stale(tmp_path)
+    assert left.exists(), "it may be another process's work"
+    os.utime(left, (0, 0))
+    remove_stale(tmp_path)
+    assert list(tmp_path.iterdir()) == [path]
