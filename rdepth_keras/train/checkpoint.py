@@ -3,7 +3,8 @@
 A checkpoint is either whole or not there: Orbax writes into a temporary folder and renames it, and
 only then are the checksums of its files written beside it. One without checksums, or whose files
 no longer fit them, is passed over for the one before. The variables are an item of their own, so
-that evaluation reads them without the optimizer.
+that evaluation reads them without the optimizer, and only those of the network it asks for. Of a
+network that no phase trains nothing is saved: it is always as it was built.
 """
 
 import hashlib
@@ -65,7 +66,7 @@ class Checkpoints:
         saved = self._manager.save(
             step,
             args=ocp.args.Composite(
-                variables=ocp.args.StandardSave(variables),
+                variables=ocp.args.PyTreeSave(variables),
                 rest=ocp.args.StandardSave(rest),
                 data=ocp.args.JsonSave(dict(data)),
             ),
@@ -87,10 +88,20 @@ class Checkpoints:
         """
         step = self._last_whole()
         variables, rest = _split(like)
-        items = {"variables": _like(variables), "rest": _like(rest), "data": ocp.args.JsonRestore()}
-        restored = self._manager.restore(step, args=ocp.args.Composite(**items))
+        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, rest)
+        restored = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                variables=_like(variables),
+                rest=ocp.args.StandardRestore(shapes),
+                data=ocp.args.JsonRestore(),
+            ),
+        )
         self.cut(step)
-        return State(**restored["variables"], **restored["rest"]), restored["data"]
+        found = restored["variables"]
+        for name in ("params", "buffers"):
+            found[name] = {**getattr(like, name), **found[name]}
+        return State(**found, **restored["rest"]), restored["data"]
 
     def cut(self, step: int) -> None:
         """Deletes the checkpoints after ``step``."""
@@ -101,12 +112,14 @@ class Checkpoints:
     def restore_variables(self, params, buffers, average: bool) -> tuple[Any, Any]:
         """``params`` (their moving average, if the run keeps one) and ``buffers``, nothing else.
 
-        ``params`` and ``buffers``, network -> path -> array, give shapes, dtypes and placement.
+        ``params`` and ``buffers``, network -> path -> array, give shapes, dtypes and placement, and
+        say which networks are read: others that the checkpoint holds are left aside.
         """
-        wanted = {"params": params, "buffers": buffers, "average": params if average else {}}
-        items = ocp.args.Composite(variables=_like(wanted))
+        kind = "average" if average else "params"
+        wanted = {kind: params, "buffers": buffers}
+        items = ocp.args.Composite(variables=_like(wanted, partial=True))
         restored = self._manager.restore(self._last_whole(), args=items)["variables"]
-        return restored["average"] or restored["params"], restored["buffers"]
+        return restored[kind], restored["buffers"]
 
     def close(self) -> None:
         """Waits for what is being written."""
@@ -159,13 +172,19 @@ class Checkpoints:
 
 
 def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
-    fields = state._asdict()
-    variables = {name: fields.pop(name) for name in ("params", "buffers", "average")}
-    return variables, fields
+    """The variables of the networks that train (those with an optimizer), and the rest."""
+    rest = state._asdict()
+    variables = {name: rest.pop(name) for name in ("params", "buffers", "average")}
+    for name in ("params", "buffers"):
+        variables[name] = {network: variables[name][network] for network in state.optimizer}
+    return variables, rest
 
 
-def _like(tree) -> ocp.args.StandardRestore:
-    return ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, tree))
+def _like(tree, partial: bool = False) -> ocp.args.PyTreeRestore:
+    """Arrays in the shapes, dtypes and placement of a tree: all that are saved, or a part."""
+    shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
+    arguments = ocp.checkpoint_utils.construct_restore_args(shapes)
+    return ocp.args.PyTreeRestore(shapes, restore_args=arguments, partial_restore=partial)
 
 
 def _digest(path: Path) -> str:

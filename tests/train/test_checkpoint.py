@@ -67,6 +67,38 @@ def test_variables_alone_and_averaged(checkpoints):
     assert_equal(buffers, state(1, 4.0).buffers)
 
 
+def with_networks(step):
+    """A critic that trains, too, and a network that no phase trains."""
+    one = state(step, 3.0)
+    params = {**one.params, "critic": {"c": jnp.ones(4)}, "frozen": {"f": jnp.full(3, step)}}
+    return one._replace(
+        params=params,
+        buffers={**one.buffers, "critic": {}, "frozen": {"m": jnp.full(3, step)}},
+        average={**one.average, "critic": params["critic"]},
+        optimizer={**one.optimizer, "critic": optax.sgd(0.1, 0.9).init(params["critic"])},
+    )
+
+
+def test_the_segmenter_is_read_without_the_other_networks(checkpoints):
+    checkpoints.save(with_networks(1), {})
+    like = state(0)
+    for average in (False, True):
+        params, buffers = checkpoints.restore_variables(like.params, like.buffers, average)
+        expected = with_networks(1).average if average else with_networks(1).params
+        assert_equal(params, {"segmenter": expected["segmenter"]})
+        assert_equal(buffers, {"segmenter": with_networks(1).buffers["segmenter"]})
+
+
+def test_a_network_that_never_trains_is_not_saved(checkpoints):
+    checkpoints.save(with_networks(1), {})
+    restored, _ = checkpoints.restore(with_networks(2))
+    expected = with_networks(1)
+    for name in ("params", "buffers"):
+        now = {**getattr(expected, name), "frozen": getattr(with_networks(2), name)["frozen"]}
+        expected = expected._replace(**{name: now})
+    assert_equal(restored, expected)
+
+
 def damage(tmp_path, kind, step):
     folder = tmp_path / "checkpoints" / str(step)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
