@@ -1,5 +1,6 @@
 """Windows over an image and the weights that blend them: pure integers and NumPy."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -25,6 +26,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.tops)
+
+    def extents(self) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of every window."""
+        for top, left in zip(self.tops, self.lefts, strict=True):
+            yield slice(top, top + self.window_height), slice(left, left + self.window_width)
 
 
 def windows(height: int, width: int, window_pixels: int, stride_pixels: int) -> Windows:
@@ -69,6 +75,44 @@ def blend_weights(window_height: int, window_width: int, blend: Blend = "uniform
     if blend == "uniform":
         return np.ones((window_height, window_width), np.float32)
     return np.outer(_taper(window_height), _taper(window_width)).astype(np.float32)
+
+
+def coverage(grid: Windows, weight: np.ndarray) -> np.ndarray:
+    """Sum of the windows' weights at every pixel, float32 (height, width), above 0.
+
+    ``weight`` is that of a window's pixels, as :func:`blend_weights` gives it.
+    """
+    total = np.zeros((grid.height, grid.width), np.float32)
+    for extent in grid.extents():
+        total[extent] += weight
+    return total
+
+
+def blend_windows(
+    grid: Windows, parts: Iterable[np.ndarray], blend: Blend = "tapered"
+) -> np.ndarray:
+    """The weighted mean of what was found in the windows, float32 (height, width, ...).
+
+    Args:
+        grid: the windows.
+        parts: of every window in their order, (window_height, window_width, ...); an iterator
+            never holds more than one.
+        blend: how overlapping windows are weighted, see :func:`blend_weights`.
+    """
+    weight = blend_weights(grid.window_height, grid.window_width, blend)
+    total: np.ndarray | None = None
+    for extent, part in zip(grid.extents(), parts, strict=True):
+        if total is None:
+            total = np.zeros((grid.height, grid.width, *part.shape[2:]), np.float32)
+        total[extent] += _spread(weight, part.ndim) * part
+    assert total is not None, "a grid has at least one window"
+    total /= _spread(coverage(grid, weight), total.ndim)
+    return total
+
+
+def _spread(weight: np.ndarray, axes: int) -> np.ndarray:
+    """The weight of every pixel over further axes, e.g. of classes."""
+    return weight.reshape(*weight.shape, *[1] * (axes - 2))
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:

@@ -7,14 +7,14 @@ least-squares problem in a scale and a shift per window; then they are blended.
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import IO
 
 import numpy as np
 
-from rdepth_keras.tiling import Windows, blend_weights, windows
+from rdepth_keras.tiling import Windows, blend_windows, windows
 
 WINDOW_PIXELS = 1024  # a tile of the training data: the scale the networks know
 SINGLE_VIEW_SHARE = 1.5  # an image up to this many windows long is one view
@@ -48,24 +48,20 @@ def estimate_scene(
     with _scratch(places) as file:
         coarse = view(image[: rows * block, : columns * block], (rows, columns))
         samples = []
-        for top, left in zip(places.tops, places.lefts, strict=True):
-            place = _extent(places, top, left)
-            depth = view(image[place], (places.window_height, places.window_width))
+        for extent in places.extents():
+            depth = view(image[extent], (places.window_height, places.window_width))
+            top, left = (side.start for side in extent)
             samples.append(_sample(depth, top, left, block, coarse.shape))
             # Written, not mapped: a full disk is then an error and no signal that ends the process.
             file.write(depth.astype(np.float32).tobytes())
         file.seek(0)
         depths = (_read(file, places) for _ in samples)
-        return _blend(places, map(_apply, depths, samples, *_align(samples, coarse)))
+        return blend_windows(places, map(_apply, depths, samples, *_align(samples, coarse)))
 
 
 def is_single_view(height: int, width: int, window_pixels: int = WINDOW_PIXELS) -> bool:
     """Whether an image of this size is estimated in one view."""
     return max(height, width) <= SINGLE_VIEW_SHARE * window_pixels
-
-
-def _extent(places: Windows, top: int, left: int) -> tuple[slice, slice]:
-    return slice(top, top + places.window_height), slice(left, left + places.window_width)
 
 
 def _scratch(places: Windows) -> IO[bytes]:
@@ -178,15 +174,3 @@ def _couple(matrix: np.ndarray, i: int, j: int, one: _Sample, other: _Sample) ->
 def _apply(depth: np.ndarray, sample: _Sample, scale: float, level: float) -> np.ndarray:
     # About the mean: far from it, float32 would lose what little relief a window has.
     return np.float32(scale) * (depth - np.float32(sample.mean)) + np.float32(level)
-
-
-def _blend(places: Windows, aligned: Iterator[np.ndarray]) -> np.ndarray:
-    """Mean of the aligned windows, weighted towards their centres."""
-    weight = blend_weights(places.window_height, places.window_width, "tapered")
-    total = np.zeros((places.height, places.width), np.float32)
-    weights = np.zeros_like(total)
-    for top, left, depth in zip(places.tops, places.lefts, aligned, strict=True):
-        place = _extent(places, top, left)
-        total[place] += weight * depth
-        weights[place] += weight
-    return total / weights

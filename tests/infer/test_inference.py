@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras import models
-from rdepth_keras.infer import VIEWS, Inference, predict_scores, tile_scorer
+from rdepth_keras.infer import VIEWS, Inference, predict_tile, tile_predictor
 from rdepth_keras.network import Network
 from rdepth_keras.tiling import blend_weights, windows
 from rdepth_keras.train.devices import local_mesh, replicated
@@ -68,7 +68,7 @@ def numpy_predict(inputs, inference):
 def test_numpy_twin(views, size, options):
     inference = Inference(**options, views=views)
     inputs = tile(*size)
-    ours = jax.jit(lambda arrays: predict_scores(local, arrays, inference))(inputs)
+    ours = jax.jit(lambda arrays: predict_tile(local, arrays, inference))(inputs)
     np.testing.assert_allclose(ours, numpy_predict(inputs, inference), rtol=1e-4, atol=1e-3)
 
 
@@ -79,7 +79,7 @@ def test_a_constant_network_stays_constant_at_any_size(blend):
         height, width, window = (int(value) for value in rng.integers(1, 40, 3))
         stride = int(rng.integers(1, window + 1))
         inference = Inference(window, stride, blend=blend, views="symmetries")
-        scores = predict_scores(
+        scores = predict_tile(
             lambda batch: jnp.broadcast_to(jnp.array([1.0, -2.0]), (*batch["image"].shape[:3], 2)),
             tile(height, width),
             inference,
@@ -92,8 +92,8 @@ def test_the_eight_symmetries_commute_with_turning_the_tile():
     inputs = tile(12, 12)
     turned = {name: jnp.rot90(array) for name, array in inputs.items()}
     np.testing.assert_allclose(
-        predict_scores(local, turned, inference),
-        jnp.rot90(predict_scores(local, inputs, inference)),
+        predict_tile(local, turned, inference),
+        jnp.rot90(predict_tile(local, inputs, inference)),
         rtol=1e-4,
         atol=1e-3,
     )
@@ -111,7 +111,7 @@ def test_scales_are_the_mean_of_resized_tiles():
         }
         scores = numpy_predict(seen, Inference(window_pixels=9, views="flips"))
         expected = expected + jax.image.resize(scores, (20, 13, 3), "linear") / 3
-    ours = predict_scores(local, inputs, Inference(window_pixels=9, views="flips", scales=scales))
+    ours = predict_tile(local, inputs, Inference(window_pixels=9, views="flips", scales=scales))
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-3)
 
 
@@ -119,7 +119,7 @@ def test_probabilities_sum_to_one_whatever_is_averaged():
     inference = Inference(
         7, 3, "tapered", average="probabilities", views="symmetries", scales=(0.4, 1.3)
     )
-    scores = predict_scores(local, tile(15, 11), inference)
+    scores = predict_tile(local, tile(15, 11), inference)
     np.testing.assert_allclose(scores.sum(-1), np.ones((15, 11)), rtol=1e-5)
 
 
@@ -131,7 +131,7 @@ def test_more_views_cost_time_not_memory():
 
     def bytes_needed(views):
         inference = Inference(window_pixels=48, views=views)
-        program = jax.jit(lambda arrays: predict_scores(local, arrays, inference))
+        program = jax.jit(lambda arrays: predict_tile(local, arrays, inference))
         return program.lower(inputs).compile().memory_analysis().temp_size_in_bytes
 
     accumulator = 96 * 96 * 3 * 4
@@ -153,9 +153,9 @@ def test_tiles_below_what_networks_take(size):
     encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
     network = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
     rng = np.random.default_rng(0)
-    tile = {"image": rng.integers(0, 256, (*size, 3)).astype(np.uint8)}
+    tile = {"id": 1, "image": rng.integers(0, 256, (*size, 3)).astype(np.uint8)}
     with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
-        found = tile_scorer(network, Inference(window_pixels=512))(*network.init(), tile)
+        found = tile_predictor(network, Inference(window_pixels=512))(*network.init(), tile)
     margins = [(0, max(32 - side, 0)) for side in size]
     filled = np.pad(tile["image"], [*margins, (0, 0)], mode="edge")
     with jax.numpy_rank_promotion("allow"):
@@ -170,8 +170,8 @@ def test_many_devices_share_the_windows(window_batch):
     encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
     network = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
     rng = np.random.default_rng(0)
-    tile = {"image": rng.integers(0, 256, (32, 96, 3)).astype(np.uint8)}
-    score = tile_scorer(network, Inference(window_pixels=32, window_batch=window_batch))
+    tile = {"id": 1, "image": rng.integers(0, 256, (32, 96, 3)).astype(np.uint8)}
+    score = tile_predictor(network, Inference(window_pixels=32, window_batch=window_batch))
     one, many = network.init(), jax.device_put(network.init(), replicated(local_mesh()))
     with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
         np.testing.assert_allclose(score(*many, tile), score(*one, tile), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,30 @@
+"""A tile seen at several sizes: the mean of what is found."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+
+
+def mean_over_scales(
+    see: Callable[[dict[str, jax.Array]], jax.Array],
+    inputs: Mapping[str, jax.Array],
+    scales: Sequence[float],
+) -> jax.Array:
+    """The mean of ``see(inputs)`` over the scales, (H, W, K) at the size of the inputs."""
+    height, width = next(iter(inputs.values())).shape[:2]
+    total = jnp.zeros(())
+    for scale in scales:
+        # One scale after the other: side by side, each would hold its memory.
+        inputs, total = jax.lax.optimization_barrier((dict(inputs), total))
+        found = see({name: _resize(a, height, width, scale) for name, a in inputs.items()})
+        total += _resize(found, height, width, 1.0)
+    return total / len(scales)
+
+
+def _resize(array: jax.Array, height: int, width: int, scale: float) -> jax.Array:
+    """Bilinear to ``scale`` times height x width, antialiased; the very array where it fits."""
+    shape = (max(1, round(height * scale)), max(1, round(width * scale)), array.shape[-1])
+    if array.shape == shape:
+        return array
+    return jax.image.resize(array.astype(jnp.float32), shape, "linear")
