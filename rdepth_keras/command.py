@@ -4,13 +4,35 @@ import io
 import re
 import sys
 from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import redirect_stderr
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import tyro
 from rich.console import Console
 
+from rdepth_keras.data.folder.classes import load_classes
+from rdepth_keras.labels import ClassTable
+
 Arguments = TypeVar("Arguments")
+Value = TypeVar("Value")
+_STYLE = (tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands)
+_CONSTRUCTORS = tyro.constructors.ConstructorRegistry()
+
+
+@_CONSTRUCTORS.primitive_rule
+def _class_table(info):
+    """On the command line a class table is a class file."""
+    if info.type is not ClassTable:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="FILE",
+        instance_from_str=lambda given: load_classes(Path(given[0])),
+        is_instance=lambda value: isinstance(value, ClassTable),
+        str_from_instance=lambda table: [", ".join(table.names) or "none"],
+    )
 
 
 def peek(kind: type[Arguments]) -> Arguments:
@@ -22,13 +44,20 @@ def parse(kind: type[Arguments], **options) -> Arguments:
     """The command line as a ``kind``; wrong use ends with one line and exit code 2."""
     said = io.StringIO()
     try:
-        with redirect_stderr(said):
-            return tyro.cli(kind, config=(tyro.conf.FlagCreatePairsOff,), **options)
+        with redirect_stderr(said), _CONSTRUCTORS:
+            return tyro.cli(kind, config=_STYLE, **options)
     except SystemExit as stop:
         if stop.code:
             # tyro frames its errors in boxes; elsewhere an error is one line.
             fail(re.sub("[╭─╮│├┤╰╯]+", " ", said.getvalue()))
         raise
+
+
+def choose(flag: str, name: str, known: Mapping[str, Value]) -> Value:
+    """What a name stands for; ValueError, naming the flag, lists the known ones."""
+    if name not in known:
+        raise ValueError(f"{flag} {name!r} is unknown; known are: {', '.join(known)}.")
+    return known[name]
 
 
 def console() -> Console:
