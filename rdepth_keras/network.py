@@ -13,6 +13,9 @@ import jax
 import jax.numpy as jnp
 import keras
 
+from rdepth_keras.models.layers.basic import BatchNorm
+from rdepth_keras.models.layers.batch_statistics import Statistics, batch_statistics
+
 Variables = dict[str, jax.Array]
 
 
@@ -60,6 +63,7 @@ class Network:
         buffers: Variables,
         inputs: Mapping[str, Any],
         key: jax.Array | None = None,
+        statistics: Statistics | None = None,
     ) -> tuple[Any, Variables]:
         """The forward pass: ``(outputs, buffers)``.
 
@@ -67,18 +71,28 @@ class Network:
             params: path -> array, as from :meth:`init`.
             buffers: path -> array, as from :meth:`init`.
             inputs: at least :attr:`input_names`; other entries are left aside.
-            key: a JAX random key. With one, the network runs in training mode (dropout,
-                stochastic depth, batch statistics); without, in inference mode, where the
-                buffers come back unchanged.
+            key: a JAX random key. With one, dropout and stochastic depth draw from it; without,
+                they are off.
+            statistics: of batch norms: ``"batch"``, which also moves the running statistics in the
+                buffers, or ``"running"``, which leaves the buffers as they are. None takes the
+                batch's with a key, in training, and the running ones without, in inference.
+
+        Raises:
+            ValueError: where ``statistics`` are chosen for a network with batch norms of Keras,
+                which would not follow; :class:`~rdepth_keras.models.layers.basic.BatchNorm` does.
         """
+        if statistics is not None:
+            _check_norms(self.model)
         inputs = {name: inputs[name] for name in self.input_names}
         fixed = self.model.non_trainable_variables
-        outputs, updated = self.model.stateless_call(
-            [params[variable.path] for variable in self._trainable],
-            [_value(variable, position, buffers, key) for position, variable in enumerate(fixed)],
-            inputs,
-            training=key is not None,
-        )
+        values = [
+            _value(variable, position, buffers, key) for position, variable in enumerate(fixed)
+        ]
+        trained = [params[variable.path] for variable in self._trainable]
+        with batch_statistics(statistics):
+            outputs, updated = self.model.stateless_call(
+                trained, values, inputs, training=key is not None
+            )
         pairs = zip(fixed, updated, strict=True)
         return outputs, {old.path: new for old, new in pairs if not _is_seed(old)}
 
@@ -101,6 +115,15 @@ def _paths(variables) -> list[str]:
 
 def _buffers(model: keras.Model) -> list:
     return [variable for variable in model.non_trainable_variables if not _is_seed(variable)]
+
+
+def _check_norms(model: keras.Model) -> None:
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization) and not isinstance(layer, BatchNorm):
+            raise ValueError(
+                f"The statistics of the layer {layer.name} cannot be chosen: it is Keras's own "
+                "BatchNormalization. Use rdepth_keras.models.layers.basic.BatchNorm."
+            )
 
 
 def _is_seed(variable) -> bool:

@@ -6,18 +6,24 @@ import keras
 import numpy as np
 import pytest
 
+from rdepth_keras.models.layers.basic import BatchNorm
+from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.network import Network
+
+
+def build(norm):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(image)
+    x = norm(name="norm")(x)
+    x = keras.layers.Dropout(0.5, name="first")(x)
+    x = keras.layers.Dropout(0.5, name="second")(x)
+    return Network(keras.Model({"image": image}, x))
 
 
 @pytest.fixture
 def network():
-    keras.utils.set_random_seed(0)
-    image = keras.Input((None, None, 3), name="image")
-    x = keras.layers.Conv2D(4, 3, padding="same", name="conv")(image)
-    x = keras.layers.BatchNormalization(name="norm")(x)
-    x = keras.layers.Dropout(0.5, name="first")(x)
-    x = keras.layers.Dropout(0.5, name="second")(x)
-    return Network(keras.Model({"image": image}, x))
+    return build(BatchNorm)
 
 
 @pytest.fixture
@@ -47,6 +53,48 @@ def test_training_moves_buffers_and_draws_from_the_key(network, batch):
     np.testing.assert_array_equal(one, same)
     assert (np.asarray(one) != np.asarray(other)).any()
     assert any((np.asarray(after[path]) != np.asarray(buffers[path])).any() for path in buffers)
+
+
+def share_of_zeros(outputs):
+    return float((np.asarray(outputs) == 0).mean())
+
+
+@pytest.mark.parametrize("norm", [BatchNorm, TransNorm])
+def test_dropout_and_statistics_are_switched_apart(norm, batch):
+    network, key = build(norm), jax.random.key(3)
+    params, buffers = network.init()
+    found = {}
+    for statistics in ("batch", "running"):
+        still, after = network.apply(params, buffers, batch, statistics=statistics)
+        drawn, same = network.apply(params, buffers, batch, key, statistics)
+        moved = any((np.asarray(after[path]) != np.asarray(buffers[path])).any() for path in after)
+        assert moved == (statistics == "batch")
+        for path in after:
+            np.testing.assert_array_equal(after[path], same[path], err_msg=path)
+        assert share_of_zeros(still) < 0.05 and 0.6 < share_of_zeros(drawn) < 0.9
+        # What is not dropped is as without dropout, times 1 / (0.5 * 0.5).
+        kept = np.asarray(drawn) != 0
+        np.testing.assert_allclose(np.asarray(drawn)[kept], 4 * np.asarray(still)[kept], rtol=1e-5)
+        found[statistics] = still
+    assert (np.asarray(found["batch"]) != np.asarray(found["running"])).any()
+    for statistics, given in (("batch", key), ("running", None)):
+        named, one = network.apply(params, buffers, batch, given, statistics)
+        default, other = network.apply(params, buffers, batch, given)
+        np.testing.assert_array_equal(named, default)
+        for path in one:
+            np.testing.assert_array_equal(one[path], other[path], err_msg=path)
+
+
+def test_a_norm_of_kerass_own_cannot_choose_its_statistics(batch):
+    network = build(keras.layers.BatchNormalization)
+    network.apply(*network.init(), batch, jax.random.key(0))
+    with pytest.raises(ValueError, match="statistics of the layer norm cannot be chosen"):
+        network.apply(*network.init(), batch, statistics="batch")
+
+
+def test_other_words_for_the_statistics_are_refused(network, batch):
+    with pytest.raises(ValueError, match="must be 'batch' or 'running', or None; received 'own'"):
+        network.apply(*network.init(), batch, statistics="own")
 
 
 def test_two_dropouts_draw_differently(network, batch):

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from rdepth_keras.models.layers.batch_statistics import from_the_batch
 from rdepth_keras.models.layers.depthwise import depthwise_conv
 
 IMAGE_MEAN = (123.675, 116.28, 103.53)  # ImageNet, RGB 0..255
@@ -192,7 +193,7 @@ class BatchNorm(keras.layers.BatchNormalization):
     def call(self, x, training=None):
         x = ops.cast(x, "float32")
         mean, variance = self.moving_mean, self.moving_variance
-        if training and self.trainable:
+        if from_the_batch(training) and self.trainable:
             mean, variance = ops.moments(x, axes=(0, 1, 2))
             count = ops.cast(ops.prod(ops.shape(x)[:3]), "float32")
             unbiased = variance * count / ops.maximum(count - 1, 1)

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from rdepth_keras.models.layers.basic import register
+from rdepth_keras.models.layers.batch_statistics import from_the_batch
 
 
 @register
@@ -39,7 +40,7 @@ class TransNorm(keras.Layer):
 
     def call(self, x, training=None):
         x = ops.cast(x, "float32")
-        if training:
+        if from_the_batch(training):
             halves = split_domains(x)
             used = [ops.moments(half, axes=(0, 1, 2)) for half in halves]
             statistics = [
