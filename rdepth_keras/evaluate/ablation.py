@@ -12,7 +12,7 @@ from rdepth_keras.arrays import Depth, Tile, Tiles
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.evaluate.bootstrap import Interval, bootstrap_difference
 from rdepth_keras.evaluate.confusion import Absent, class_iou, mean_iou
-from rdepth_keras.evaluate.counts import Evaluation
+from rdepth_keras.evaluate.counts import Counts
 
 NOISE = 0.1  # standard deviation, of a depth in 0..1
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -84,17 +84,15 @@ DEPTHS: dict[str, Callable[[ReplacedDepth, Tile, int], Depth]] = {
 }
 
 
-def score_differences(
-    evaluation: Evaluation, other: Evaluation, absent: Absent = "union"
-) -> Interval:
-    """``other`` minus ``evaluation``: IoU of each class and, last, the mIoU; (classes + 1,).
+def score_differences(counts: Counts, other: Counts, absent: Absent = "union") -> Interval:
+    """``other`` minus ``counts``: IoU of each class and, last, the mIoU; (classes + 1,).
 
     With intervals by the bootstrap paired over tiles. Raises ValueError for different tiles.
     """
-    if evaluation.ids != other.ids:
-        raise ValueError("Only evaluations of the same tiles, in the same order, are compared.")
+    if counts.ids != other.ids:
+        raise ValueError("Only counts of the same tiles, in the same order, are compared.")
     score = partial(_class_and_mean, absent=absent)
-    return bootstrap_difference(evaluation.confusions, other.confusions, score)
+    return bootstrap_difference(counts.confusions, other.confusions, score)
 
 
 def _class_and_mean(confusion: np.ndarray, absent: Absent) -> np.ndarray:

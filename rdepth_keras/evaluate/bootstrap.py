@@ -17,12 +17,20 @@ Score = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and its confidence interval; arrays where the score is one, e.g. per class."""
+    """A score and its confidence interval; arrays where the score is one, e.g. per class.
+
+    ``low`` and ``high`` are NaN where there is none, e.g. for a single tile.
+    """
 
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
     level: float
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing of it is known: it takes at least two tiles."""
+        return bool(np.isnan(self.low).all())
 
 
 def bootstrap(
@@ -33,7 +41,7 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Interval of a score over tiles.
+    """Interval of a score over tiles; none (NaN) for one tile, which says nothing of others.
 
     Args:
         confusions: pixel counts (tiles, classes, classes).
@@ -43,6 +51,8 @@ def bootstrap(
         seed: of the draws.
     """
     resampled = score(_resample(confusions, draws, seed))
+    if len(confusions) == 1:
+        resampled = np.full_like(resampled, np.nan)
     return _interval(score(confusions.sum(0)), resampled, level)
 
 
@@ -66,6 +76,8 @@ def bootstrap_difference(
             f"{len(confusions)} and {len(others)} tiles."
         )
     resampled = score(_resample(others, draws, seed)) - score(_resample(confusions, draws, seed))
+    if len(others) == 1:
+        resampled = np.full_like(resampled, np.nan)
     value = score(others.sum(0)) - score(confusions.sum(0))
     return _interval(value, resampled, level)
 

@@ -1,7 +1,9 @@
 """Whether a network's confidence is to be trusted: calibration and risk at coverage, streamed.
 
-Confidence is the largest class probability of a pixel. One fine histogram of it, with the right
-pixels counted beside, is all that is kept; the figures come from it afterwards.
+Confidence is the largest class probability of a pixel. Two histograms are all that is kept, with
+the right pixels counted beside; the figures come from them afterwards. One has equal bins, for the
+calibration. The other is of the doubt, 1 - confidence, and as fine near 0 as float32 itself: a
+trained network puts most pixels there, and their order is what risk at coverage asks for.
 """
 
 from dataclasses import dataclass
@@ -12,6 +14,12 @@ from rdepth_keras.evaluate.confusion import divide
 from rdepth_keras.labels import IGNORE
 
 FINE_BINS = 1500
+MANTISSA_BITS = 11  # of the doubt; within a bin it differs by less than 1/2048 of itself
+_DROPPED_BITS = 23 - MANTISSA_BITS
+_LEAST = (127 - 24) << MANTISSA_BITS  # the bin of 2**-24, the least doubt above 0 in float32
+DOUBT_BINS = (24 << MANTISSA_BITS) + 2
+_SINGLE = ((MANTISSA_BITS + 1) << MANTISSA_BITS) + 1  # the bins before hold one float32 value each
+_EULER = 0.5772156649015329
 
 
 @dataclass(frozen=True)
@@ -22,16 +30,19 @@ class Confidence:
         pixels: labelled pixels, int64 (bins,).
         right: those predicted right, int64 (bins,).
         total: sum of their confidences, float64 (bins,).
+        doubt_pixels: labelled pixels, int64 (:data:`DOUBT_BINS`,), from certain to doubtful.
+        doubt_right: those predicted right, int64 (:data:`DOUBT_BINS`,).
     """
 
     pixels: np.ndarray
     right: np.ndarray
     total: np.ndarray
+    doubt_pixels: np.ndarray
+    doubt_right: np.ndarray
 
     def __add__(self, other: "Confidence") -> "Confidence":
-        return Confidence(
-            self.pixels + other.pixels, self.right + other.right, self.total + other.total
-        )
+        ours, theirs = vars(self), vars(other)
+        return Confidence(**{name: ours[name] + theirs[name] for name in ours})
 
     def reliability(self, bins: int = 15) -> dict[str, np.ndarray]:
         """``share`` of the pixels, ``accuracy`` and mean ``confidence`` of equal bins; (bins,).
@@ -64,26 +75,76 @@ class Confidence:
         Source: Geifman and El-Yaniv, "Selective Classification for Deep Neural Networks", 2017.
         One point for every bin that holds pixels, by rising coverage.
         """
-        held = self.pixels[::-1] > 0
-        pixels = np.cumsum(self.pixels[::-1])[held]
-        wrong = np.cumsum((self.pixels - self.right)[::-1])[held]
-        return pixels / max(self.pixels.sum(), 1), wrong / pixels
+        pixels, wrong = self._doubts()
+        pixels, wrong = np.cumsum(pixels), np.cumsum(wrong)
+        return pixels / max(pixels[-1:].sum(), 1), wrong / pixels
 
     def risk_area(self) -> float:
-        """Area under the risk-coverage curve, 0 at best; each bin counts by its pixels."""
-        coverage, risk = self.risk_coverage()
-        steps = np.diff(coverage, prepend=0.0)
-        return float((steps * risk).sum()) if coverage.size else float("nan")
+        """Area under the risk-coverage curve of single pixels, 0 at best; NaN without pixels.
+
+        Equally confident pixels have no order: it is the mean over all their orders. That is exact
+        but for the width of the bins, see :meth:`risk_bound`.
+        """
+        pixels, wrong = self._doubts()
+        if not pixels.size:
+            return float("nan")
+        after = np.cumsum(pixels)
+        before, wrong_before = after - pixels, np.cumsum(wrong) - wrong
+        # The sum over j = 1..n of (W + j w / n) / (M + j), where M pixels with W wrong come before.
+        rest = wrong_before - wrong * before / pixels
+        return float((wrong + rest * (_harmonic(after) - _harmonic(before))).sum() / after[-1])
+
+    def risk_bound(self) -> float:
+        """How far at most the area of pixels sorted one by one is from :meth:`risk_area`.
+
+        In a bin the wrong ones could come first, or last; where it holds a single float32 value,
+        there is no order to know.
+        """
+        pixels, wrong = self._doubts()
+        if not pixels.size:
+            return float("nan")
+        after, errors = np.cumsum(pixels), np.cumsum(wrong)
+        before, errors_before = after - pixels, errors - wrong
+        rising = wrong + (errors_before - before) * (_harmonic(before + wrong) - _harmonic(before))
+        worst = rising + errors * (_harmonic(after) - _harmonic(before + wrong))
+        level, turn = errors_before, after - wrong
+        best = level * (_harmonic(turn) - _harmonic(before))
+        best += wrong + (level - turn) * (_harmonic(after) - _harmonic(turn))
+        unknown = np.flatnonzero(self.doubt_pixels) >= _SINGLE
+        return float((worst - best)[unknown].sum() / after[-1])
+
+    def _doubts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels, and the wrong ones among them, of every bin of doubt that holds any."""
+        held = self.doubt_pixels > 0
+        return self.doubt_pixels[held], (self.doubt_pixels - self.doubt_right)[held]
 
 
 def count_confidence(truth: np.ndarray, probabilities: np.ndarray) -> Confidence:
     """Counts one tile: train ids (H, W), 255 = ignore, and class probabilities (H, W, K)."""
     valid = truth != IGNORE
-    confidence = probabilities.max(-1)[valid].astype(np.float64)
+    largest = probabilities.max(-1)[valid]
+    confidence, doubt = largest.astype(np.float64), _doubt_bin(largest)
     right = probabilities.argmax(-1)[valid] == truth[valid]
     index = np.clip(np.ceil(confidence * FINE_BINS).astype(np.int64) - 1, 0, FINE_BINS - 1)
     return Confidence(
         pixels=np.bincount(index, minlength=FINE_BINS),
         right=np.bincount(index[right], minlength=FINE_BINS),
         total=np.bincount(index, confidence, minlength=FINE_BINS),
+        doubt_pixels=np.bincount(doubt, minlength=DOUBT_BINS),
+        doubt_right=np.bincount(doubt[right], minlength=DOUBT_BINS),
     )
+
+
+def _doubt_bin(confidence: np.ndarray) -> np.ndarray:
+    """Number of the bin of 1 - confidence: 0 for none, then the leading bits of the float32."""
+    doubt = np.clip(np.float32(1) - confidence.astype(np.float32), 0, 1)
+    leading = (doubt.view(np.uint32) >> _DROPPED_BITS).astype(np.int64)
+    return np.where(doubt > 0, leading - _LEAST + 1, 0)
+
+
+def _harmonic(count: np.ndarray) -> np.ndarray:
+    """1 + 1/2 + ... + 1/count, float64, to rounding."""
+    first = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, 33))])
+    large = np.maximum(count, 32).astype(np.float64)
+    series = np.log(large) + _EULER + 1 / (2 * large) - 1 / (12 * large**2) + 1 / (120 * large**4)
+    return np.where(count <= 32, first[np.minimum(count, 32)], series)

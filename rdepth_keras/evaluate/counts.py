@@ -1,5 +1,7 @@
-"""A prediction function over labelled tiles -> counts."""
+"""A prediction function over labelled tiles -> counts, and the scores they give."""
 
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Label, Tile
+from rdepth_keras.atomic import writing
 from rdepth_keras.evaluate.bootstrap import bootstrap
 from rdepth_keras.evaluate.boundary import boundary_counts, boundary_iou
 from rdepth_keras.evaluate.calibration import Confidence, count_confidence
@@ -23,13 +26,18 @@ from rdepth_keras.evaluate.confusion import (
     mean_iou,
     overall_accuracy,
 )
+from rdepth_keras.infer import classify
 from rdepth_keras.labels import ClassTable
 
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError),
+    *(KeyError, TypeError),  # of an older version
+)
 CLASS_SCORES = {"f1": class_f1, "precision": class_precision, "recall": class_recall}
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Counts:
     """Pixel counts of every tile.
 
     Attributes:
@@ -62,12 +70,17 @@ class Evaluation:
         }
 
     def all_scores(self, table: ClassTable, absent: Absent = "union") -> dict[str, Any]:
-        """:meth:`scores` and everything else there is to say, ready for JSON."""
+        """:meth:`scores` and everything else there is to say, ready for JSON.
+
+        ``miou_interval`` is None where a single tile gives none.
+        """
         interval = bootstrap(self.confusions, lambda counts: mean_iou(counts, absent))
         found = {
             **self.scores(table, absent),
             "absent": absent,
-            "miou_interval": [_number(interval.low), _number(interval.high)],
+            "miou_interval": None
+            if interval.unknown
+            else [float(interval.low), float(interval.high)],
             "interval_level": interval.level,
             **{
                 name: _by_class(table, score(self.confusion))
@@ -84,6 +97,7 @@ class Evaluation:
         if self.confidence is not None:
             found["calibration_error"] = _number(self.confidence.calibration_error())
             found["risk_coverage_area"] = _number(self.confidence.risk_area())
+            found["risk_coverage_bound"] = _number(self.confidence.risk_bound())
         return found
 
     def commonest_class_miou(self) -> float:
@@ -94,31 +108,39 @@ class Evaluation:
         return float(mean_iou(constant))
 
     def save(self, path: Path) -> None:
-        """Writes the counts as NPZ, under a temporary name until it is whole."""
+        """Writes the counts as NPZ, whole or not at all."""
         arrays = {"ids": np.array(self.ids), "confusions": self.confusions}
         if self.boundaries is not None:
             arrays["boundaries"] = self.boundaries
         if self.confidence is not None:
             arrays |= {f"confidence_{name}": part for name, part in vars(self.confidence).items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".partial")
-        with temporary.open("wb") as file:
+        with writing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
-        temporary.replace(path)
 
 
-def load_evaluation(path: Path) -> Evaluation:
-    """The counts that :meth:`Evaluation.save` wrote; FileNotFoundError where there are none."""
+def load_counts(path: Path) -> Counts:
+    """The counts that :meth:`Counts.save` wrote.
+
+    Raises FileNotFoundError where there are none, ValueError for a damaged or older file; both say
+    the remedy.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no counts of an evaluation; evaluate the run again.")
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
-    parts = {
-        name.removeprefix("confidence_"): array
-        for name, array in arrays.items()
-        if name.startswith("confidence_")
-    }
-    return Evaluation(
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = dict(file)
+        return _from_arrays(arrays)
+    except _UNREADABLE as error:
+        raise ValueError(
+            f"{path}: damaged, or of an older version ({error}); evaluate the run again."
+        ) from error
+
+
+def _from_arrays(arrays: dict[str, np.ndarray]) -> Counts:
+    start = "confidence_"
+    parts = {name[len(start) :]: part for name, part in arrays.items() if name.startswith(start)}
+    return Counts(
         tuple(arrays["ids"].tolist()),
         arrays["confusions"],
         arrays.get("boundaries"),
@@ -126,13 +148,12 @@ def load_evaluation(path: Path) -> Evaluation:
     )
 
 
-def evaluate_tiles(
-    predict: Callable[[Tile], Label], tiles: Iterable[Tile], classes: int
-) -> Evaluation:
+def count_labels(predict: Callable[[Tile], Label], tiles: Iterable[Tile], classes: int) -> Counts:
     """Predicts every tile and counts its pixels.
 
     Args:
-        predict: tile -> train ids (H, W).
+        predict: tile -> train ids (H, W), e.g. by :func:`~rdepth_keras.infer.classify`, which
+            refuses predictions that are not finite.
         tiles: labelled tiles, e.g. wrapped in a progress bar.
         classes: number of classes.
     """
@@ -140,29 +161,39 @@ def evaluate_tiles(
     for tile in tiles:
         ids.append(int(tile["id"]))
         confusions.append(confusion_matrix(tile["label"], predict(tile), classes))
-    return Evaluation(tuple(ids), np.stack(confusions))
+    return _counts(ids, confusions)
 
 
-def evaluate_probabilities(
+def count_probabilities(
     predict: Callable[[Tile], np.ndarray], tiles: Iterable[Tile], classes: int
-) -> Evaluation:
-    """As :func:`evaluate_tiles`, with boundaries and confidence.
+) -> Counts:
+    """As :func:`count_labels`, with boundaries and confidence.
 
     Args:
         predict: tile -> class probabilities (H, W, classes).
         tiles: labelled tiles.
         classes: number of classes.
+
+    Raises:
+        FloatingPointError: at the first prediction that is not finite, naming the tile.
     """
     ids, confusions, boundaries, confidence = [], [], [], None
     for tile in tiles:
         truth, probabilities = tile["label"], predict(tile)
-        prediction = probabilities.argmax(-1).astype(np.uint8)
+        label = classify(probabilities, tile)
         ids.append(int(tile["id"]))
-        confusions.append(confusion_matrix(truth, prediction, classes))
-        boundaries.append(boundary_counts(truth, prediction, classes))
+        confusions.append(confusion_matrix(truth, label, classes))
+        boundaries.append(boundary_counts(truth, label, classes))
         counted = count_confidence(truth, probabilities)
         confidence = confidence + counted if confidence else counted
-    return Evaluation(tuple(ids), np.stack(confusions), np.stack(boundaries), confidence)
+    return _counts(ids, confusions, boundaries, confidence)
+
+
+def _counts(ids, confusions, boundaries=None, confidence: Confidence | None = None) -> Counts:
+    if not ids:
+        raise ValueError("There are no tiles to score.")
+    edges = None if boundaries is None else np.stack(boundaries)
+    return Counts(tuple(ids), np.stack(confusions), edges, confidence)
 
 
 def _by_class(table: ClassTable, values: np.ndarray) -> dict[str, float | None]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rdepth_keras.arrays import Tile
 from rdepth_keras.data import png
+from rdepth_keras.infer import classify
 from rdepth_keras.labels import IGNORE, ClassTable
 
 WRONG = (255, 0, 160)
@@ -53,7 +54,7 @@ def exhibit(
     height, width = tile["label"].shape
     scale = min(1.0, largest_pixels / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    prediction = probabilities.argmax(-1).astype(np.uint8)
+    prediction = classify(probabilities, tile)
     image = np.asarray(tile["image"]).astype(np.uint8)
     photographs = {
         "image": image,

@@ -10,8 +10,9 @@ import numpy as np
 from rdepth_keras.evaluate import plots
 from rdepth_keras.evaluate.bootstrap import bootstrap
 from rdepth_keras.evaluate.confusion import class_iou, divide
-from rdepth_keras.evaluate.counts import Evaluation
+from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.evaluate.gallery import LAYERS, WRONG, Exhibit
+from rdepth_keras.evaluate.terminal import interval_words
 from rdepth_keras.labels import ClassTable
 
 CLASS_COLUMNS = ("iou", "boundary_iou", "f1", "precision", "recall")
@@ -21,7 +22,7 @@ def render(
     title: str,
     facts: Mapping[str, str],
     scores: Mapping[str, Any],
-    evaluation: Evaluation,
+    counts: Counts,
     exhibits: Sequence[Exhibit],
     journal: Sequence[Mapping[str, Any]],
     table: ClassTable,
@@ -31,8 +32,8 @@ def render(
     Args:
         title: heading, e.g. the run's name.
         facts: how the scores came about, by name: protocol, inference, ...
-        scores: what :meth:`~rdepth_keras.evaluate.counts.Evaluation.all_scores` says.
-        evaluation: the counts behind them.
+        scores: what :meth:`~rdepth_keras.evaluate.counts.Counts.all_scores` says.
+        counts: the counts behind them.
         exhibits: tiles for the gallery.
         journal: lines of the run's journal; curves are left out where it is empty.
         table: names and colours of the classes.
@@ -41,31 +42,30 @@ def render(
         ImportError: where jinja2 or matplotlib is not installed, with the remedy.
     """
     check_installed()
-    drawn = {"Classes": plots.class_bars(table, bootstrap(evaluation.confusions, class_iou))}
-    if evaluation.confidence is not None:
-        drawn["Calibration"] = plots.reliability(evaluation.confidence)
-        drawn["Risk at coverage"] = plots.risk_coverage(evaluation.confidence)
+    drawn = {"Classes": plots.class_bars(table, bootstrap(counts.confusions, class_iou))}
+    if counts.confidence is not None:
+        drawn["Calibration"] = plots.reliability(counts.confidence)
+        drawn["Risk at coverage"] = plots.risk_coverage(counts.confidence)
     if journal:
         drawn["Training"] = plots.journal_curves(journal)
     return _template().render(
         title=title,
         facts=facts,
         figures=_figures(scores),
-        classes=_class_rows(table, scores, evaluation),
+        classes=_class_rows(table, scores, counts),
         columns=[name for name in CLASS_COLUMNS if name in scores],
-        confusion=_confusion_rows(table, evaluation),
+        confusion=_confusion_rows(table, counts),
         plots=drawn,
         exhibits=exhibits,
         layers=LAYERS,
         wrong=_css(WRONG),
-        total=len(evaluation.ids),
+        total=len(counts.ids),
     )
 
 
 def _figures(scores: Mapping[str, Any]) -> dict[str, str]:
-    low, high = map(_percent, scores["miou_interval"])
     figures = {
-        f"mIoU, {scores['interval_level']:.0%} interval {low} to {high}": "miou",
+        f"mIoU, {scores['interval_level']:.0%} interval {interval_words(scores)}": "miou",
         "overall accuracy": "overall_accuracy",
         "kappa": "kappa",
         "frequency-weighted IoU": "frequency_weighted_iou",
@@ -75,8 +75,8 @@ def _figures(scores: Mapping[str, Any]) -> dict[str, str]:
     return {name: _percent(scores[key]) for name, key in figures.items() if key in scores}
 
 
-def _class_rows(table: ClassTable, scores: Mapping[str, Any], evaluation: Evaluation):
-    share = divide(evaluation.confusion.sum(1), evaluation.confusion.sum())
+def _class_rows(table: ClassTable, scores: Mapping[str, Any], counts: Counts):
+    share = divide(counts.confusion.sum(1), counts.confusion.sum())
     return [
         {
             "name": name,
@@ -88,10 +88,10 @@ def _class_rows(table: ClassTable, scores: Mapping[str, Any], evaluation: Evalua
     ]
 
 
-def _confusion_rows(table: ClassTable, evaluation: Evaluation):
+def _confusion_rows(table: ClassTable, counts: Counts):
     """Each class with the shares of its pixels that were called what, in percent."""
-    counts = evaluation.confusion
-    shares = 100 * divide(counts, counts.sum(1, keepdims=True))
+    confusion = counts.confusion
+    shares = 100 * divide(confusion, confusion.sum(1, keepdims=True))
     return [
         (name, [None if np.isnan(value) else float(value) for value in row])
         for name, row in zip(table.names, shares, strict=True)

@@ -17,6 +17,7 @@ from rdepth_keras.labels import ClassTable
 
 INK, ACCENT, SECOND, SPAN = "#010203", "#2f7fd6", "#d65f2f", "#808890"
 INCHES = (5.6, 3.7)
+CURVE_POINTS = 400  # more cannot be seen
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -74,6 +75,8 @@ def reliability(confidence: Confidence, bins: int = 15) -> str:
 def risk_coverage(confidence: Confidence) -> str:
     """Share of wrong pixels among the most confident ones, over how many those are."""
     coverage, risk = confidence.risk_coverage()
+    shown = np.unique(np.searchsorted(coverage, np.linspace(0, coverage[-1], CURVE_POINTS)))
+    coverage, risk = coverage[shown], risk[shown]
 
     def draw(axes):
         axes.plot(coverage, risk, color=ACCENT)

@@ -13,7 +13,7 @@ def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
     """A table of IoUs in percent: one row for each name, classes in the published column order.
 
     Args:
-        rows: row name -> scores as :meth:`~rdepth_keras.evaluate.counts.Evaluation.scores`
+        rows: row name -> scores as :meth:`~rdepth_keras.evaluate.counts.Counts.scores`
             gives them.
         title: printed above the table.
     """
@@ -78,16 +78,23 @@ def _gap(difference: Sequence[float] | None) -> str:
 
 
 def summary_line(scores: Mapping[str, Any]) -> str:
-    """What a table of IoUs leaves out, from an evaluation's scores."""
-    low, high = scores["miou_interval"]
+    """What a table of IoUs leaves out, from the counts' ``all_scores``."""
     figures = {
-        f"mIoU, {scores['interval_level']:.0%} interval": f"{_percent(low)} to {_percent(high)}",
+        f"mIoU, {scores['interval_level']:.0%} interval": interval_words(scores),
         "overall accuracy": _percent(scores["overall_accuracy"]),
         "kappa": _percent(scores["kappa"]),
         "calibration error": _percent(scores["calibration_error"]),
         "commonest class everywhere": _percent(scores["commonest_class_miou"]),
     }
     return "; ".join(f"{name}: {figure}" for name, figure in figures.items())
+
+
+def interval_words(scores: Mapping[str, Any]) -> str:
+    """The interval of the mIoU in percent, or why there is none."""
+    interval = scores["miou_interval"]
+    if interval is None:
+        return "none, which takes at least two tiles"
+    return " to ".join(map(_percent, interval))
 
 
 def _percent(value: float | None) -> str:

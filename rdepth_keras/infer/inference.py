@@ -92,7 +92,7 @@ def tile_predictor(
     def predict(params: Params, buffers: Params, tile: Tile) -> np.ndarray:
         inputs = {name: tile[name] for name in network.input_names}
         found = compiled(params, buffers, inputs, mesh=mesh_of(params))
-        return check_finite(np.asarray(found), tile["id"])
+        return check_finite(np.asarray(found), tile)
 
     return predict
 

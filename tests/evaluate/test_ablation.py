@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.evaluate.ablation import DEPTHS, ReplacedDepth, score_differences
-from rdepth_keras.evaluate.counts import Evaluation
+from rdepth_keras.evaluate.counts import Counts
 
 
 class Listed:
@@ -74,9 +74,9 @@ def test_wrong_use_is_named():
 def test_a_loss_is_negative():
     right = np.array([[[9, 0], [0, 9]], [[5, 1], [0, 4]]])
     wrong = np.array([[[4, 5], [0, 9]], [[5, 1], [3, 1]]])
-    true, other = Evaluation((1, 2), right), Evaluation((1, 2), wrong)
+    true, other = Counts((1, 2), right), Counts((1, 2), wrong)
     gap = score_differences(true, other)
     assert gap.value.shape == (3,) and (gap.value < 0).all() and (gap.high <= 0).all()
     assert gap.value[2] == pytest.approx(gap.value[:2].mean())
     with pytest.raises(ValueError, match="same tiles"):
-        score_differences(true, Evaluation((2, 1), wrong))
+        score_differences(true, Counts((2, 1), wrong))

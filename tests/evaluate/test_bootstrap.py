@@ -50,8 +50,11 @@ def test_classes_and_one_that_is_nowhere():
 
 
 def test_one_tile_and_none():
+    """A single tile says nothing of others: no interval, instead of one without width."""
     one = bootstrap(draw(tiles=1))
-    assert one.low == one.value == one.high
+    assert np.isfinite(one.value) and np.isnan([one.low, one.high]).all() and one.unknown
+    gap = bootstrap_difference(draw(tiles=1), draw(tiles=1, seed=1))
+    assert np.isfinite(gap.value) and gap.unknown and not bootstrap(draw(tiles=2)).unknown
     with pytest.raises(ValueError, match="no tiles"):
         bootstrap(draw(tiles=0))
     with pytest.raises(ValueError, match="24 and 3 tiles"):

@@ -42,7 +42,44 @@ def test_risk_coverage_is_that_of_sorted_pixels():
         assert value == wrong[count - 1] / count
     assert coverage[-1] == 1 and risk[-1] == pytest.approx(1 - right.mean())
     area = np.mean(wrong / np.arange(1, len(right) + 1))
-    assert count_confidence(*draw()).risk_area() == pytest.approx(area, abs=0.01)
+    found = count_confidence(*draw())
+    assert found.risk_area() == pytest.approx(area, abs=found.risk_bound() + 1e-12)
+    assert found.risk_bound() < 1e-3 * area
+
+
+def area_of_orders(confidence, right, orders):
+    """The mean over orders of equally confident pixels, each sorted pixel by pixel."""
+    rng, areas = np.random.default_rng(0), []
+    for _ in range(orders):
+        order = np.lexsort((rng.random(len(right)), -confidence))
+        areas.append(np.mean(np.cumsum(~right[order]) / np.arange(1, len(right) + 1)))
+    return np.mean(areas), np.std(areas) / np.sqrt(orders)
+
+
+@pytest.mark.parametrize("scale", [12, 40])
+def test_the_area_of_saturated_networks_is_exact(scale):
+    """Most confidences are 1 or next to it, where equal bins of confidence saw no order."""
+    rng = np.random.default_rng(1)
+    logits = (scale * rng.normal(size=(60, 80, 5))).astype(np.float32)
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    probabilities = powers / powers.sum(-1, keepdims=True)
+    gaps = np.diff(np.sort(logits, -1)[..., -2:])[..., 0]
+    wrong = rng.random(gaps.shape) < 0.5 * np.exp(-gaps / scale)
+    truth = ((probabilities.argmax(-1) + wrong) % 5).astype(np.uint8)
+    assert (probabilities.max(-1) > 1 - 1 / FINE_BINS).mean() > 0.4
+    area, error = area_of_orders(*flat(truth, probabilities), 300)
+    found = count_confidence(truth, probabilities)
+    assert abs(found.risk_area() - area) < found.risk_bound() + 4 * error
+    assert found.risk_bound() < 1e-4 * area and 4 * error < 6e-3 * area
+
+
+def test_equal_confidences_have_no_order():
+    """By hand: one wrong of two equal pixels, first or last: (1 + 1/2) / 2 or (0 + 1/2) / 2."""
+    truth, certain = np.array([[0, 1]], np.uint8), np.array([[[1.0, 0.0], [1.0, 0.0]]])
+    found = count_confidence(truth, certain)
+    assert found.risk_area() == pytest.approx((0.75 + 0.25) / 2) and found.risk_bound() == 0
+    added = found + count_confidence(truth, np.array([[[0.6, 0.4], [0.4, 0.6]]]))
+    assert added.risk_area() == pytest.approx((0.5 + 0.5 + 1 / 3 + 1 / 4) / 4)
 
 
 def test_parts_add_up_and_ignored_pixels_never_count():
@@ -53,6 +90,8 @@ def test_parts_add_up_and_ignored_pixels_never_count():
     np.testing.assert_array_equal(whole.pixels, parts.pixels)
     np.testing.assert_array_equal(whole.right, parts.right)
     np.testing.assert_allclose(whole.total, parts.total)
+    np.testing.assert_array_equal(whole.doubt_pixels, parts.doubt_pixels)
+    np.testing.assert_array_equal(whole.doubt_right, parts.doubt_right)
     assert whole.pixels.sum() == (truth != 255).sum()
 
 
@@ -69,3 +108,4 @@ def test_the_last_bin_holds_certainty():
 def test_nothing_to_count():
     nothing = count_confidence(np.full((2, 2), 255, np.uint8), np.ones((2, 2, 3)) / 3)
     assert np.isnan(nothing.calibration_error()) and np.isnan(nothing.risk_area())
+    assert np.isnan(nothing.risk_bound())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.evaluate import page, plots
-from rdepth_keras.evaluate.counts import evaluate_probabilities
+from rdepth_keras.evaluate.counts import count_probabilities
 from rdepth_keras.evaluate.gallery import LAYERS, WRONG, exhibit, spread
 from rdepth_keras.labels import LOVEDA
 
@@ -40,13 +40,13 @@ def predict(tile):
 
 
 def make_page(title="a run", journal=JOURNAL):
-    evaluation = evaluate_probabilities(predict, make_tiles(), 7)
+    counts = count_probabilities(predict, make_tiles(), 7)
     exhibits = [
         exhibit(tile, predict(tile), 0.9 - 0.1 * (tile["id"] - 30), LOVEDA) for tile in make_tiles()
     ]
-    scores = evaluation.all_scores(LOVEDA)
+    scores = counts.all_scores(LOVEDA)
     facts = {"protocol": "r2u, target validation", "seeds": "0"}
-    return page.render(title, facts, scores, evaluation, exhibits, journal, LOVEDA)
+    return page.render(title, facts, scores, counts, exhibits, journal, LOVEDA)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,65 @@
+"""Scores in words and tables."""
+
+import io
+
+import numpy as np
+from rich.console import Console
+
+from rdepth_keras.evaluate.counts import count_probabilities
+from rdepth_keras.evaluate.terminal import (
+    confusion_table,
+    difference_table,
+    score_table,
+    summary_line,
+)
+from rdepth_keras.labels import LOVEDA
+
+
+def text(table):
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+def tiles(count):
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        yield {"id": number, "label": rng.integers(0, 7, (6, 6)).astype(np.uint8)}
+
+
+def predict(tile):
+    """Right but where it says road for water."""
+    said = np.where(tile["label"] == 3, 2, tile["label"])
+    return 0.3 * np.eye(7)[said] + 0.1
+
+
+def scores(count):
+    return count_probabilities(predict, tiles(count), 7).all_scores(LOVEDA)
+
+
+def test_a_single_tile_says_that_an_interval_takes_two():
+    assert "mIoU, 95% interval: none, which takes at least two tiles;" in summary_line(scores(1))
+    assert "takes" not in summary_line(scores(2)) and " to " in summary_line(scores(2))
+
+
+def test_the_table_of_scores():
+    found = text(score_table({"a run": scores(3)}, "the title"))
+    assert "the title" in found and "Agriculture" in found and "100.00" in found
+    row = next(line for line in found.splitlines() if "a run" in line)
+    assert f"{100 * scores(3)['miou']:.2f}" in row and "0.00" in row
+
+
+def test_what_each_class_was_taken_for():
+    counts = count_probabilities(predict, tiles(3), 7)
+    counts.confusions[:, 5] = 0  # no pixel of forest
+    found = text(confusion_table(counts.confusion, LOVEDA, ""))
+    rows = {line.split()[1]: line.split()[2:] for line in found.splitlines() if "\u2502" in line}
+    assert [cell for cell in rows["Water"] if cell != "\u2502"].index("100.00") == 2  # road
+    assert rows["Forest"].count("\u2013") == 7
+
+
+def test_differences_and_a_class_that_is_nowhere():
+    true = {"iou": {"a": 0.5, "b": None}, "miou": 0.5}
+    gaps = {"a": [-0.1, -0.2, 0.0], "b": None, "miou": [-0.1, -0.2, 0.0]}
+    found = text(difference_table({"true": true, "zeroed": {"difference": gaps}, "tiles": 3}, "t"))
+    assert found.count("-10.00 [-20.00, +0.00]") == 2 and "zeroed" in found
