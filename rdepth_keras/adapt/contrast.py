@@ -17,9 +17,9 @@ def contrast(
     """Weighted InfoNCE between mixed and image features, the mean over the stages.
 
     Args:
-        pairs: for each stage the (mix, image) of :class:`rdepth_keras.models.contrast.Contrast`,
-            unit vectors (B, h, w, C): what a network built with ``contrast=True`` and
-            ``taps=True`` hands out as ``contrast``.
+        pairs: for each stage the (mix, image) of
+            :class:`rdepth_keras.models.dgcd.projections.Contrast`, unit vectors (B, h, w, C): what
+            the network DGCD built with ``taps=True`` hands out as ``contrast``.
         key: draws the negatives.
         weights: one factor a stage.
         negatives: places drawn for each place, with replacement.

@@ -5,101 +5,100 @@ channel, larger = nearer the camera (absent for networks of the image only). Hei
 size from 32 pixels on.
 """
 
-import inspect
 from collections.abc import Mapping
-from functools import partial
+from dataclasses import fields, replace
 
 import keras
 
-from rdepth_keras.models import baselines
-from rdepth_keras.models.decoders.daformer import DAFormer
-from rdepth_keras.models.decoders.upernet import UPerNet
-from rdepth_keras.models.encoders.convnext import VARIANTS, convnext
-from rdepth_keras.models.fusion import add, concat, gated
+from rdepth_keras.models.architecture import Architecture, choose
+from rdepth_keras.models.decoders import DECODERS
+from rdepth_keras.models.deeplab import HEADS, DeepLabV2
+from rdepth_keras.models.dgcd.dgcd import DGCD
+from rdepth_keras.models.encoders import ENCODERS
+from rdepth_keras.models.fusion import FUSIONS
 from rdepth_keras.models.inspection import inspection
-from rdepth_keras.models.twin import twin
+from rdepth_keras.models.twin import Twin
 from rdepth_keras.models.weights.load import load
 
-__all__ = ["DECODERS", "ENCODERS", "FUSIONS", "MODELS", "build", "inspection", "load"]
+__all__ = [
+    "ARCHITECTURES",
+    "DECODERS",
+    "DGCD",
+    "ENCODERS",
+    "FUSIONS",
+    "HEADS",
+    "MODELS",
+    "Architecture",
+    "DeepLabV2",
+    "Twin",
+    "build",
+    "inspection",
+    "load",
+]
 
-ENCODERS = {**{name: partial(convnext, name) for name in VARIANTS}, **baselines.ENCODERS}
-FUSIONS = {"concat": concat, "add": add, "gated": gated}
-DECODERS = {"upernet": UPerNet, "daformer": DAFormer, **baselines.DECODERS}
-MODELS = {
-    "twin": partial(twin, image_encoder="base", depth_encoder="small"),
-    "convnext_b": partial(twin, image_encoder="base", depth_encoder=None),
-    "rdepth_b_s": partial(twin, image_encoder="base", depth_encoder="small"),
-    "rdepth_b_b": partial(twin, image_encoder="base", depth_encoder="base"),
-    "rdepth_xl_b": partial(twin, image_encoder="xlarge", depth_encoder="base"),
-    "dgcd": partial(twin, image_encoder="base", depth_encoder="small", refine=True, contrast=True),
-    **baselines.MODELS,
+ARCHITECTURES: dict[str, type[Architecture]] = {
+    "twin": Twin,
+    "dgcd": DGCD,
+    "deeplabv2": DeepLabV2,
 }
 
-_CHOICES = {
-    "image_encoder": ENCODERS,
-    "depth_encoder": ENCODERS,
-    "fusion": FUSIONS,
-    "decoder": DECODERS,
-    "head": baselines.HEADS,
+_RESNET = Twin("resnet50c_s8", None, drop_path=0.0)
+_MIT = Twin("mit_b0", None, decoder="segformer", auxiliary_channels=None, drop_path=0.1)
+_SMALL_MIT, _LARGE_MIT = replace(_MIT, channels=256), replace(_MIT, channels=768)
+MODELS: dict[str, Architecture] = {
+    "twin": Twin(),
+    "convnext_b": Twin("base", None),
+    "rdepth_b_s": Twin("base", "small"),
+    "rdepth_b_b": Twin("base", "base"),
+    "rdepth_xl_b": Twin("xlarge", "base"),
+    "dgcd": DGCD("base", "small"),
+    "deeplabv3": replace(_RESNET, decoder="aspp"),
+    "deeplabv3_plus": replace(_RESNET, decoder="aspp_skip"),
+    "segformer_b0": replace(_SMALL_MIT, image_encoder="mit_b0"),
+    "segformer_b1": replace(_SMALL_MIT, image_encoder="mit_b1"),
+    "segformer_b2": replace(_LARGE_MIT, image_encoder="mit_b2"),
+    "segformer_b3": replace(_LARGE_MIT, image_encoder="mit_b3"),
+    "segformer_b4": replace(_LARGE_MIT, image_encoder="mit_b4"),
+    "segformer_b5": replace(_LARGE_MIT, image_encoder="mit_b5"),
+    "segformer_b5_blocks": replace(_SMALL_MIT, image_encoder="mit_b5", decoder="segformer_blocks"),
+    "deeplabv2": DeepLabV2(),
+    "deeplabv2_two_taps": DeepLabV2(stages=(3, 4)),
+    "deeplabv2_two_heads": DeepLabV2(stages=(4, 4), merge="sum"),
+    "deeplabv2_transnorm": DeepLabV2("resnet50_s16_transnorm", stages=(4, 4), merge="sum"),
+    "pspnet": DeepLabV2(head="pyramid"),
+    "pspnet_two_heads": DeepLabV2(head="pyramid", stages=(4, 4), merge="mean", dropout=0.5),
 }
 
 
 def build(
-    name: str, *, classes: int = 7, weights=None, taps: bool = False, dtype=None, **arguments
+    name: str,
+    *,
+    classes: int = 7,
+    weights=None,
+    taps: bool = False,
+    dtype=None,
+    remat: bool = False,
+    accumulate: int = 1,
+    **arguments,
 ) -> keras.Model:
-    """Build a network of :data:`MODELS`.
+    """Build a network of :data:`MODELS`: see :meth:`Architecture.build` for what comes out.
 
-    The output is the full-size float32 logits (B, H, W, classes). With ``taps=True`` it is a dict
-    over the same variables: ``logits`` and ``auxiliary`` (both float32, at the stride of the
-    decoder and of stage 3; a network without that head has no such entry), ``features``, the tuple
-    of the four maps the decoder sees. ``logits`` is a tuple in networks of several heads. With
-    ``refine=True`` there is ``refined``, the logits that prediction uses; with ``contrast=True``
-    ``contrast``, four pairs of maps for the contrastive term.
-
-    ``weights``: None for random ones, else see :func:`rdepth_keras.models.weights.load`.
-    ``dtype``: a Keras dtype policy such as ``"mixed_bfloat16"``. ``arguments``: those of the
-    network's function, such as :func:`rdepth_keras.models.twin.twin`, where an encoder, fusion or
-    decoder is a name of :data:`ENCODERS`, :data:`FUSIONS`, :data:`DECODERS`, or a function; an
-    encoder may also be ``{"depths": ..., "widths": ...}``, a ConvNeXt of another size.
+    ``arguments`` change the network's fields, such as those of :class:`Twin`, where an encoder,
+    fusion, decoder or head is a name of :data:`ENCODERS`, :data:`FUSIONS`, :data:`DECODERS`,
+    :data:`HEADS`, or a function; an encoder may also be ``{"depths": ..., "widths": ...}``, a
+    ConvNeXt of another size.
 
     Raises ValueError for an unknown name or argument, or weights that do not fit.
     """
-    network = _choose("network", name, MODELS)
-    given = {**network.keywords, **arguments}
-    _check_arguments(name, network, arguments)
-    for argument, table in _CHOICES.items():
-        if argument in given:
-            given[argument] = _resolve(argument, given[argument], table)
-    model = network.func(**given, classes=classes, taps=taps, dtype=dtype, name=name)
-    _expect_batches(model)
-    if weights is not None:
-        load(model, weights)
-    return model
+    architecture = choose("network", name, MODELS)
+    _check_arguments(name, architecture, arguments)
+    options = {"taps": taps, "dtype": dtype, "remat": remat, "accumulate": accumulate}
+    architecture = replace(architecture, **arguments)
+    return architecture.build(classes, weights=weights, name=name, **options)
 
 
-def _expect_batches(model: keras.Model) -> None:
-    """Refuse an image without batch axis in one line; Keras's own message prints its pixels."""
-    specs = model.input_spec
-    for spec in specs:
-        spec.min_ndim = 4 if spec.name == "image" else None
-    model.input_spec = specs
-
-
-def _choose(kind: str, name: str, table: Mapping):
-    if name not in table:
-        raise ValueError(f"Unknown {kind} {name!r}; known are {', '.join(sorted(table))}.")
-    return table[name]
-
-
-def _resolve(argument: str, value, table: Mapping):
-    """A name -> what the table holds for it; sizes of a ConvNeXt -> that encoder."""
-    if isinstance(value, str):
-        return _choose(argument, value, table)
-    return partial(convnext, **value) if isinstance(value, Mapping) else value
-
-
-def _check_arguments(name: str, network, arguments: Mapping) -> None:
-    known = [known for known in inspect.signature(network).parameters if known != "name"]
+def _check_arguments(name: str, architecture: Architecture, arguments: Mapping) -> None:
+    known = [field.name for field in fields(architecture)]
     unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise ValueError(

@@ -100,3 +100,6 @@ class Align(keras.Layer):
 
     def compute_output_shape(self, x_shape, other_shape):
         return (*other_shape[:-1], x_shape[-1])
+
+
+FUSIONS = {"concat": concat, "add": add, "gated": gated}

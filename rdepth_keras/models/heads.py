@@ -50,29 +50,27 @@ class Head(keras.Layer):
 class Output(keras.Layer):
     """The end of every network: all of its maps in, the logits out, enlarged to the image's size.
 
-    Input: ``{"image", "logits", "features"}``, and where there are such ``"auxiliary"``,
-    ``"contrast"`` and ``"refined"``, logits which then take the place of the others. With
-    ``taps=True`` all but the image is handed out as it came instead. Both ways the network has the
-    same graph, hence the same variables in the same order; what is not handed out costs nothing
-    once compiled.
+    Input: a dict of the image and the network's maps, ``{"image", "features", "logits", ...}``.
+    ``predicts`` names the map that is the prediction. With ``taps=True`` all but the image is
+    handed out as it came instead. Both ways the network has the same graph, hence the same
+    variables in the same order; what is not handed out costs nothing once compiled.
     """
 
-    def __init__(self, taps=False, **options):
+    def __init__(self, taps=False, predicts="logits", **options):
         super().__init__(**{**options, "dtype": "float32", "autocast": False})
-        self.taps = taps
+        self.taps, self.predicts = taps, predicts
 
     def call(self, maps):
         if self.taps:
             return {name: value for name, value in maps.items() if name != "image"}
-        size = maps["image"].shape[1:3]
-        return resize(maps.get("refined", maps["logits"]), size)
+        return resize(maps[self.predicts], maps["image"].shape[1:3])
 
     def compute_output_spec(self, maps):
         if self.taps:
             handed = self.call(maps)
             return keras.tree.map_structure(lambda x: keras.KerasTensor(x.shape, x.dtype), handed)
-        shape = (*maps["image"].shape[:3], maps["logits"].shape[-1])
+        shape = (*maps["image"].shape[:3], maps[self.predicts].shape[-1])
         return keras.KerasTensor(shape, "float32")
 
     def get_config(self):
-        return {**super().get_config(), "taps": self.taps}
+        return {**super().get_config(), "taps": self.taps, "predicts": self.predicts}

@@ -4,83 +4,82 @@ Sun et al., "Exploiting Relative Depth for Cross-domain Semantic Segmentation of
 Satellite Remote Sensing Images".
 """
 
+from dataclasses import dataclass
+
 import keras
 
-from rdepth_keras.models.contrast import Contrast
-from rdepth_keras.models.decoders.upernet import UPerNet
-from rdepth_keras.models.fusion import Align, concat
-from rdepth_keras.models.heads import Head, Output
+from rdepth_keras.models.architecture import Architecture, choose
+from rdepth_keras.models.decoders import DECODERS
+from rdepth_keras.models.encoders import ENCODERS
+from rdepth_keras.models.fusion import FUSIONS, Align
+from rdepth_keras.models.heads import Head
 from rdepth_keras.models.layers.basic import DEPTH_MEAN, DEPTH_STD, IMAGE_MEAN, IMAGE_STD, Normalise
-from rdepth_keras.models.refiner import Refiner
 
 
-def twin(
-    image_encoder,
-    depth_encoder=None,
-    *,
-    fusion=concat,
-    decoder=UPerNet,
-    classes: int = 7,
-    channels: int = 512,
-    auxiliary_channels: int | None = 256,
-    drop_path: float = 0.4,
-    dropout: float = 0.1,
-    remat: bool = False,
-    accumulate: int = 1,
-    refine: bool = False,
-    contrast: bool = False,
-    taps: bool = False,
-    dtype=None,
-    name: str = "twin",
-) -> keras.Model:
-    """Functional model ``{"image", "depth"}`` -> logits; without depth encoder, of the image only.
+@dataclass(frozen=True)
+class Twin(Architecture):
+    """Image and depth -> logits; without depth encoder, of the image only.
 
-    ``image_encoder`` and ``depth_encoder`` make a layer (map -> four maps) from ``drop_path``,
-    ``remat``, ``accumulate``, ``name`` and ``dtype``; ``fusion`` joins two maps; ``decoder`` makes
-    a layer (four maps -> one map of ``channels``). With ``accumulate`` parts, the encoders take a
-    training batch in so many, one after the other, and the rest sees it whole: the numbers of the
-    whole batch, the encoders' memory of one part. ``auxiliary_channels=None`` leaves out the
-    auxiliary head. ``refine`` and ``contrast`` are the successor's options and need a depth
-    encoder: refined logits, and the projections of the contrastive term. Outputs: see
-    :func:`rdepth_keras.models.build`.
+    Attributes:
+        image_encoder: a name in ``rdepth_keras.models.ENCODERS``.
+        depth_encoder: likewise; None leaves depth out.
+        fusion: how the encoders meet, a name in ``rdepth_keras.models.FUSIONS``.
+        decoder: a name in ``rdepth_keras.models.DECODERS``.
+        channels: width of the decoder.
+        auxiliary_channels: width of the auxiliary head on stage 3; None leaves it out.
+        drop_path: largest probability of stochastic depth, reached at the last block.
+        dropout: probability of dropping a channel before the classifiers.
     """
-    if depth_encoder is None and (refine or contrast):
-        raise ValueError("refine and contrast need a depth encoder; depth_encoder is None.")
-    options = {"drop_path": drop_path, "remat": remat, "accumulate": accumulate, "dtype": dtype}
-    inputs, features, pairs = encode(image_encoder, depth_encoder, fusion, **options)
-    decoded = decoder(channels=channels, name="decoder", dtype=dtype)(features)
-    maps = {"image": inputs["image"], "features": features}
-    maps["logits"] = Head(classes, dropout=dropout, name="head", dtype=dtype)(decoded)
-    if auxiliary_channels:
-        auxiliary = Head(classes, auxiliary_channels, dropout, name="auxiliary", dtype=dtype)
-        maps["auxiliary"] = auxiliary(features[2])
-    if refine:
-        refiner = Refiner(classes, name="refiner", dtype=dtype)
-        maps["refined"] = refiner(maps["logits"], pairs[0][1])
-    if contrast:
-        maps["contrast"] = tuple(
-            Contrast(name=f"contrast{stage}", dtype=dtype)(*pair)
-            for stage, pair in enumerate(pairs, 1)
-        )
-    return keras.Model(inputs, Output(taps, name="logits")(maps), name=name)
+
+    image_encoder: str = "base"
+    depth_encoder: str | None = "small"
+    fusion: str = "concat"
+    decoder: str = "upernet"
+    channels: int = 512
+    auxiliary_channels: int | None = 256
+    drop_path: float = 0.4
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        for name, encoder in self.encoders.items():
+            choose(name, encoder, ENCODERS)
+        choose("fusion", self.fusion, FUSIONS)
+        choose("decoder", self.decoder, DECODERS)
+
+    def connect(self, classes, *, dtype, **options):
+        inputs, features, _ = encode(self, dtype=dtype, **options)
+        return inputs, {"image": inputs["image"], **self.decode(features, classes, dtype)}
+
+    def decode(self, features, classes: int, dtype) -> dict:
+        """The maps of the image's four features: logits, and the auxiliary head's."""
+        decoder = choose("decoder", self.decoder, DECODERS)
+        decoded = decoder(channels=self.channels, name="decoder", dtype=dtype)(features)
+        head = Head(classes, dropout=self.dropout, name="head", dtype=dtype)
+        maps = {"features": features, "logits": head(decoded)}
+        if self.auxiliary_channels:
+            sizes = (classes, self.auxiliary_channels, self.dropout)
+            maps["auxiliary"] = Head(*sizes, name="auxiliary", dtype=dtype)(features[2])
+        return maps
 
 
-def encode(image_encoder, depth_encoder, fusion, *, dtype=None, **options):
+def encode(network, *, dtype=None, **options):
     """The inputs, the four maps a decoder sees, and the (image map, depth map) of each stage.
 
-    Without depth encoder the maps are the image encoder's, and there are no pairs.
+    ``network`` has ``image_encoder``, ``depth_encoder``, ``fusion`` and ``drop_path``. Without
+    depth encoder the maps are the image encoder's, and there are no pairs.
     """
-    options["dtype"] = dtype
+    options = {"drop_path": network.drop_path, "dtype": dtype, **options}
+    encoders = {name: choose(name, one, ENCODERS) for name, one in network.encoders.items()}
     image = keras.Input((None, None, 3), name="image")
     normalised = Normalise(IMAGE_MEAN, IMAGE_STD, name="normalise_image")(image)
-    image_features = image_encoder(name="image_encoder", **options)(normalised)
-    if depth_encoder is None:
+    image_features = encoders["image_encoder"](name="image_encoder", **options)(normalised)
+    if not network.reads_depth:
         return {"image": image}, image_features, []
 
     depth = keras.Input((None, None, 1), name="depth")
     normalised = Normalise(DEPTH_MEAN, DEPTH_STD, name="normalise_depth")(depth, like=image)
-    depth_features = depth_encoder(name="depth_encoder", **options)(normalised)
-    align = Align(name="align", dtype=dtype)
+    depth_features = encoders["depth_encoder"](name="depth_encoder", **options)(normalised)
+    align, fusion = Align(name="align", dtype=dtype), choose("fusion", network.fusion, FUSIONS)
     depth_features = [align(*maps) for maps in zip(depth_features, image_features, strict=True)]
     pairs = list(zip(image_features, depth_features, strict=True))
     features = tuple(

@@ -1,5 +1,6 @@
 """What every network of MODELS keeps: inputs, outputs, variables, saving, learning."""
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -11,7 +12,8 @@ import pytest
 from rdepth_keras import losses, models
 from rdepth_keras.models.encoders.mit import MiT
 from rdepth_keras.models.encoders.resnet import ResNet
-from rdepth_keras.models.layers.basic import Normal
+from rdepth_keras.models.layers.basic import BatchNorm, Normal
+from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.network import Network
 
 CLASSES = 5
@@ -28,27 +30,26 @@ QUICK = {  # compiles in a quarter of the time
 
 def stride(name):
     """The stride of the last of the four maps."""
-    return {"_s8": 8, "s16": 16}.get(models.MODELS[name].keywords["image_encoder"][-3:], 32)
+    encoder = models.MODELS[name].encoders["image_encoder"]
+    return next((int(part[1:]) for part in encoder.split("_") if part in ("s8", "s16")), 32)
 
 
 def shrink(name):
     """Arguments that make a network of MODELS small, its kind unchanged."""
-    keywords = models.MODELS[name].keywords
-    image_encoder = CONVNEXT
-    if keywords["image_encoder"].startswith("mit"):
-        image_encoder = MIT
-    elif keywords["image_encoder"].startswith("resnet"):
-        image_encoder = partial(RESNET, output_stride=stride(name))
-    small = {"image_encoder": image_encoder, "channels": 4}
-    if keywords.get("depth_encoder"):
-        small["depth_encoder"] = CONVNEXT
-    return small
+    small = {}
+    for layer, encoder in models.MODELS[name].encoders.items():
+        small[layer] = CONVNEXT
+        if encoder.startswith("mit"):
+            small[layer] = MIT
+        elif encoder.startswith("resnet"):
+            norm = TransNorm if encoder.endswith("transnorm") else BatchNorm
+            small[layer] = partial(RESNET, output_stride=stride(name), norm=norm)
+    return {**small, "channels": 4}
 
 
 def kind(name):
     """What is left of a network once it is small; networks of one kind differ in size only."""
-    keywords = {**models.MODELS[name].keywords, **shrink(name)}
-    return models.MODELS[name].func, str(sorted(keywords.items(), key=lambda item: item[0]))
+    return str(replace(models.MODELS[name], **shrink(name)))
 
 
 KINDS = list({kind(name): name for name in reversed(models.MODELS)}.values())

@@ -66,18 +66,15 @@ def load(model: keras.Model, weights: Weights) -> None:
     """Give a network of :mod:`rdepth_keras.models` published weights.
 
     ``weights`` is ``"imagenet"``, each encoder's entry of :data:`PUBLISHED`; or
-    ``{"image_encoder": source, "depth_encoder": source}`` with anything that
+    ``{"image_encoder": source, "depth_encoder": source}``, by the names of their layers, which all
+    end in ``_encoder``, with anything that
     :func:`rdepth_keras.checkpoints.load` takes, "imagenet", or None; or one such source, which
     holds the whole network, or the encoder of a network with only one. A whole network's
     classifiers stay random, with a warning, where its classes are others in number.
 
     Raises ValueError where a checkpoint does not fit, in one line; the network is untouched then.
     """
-    encoders = {
-        layer.name: layer
-        for layer in model.layers
-        if layer.name in ("image_encoder", "depth_encoder")
-    }
+    encoders = {layer.name: layer for layer in model.layers if layer.name.endswith("_encoder")}
     if weights == "imagenet":
         weights = dict.fromkeys(encoders, "imagenet")
     if isinstance(weights, Mapping):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from rdepth_keras import models
+from rdepth_keras.models.dgcd.refiner import Refiner
 from rdepth_keras.models.layers.resample import resize
-from rdepth_keras.models.refiner import Refiner
 
 SMALL = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
 SIZES = {"image_encoder": SMALL, "channels": 8, "auxiliary_channels": 8}

@@ -71,7 +71,7 @@ def test_prediction_is_the_merged_and_enlarged_logits(name):
 
 
 def test_two_heads_differ_in_their_taps():
-    assert models.MODELS["deeplabv2_two_taps"].keywords["stages"] == (3, 4)
+    assert models.MODELS["deeplabv2_two_taps"].stages == (3, 4)
     _, taps = pair("deeplabv2_two_taps")
     widths = [taps.get_layer(name).variables[0].shape[2] for name in ("head1", "head2")]
     assert widths == [2 * 128, 2 * 256], "c4 and c5 of a ResNet of width 8, image and depth"

@@ -1,4 +1,4 @@
-"""The depth-guided refiner of the logits, an option of the successor of the paper (DGCD)."""
+"""The depth-guided refiner of the logits."""
 
 import keras
 from keras import ops

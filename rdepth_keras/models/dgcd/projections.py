@@ -1,4 +1,4 @@
-"""The projections of the cross-modal contrastive term, an option of the successor (DGCD)."""
+"""The projections that the cross-modal contrastive term compares."""
 
 import keras
 from keras import ops

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.models.contrast import Contrast
+from rdepth_keras.models.dgcd.projections import Contrast
 
 
 def draw(shape, seed=0):

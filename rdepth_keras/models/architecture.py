@@ -1,0 +1,108 @@
+"""What every network is: a frozen dataclass of its sizes and parts that builds a Keras model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import keras
+
+from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.models.heads import Output
+from rdepth_keras.models.weights.load import load
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network as data: its fields say all that decides its numbers but the weights.
+
+    A new one is a subclass with fields, :meth:`connect`, and a line in
+    ``rdepth_keras.models.ARCHITECTURES``. Parts are chosen by name, so that an experiment can store
+    them; by hand a function does as well, and for an encoder ``{"depths": ..., "widths": ...}``, a
+    ConvNeXt of another size. A field ``..._encoder`` holds an encoder, whose layer has the field's
+    name: weights and rates go by it. ``__post_init__`` refuses with ValueError what cannot be.
+    """
+
+    def connect(self, classes: int, *, dtype, remat: bool, accumulate: int) -> tuple[dict, dict]:
+        """The inputs by name, and the maps by name that :meth:`end` takes, all Keras tensors."""
+        raise NotImplementedError
+
+    def end(self, taps: bool) -> keras.Layer:
+        """The last layer: what the network hands out."""
+        return Output(taps, name="logits")
+
+    def build(
+        self,
+        classes: int = 7,
+        *,
+        weights=None,
+        taps: bool = False,
+        dtype=None,
+        remat: bool = False,
+        accumulate: int = 1,
+        name: str | None = None,
+    ) -> keras.Model:
+        """A functional model, ``{"image"[, "depth"]}`` -> float32 logits (B, H, W, classes).
+
+        ``image``: RGB 0..255, (B, H, W, 3); ``depth``: [0, 1], (B, H, W, 1); any size from 32
+        pixels on. Random weights are drawn from ``keras.utils.set_random_seed``'s generator.
+
+        Args:
+            classes: number of classes.
+            weights: None for random ones, else see :func:`rdepth_keras.models.weights.load.load`.
+            taps: hands out all maps instead, over the same variables: ``logits`` and ``auxiliary``
+                (both float32, at the stride of the decoder and of stage 3; a network without that
+                head has no such entry) and ``features``, the tuple of the four maps the decoder
+                sees. ``logits`` is a tuple in networks of several heads.
+            dtype: a Keras dtype policy such as ``"mixed_bfloat16"``; None is Keras's own.
+            remat: computes the encoders' branches twice instead of keeping them: less memory.
+            accumulate: in training, the encoders take the batch in so many equal parts, one after
+                the other, and the rest sees it whole: the numbers of the whole batch, the encoders'
+                memory of one part. Not for encoders with batch norm (ResNet).
+            name: of the model; None takes the class's.
+
+        Raises:
+            ValueError: for weights that do not fit, or what the encoders cannot do.
+        """
+        options = {"dtype": dtype, "remat": remat, "accumulate": accumulate}
+        inputs, maps = self.connect(classes, **options)
+        model = keras.Model(inputs, self.end(taps)(maps), name=name or type(self).__name__.lower())
+        _expect_batches(model)
+        if weights is not None:
+            load(model, weights)
+        return model
+
+    @property
+    def encoders(self) -> dict[str, Any]:
+        """Names of the encoders' layers -> the encoders, by their names."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: encoder
+            for name, encoder in given.items()
+            if name.endswith("_encoder") and encoder is not None
+        }
+
+    @property
+    def reads_depth(self) -> bool:
+        """Whether there is an input ``depth``."""
+        return any("depth" in name for name in self.encoders)
+
+
+def choose(kind: str, choice, table: Mapping):
+    """A name -> what the table holds for it; sizes of a ConvNeXt -> that encoder.
+
+    Anything else stands for itself. Raises ValueError for an unknown name.
+    """
+    if isinstance(choice, Mapping):
+        return partial(convnext, **choice)
+    if isinstance(choice, str) and choice not in table:
+        raise ValueError(f"Unknown {kind} {choice!r}; known are {', '.join(sorted(table))}.")
+    return table[choice] if isinstance(choice, str) else choice
+
+
+def _expect_batches(model: keras.Model) -> None:
+    """Refuse an image without batch axis in one line; Keras's own message prints its pixels."""
+    specs = model.input_spec
+    for spec in specs:
+        spec.min_ndim = 4 if spec.name == "image" else None
+    model.input_spec = specs

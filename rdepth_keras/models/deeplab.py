@@ -1,0 +1,123 @@
+"""Networks of one or more heads on stages of an encoder, behind the same inputs and outputs.
+
+On a ResNet-50 of stride 16 they are the common base of AdaptSegNet, CLAN, FADA, TransNorm, PyCDA,
+CBST, IAST and DCA on LoveDA.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+import keras
+from keras import ops
+
+from rdepth_keras.models.architecture import Architecture, choose
+from rdepth_keras.models.decoders.aspp import SummedASPP
+from rdepth_keras.models.decoders.pyramid import Pyramid
+from rdepth_keras.models.encoders import ENCODERS
+from rdepth_keras.models.fusion import FUSIONS
+from rdepth_keras.models.heads import Head, Output
+from rdepth_keras.models.layers.basic import register
+from rdepth_keras.models.layers.resample import resize
+from rdepth_keras.models.twin import encode
+
+Merge = Literal["last", "sum", "mean"]
+
+
+def summed_aspp(x, *, classes, channels, dropout, name, dtype=None):
+    """Logits of DeepLabV2's head: dilated convolutions, summed (no width, no dropout)."""
+    return SummedASPP(classes, name=name, dtype=dtype)(x)
+
+
+def pyramid(x, *, classes, channels, dropout, name, dtype=None):
+    """Logits of PSPNet's head: pyramid pooling, a 3x3 block, a classifier."""
+    x = Pyramid(channels, name=f"{name}_pyramid", dtype=dtype)(x)
+    return Head(classes, dropout=dropout, name=name, dtype=dtype)(x)
+
+
+HEADS = {"aspp": summed_aspp, "pyramid": pyramid}
+
+
+@dataclass(frozen=True)
+class DeepLabV2(Architecture):
+    """Image, and depth where there is an encoder for it, -> logits of a head on each of ``stages``.
+
+    With ``taps``, ``logits`` is a map for one stage, else a tuple of them in their order.
+
+    Attributes:
+        image_encoder: a name in ``rdepth_keras.models.ENCODERS``.
+        depth_encoder: likewise; None leaves depth out.
+        fusion: how the encoders meet, a name in ``rdepth_keras.models.FUSIONS``.
+        head: makes logits from a map, a name in ``rdepth_keras.models.HEADS``.
+        stages: from 1 to 4, a head each; a stage may occur twice.
+        merge: how the heads predict: the last one, their sum, or the logarithm of the mean of their
+            probabilities, enlarged with aligned corners before that.
+        channels: width of the head.
+        drop_path: largest probability of stochastic depth, reached at the last block.
+        dropout: probability of dropping a channel before the classifiers.
+    """
+
+    image_encoder: str = "resnet50_s16"
+    depth_encoder: str | None = None
+    fusion: str = "concat"
+    head: str = "aspp"
+    stages: tuple[int, ...] = (4,)
+    merge: Merge = "last"
+    channels: int = 512
+    drop_path: float = 0.0
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        for name, encoder in self.encoders.items():
+            choose(name, encoder, ENCODERS)
+        choose("fusion", self.fusion, FUSIONS)
+        choose("head", self.head, HEADS)
+        if not self.stages or not set(self.stages) <= {1, 2, 3, 4}:
+            raise ValueError(f"stages must be one or more of 1, 2, 3, 4; received {self.stages}.")
+        _check_merge(self.merge)
+
+    def connect(self, classes, *, dtype, **options):
+        inputs, features, _ = encode(self, dtype=dtype, **options)
+        sizes = {"classes": classes, "channels": self.channels, "dropout": self.dropout}
+        head = partial(choose("head", self.head, HEADS), **sizes, dtype=dtype)
+        logits = [
+            head(features[stage - 1], name=f"head{index}")
+            for index, stage in enumerate(self.stages, 1)
+        ]
+        maps = {"image": inputs["image"], "features": features}
+        return inputs, {**maps, "logits": tuple(logits) if len(logits) > 1 else logits[0]}
+
+    def end(self, taps):
+        return MergedOutput(taps, merge=self.merge, name="logits")
+
+
+@register
+class MergedOutput(Output):
+    """The end of a network of several heads: see :class:`DeepLabV2`."""
+
+    def __init__(self, taps=False, predicts="logits", merge="last", **options):
+        super().__init__(taps, predicts, **options)
+        self.merge = _check_merge(merge)
+
+    def call(self, maps):
+        if self.taps:
+            return super().call(maps)
+        size = maps["image"].shape[1:3]
+        heads = [resize(x, size, align_corners=True) for x in keras.tree.flatten(maps["logits"])]
+        if self.merge == "mean":
+            logarithms = ops.stack([ops.log_softmax(x, -1) for x in heads])
+            return ops.logsumexp(logarithms, 0) - ops.log(float(len(heads)))
+        return sum(heads) if self.merge == "sum" else heads[-1]
+
+    def compute_output_spec(self, maps):
+        one = {**maps, "logits": keras.tree.flatten(maps["logits"])[-1]}
+        return super().compute_output_spec(maps if self.taps else one)
+
+    def get_config(self):
+        return {**super().get_config(), "merge": self.merge}
+
+
+def _check_merge(merge: str) -> str:
+    if merge not in get_args(Merge):
+        raise ValueError(f"merge must be 'last', 'sum' or 'mean'; received {merge!r}.")
+    return merge
