@@ -1,10 +1,11 @@
 """Checkpoints of a run, written by Orbax: variables, optimizer and the place in the data.
 
-A checkpoint is either whole or not there: Orbax writes into a temporary folder and renames it, and
-only then are the checksums of its files written beside it. One without checksums, or whose files
-no longer fit them, is passed over for the one before. The variables are an item of their own, so
-that evaluation reads them without the optimizer, and only those of the network it asks for. Of a
-network that no phase trains nothing is saved: it is always as it was built.
+A checkpoint is either whole or not there: Orbax writes into a temporary folder and renames it, then
+the checksums of its files are written beside it, and only then are older ones deleted. One without
+checksums, or whose files no longer fit them, is passed over for the one before. The variables are
+an item of their own, so that evaluation reads them without the optimizer, and only those of the
+network it asks for. Of a network that no phase trains nothing is saved: it is always as it was
+built.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from rdepth_keras.atomic import write_text
 from rdepth_keras.train.devices import wait_for_hosts
 from rdepth_keras.train.state import State
 
@@ -31,23 +33,43 @@ class Checkpoints:
     """
 
     def __init__(self, directory: Path, keep: int = 2, notify: Callable[[str], None] = print):
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
+        options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False)
         self._directory = directory.absolute()
         self._checksums = self._directory.with_name(f"{directory.name}-checksums")
         self._manager = ocp.CheckpointManager(self._directory, options=options)
-        self._notify = notify
+        self._keep, self._notify = keep, notify
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints, whole or not, in rising order."""
         return sorted(self._manager.all_steps())
 
+    def damaged(self) -> dict[int, str]:
+        """What is wrong with those that are not whole: step -> reason."""
+        found = {step: self._damage(step) for step in self.steps()}
+        return {step: reason for step, reason in found.items() if reason is not None}
+
     def latest_step(self) -> int | None:
-        """The step of the last whole checkpoint, or None; names the damaged ones it passes over."""
+        """The step of the last whole checkpoint, which is what will be restored.
+
+        Names the damaged ones it passes over. None where none was ever finished.
+
+        Raises:
+            ValueError: where there are checkpoints, but all are damaged.
+        """
+        reasons = {}
         for step in reversed(self.steps()):
-            damage = self._damage(step)
-            if damage is None:
+            reason = self._damage(step)
+            if reason is None:
                 return step
-            self._notify(f"The checkpoint of step {step} is damaged: {damage}. {self._directory}")
+            reasons[step] = reason
+            self._notify(f"The checkpoint of step {step} is damaged: {reason}. {self._directory}")
+        if reasons and not self._first_save_was_cut():
+            raise ValueError(
+                f"No checkpoint in {self._directory} is whole ("
+                + "; ".join(f"step {step}: {reason}" for step, reason in reasons.items())
+                + f"). Copy the folder and {self._checksums.name} back from where they are whole, "
+                "or start the run again in another directory with --rerun."
+            )
         return None
 
     def save(self, state: State, data: Mapping[str, Any]) -> None:
@@ -62,6 +84,9 @@ class Checkpoints:
                 return
             self._manager.delete(step)
         self._check_room(state)
+        first = jax.process_index() == 0
+        if first:
+            self._checksums.mkdir(exist_ok=True)
         variables, rest = _split(state)
         saved = self._manager.save(
             step,
@@ -77,9 +102,13 @@ class Checkpoints:
                 f"{self.steps()}."
             )
         self._manager.wait_until_finished()
-        if jax.process_index() == 0:
+        if first:
             self._write_checksums(step)
         wait_for_hosts(f"checksums {self._directory.name} {step}")
+        for old in self.steps()[: -self._keep]:
+            self._manager.delete(old)
+        if first:
+            self._drop_checksums()
 
     def restore(self, like: State) -> tuple[State, Data]:
         """The last whole checkpoint, in the shapes, dtypes and placement of ``like``.
@@ -148,8 +177,8 @@ class Checkpoints:
         if not path.exists():
             return "it was not finished"
         try:
-            expected = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
+            expected = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
             return f"{path.name} is unreadable"
         found = self._digests(step)
         wrong = [name for name in expected if found.get(name) != expected[name]]
@@ -161,14 +190,18 @@ class Checkpoints:
         return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
 
     def _write_checksums(self, step: int) -> None:
-        self._checksums.mkdir(exist_ok=True)
-        temporary = self._checksums / f"{step}.partial"
-        temporary.write_text(json.dumps(self._digests(step), indent=1), encoding="utf-8")
-        temporary.replace(self._checksums / f"{step}.json")
+        write_text(self._checksums / f"{step}.json", json.dumps(self._digests(step), indent=1))
+
+    def _drop_checksums(self) -> None:
         present = {f"{kept}.json" for kept in self.steps()}
         for path in self._checksums.iterdir():
             if path.name not in present:
                 path.unlink()
+
+    def _first_save_was_cut(self) -> bool:
+        """Whether a kill between the first checkpoint and its checksums explains what is there."""
+        written = self._checksums.is_dir() and not any(self._checksums.glob("*.json"))
+        return len(self.steps()) == 1 and written
 
 
 def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:

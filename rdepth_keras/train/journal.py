@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rdepth_keras.atomic import write_text
+
 
 @dataclass(frozen=True)
 class Journal:
@@ -25,16 +27,26 @@ class Journal:
             file.write(json.dumps({"step": step, **entries}) + "\n")
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole lines; a last line that a kill cut off is left out."""
+        """All whole lines; a last line that a kill cut off is left out.
+
+        Raises ValueError, naming the line, where the file was damaged otherwise.
+        """
         if not self.path.exists():
             return []
-        text = self.path.read_text(encoding="utf-8")
+        text = self.path.read_text(encoding="utf-8", errors="replace")
         whole = text[: text.rfind("\n") + 1]
-        return [json.loads(line) for line in whole.splitlines()]
+        return [self._entry(place, line) for place, line in enumerate(whole.splitlines(), 1)]
+
+    def _entry(self, place: int, line: str) -> dict[str, Any]:
+        try:
+            entry = json.loads(line)
+            if "step" in entry:
+                return entry
+        except (ValueError, TypeError):
+            pass
+        raise ValueError(f"{self.path}, line {place}: no entry of a journal; delete that line.")
 
     def cut(self, step: int) -> None:
         """Drops the lines after ``step``: what a killed run wrote beyond its last checkpoint."""
         kept = [entry for entry in self.read() if entry["step"] <= step]
-        temporary = self.path.with_suffix(".partial")
-        temporary.write_text("".join(json.dumps(entry) + "\n" for entry in kept), encoding="utf-8")
-        temporary.replace(self.path)
+        write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))

@@ -131,13 +131,62 @@ def test_a_damaged_one_is_named_and_the_one_before_is_used(checkpoints, notes, t
     assert_equal(checkpoints.restore(state(0))[0], state(2, 3.0))
 
 
-def test_nothing_whole(checkpoints, tmp_path):
+def test_nothing_yet(checkpoints):
+    assert checkpoints.latest_step() is None and checkpoints.damaged() == {}
     with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
         checkpoints.restore(state(0))
+
+
+def test_which_are_damaged(checkpoints, tmp_path):
+    for step in (1, 2):
+        checkpoints.save(state(step), {})
+    damage(tmp_path, "sums", 2)
+    assert checkpoints.damaged() == {2: "2.json is unreadable"} and checkpoints.latest_step() == 1
+
+
+@pytest.mark.parametrize("kind", ["flip", "cut", "unfinished", "sums"])
+def test_all_damaged_is_refused_with_the_remedy(checkpoints, tmp_path, kind):
+    """A run that went on from its first step would write over what can still be saved."""
+    for step in (1, 2):
+        checkpoints.save(state(step), {})
+        damage(tmp_path, kind, step)
+    for attempt in (checkpoints.latest_step, lambda: checkpoints.restore(state(0))):
+        with pytest.raises(ValueError, match=r"whole \(step 2: .*; step 1: .*\. Copy .* --rerun"):
+            attempt()
+    assert checkpoints.steps() == [1, 2]
+
+
+def test_checksums_left_behind_by_a_copy(checkpoints, tmp_path):
     checkpoints.save(state(1), {})
-    damage(tmp_path, "cut", 1)
-    with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
-        checkpoints.restore(state(0))
+    shutil.rmtree(tmp_path / "checkpoints-checksums")
+    with pytest.raises(ValueError, match="checkpoints-checksums back from where they are whole"):
+        checkpoints.latest_step()
+
+
+def test_a_kill_before_the_first_checksums_begins_again(checkpoints, notes, tmp_path):
+    checkpoints.save(state(1), {})
+    damage(tmp_path, "unfinished", 1)
+    assert checkpoints.latest_step() is None and "not finished" in notes[0]
+    checkpoints.save(state(1, 2.0), {})
+    assert_equal(checkpoints.restore(state(0))[0], state(1, 2.0))
+
+
+def test_older_ones_go_only_after_the_checksums(tmp_path, monkeypatch):
+    """With one kept, a kill in between leaves the one before."""
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=1, notify=lambda _: None)
+    checkpoints.save(state(1, 1.0), {})
+
+    def killed(step):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "_write_checksums", killed)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(state(2, 2.0), {})
+    assert_equal(checkpoints.restore(state(0))[0], state(1, 1.0))
+    checkpoints.save(state(2, 2.0), {})
+    assert checkpoints.steps() == [2]
+    checkpoints.close()
 
 
 def test_a_full_disk_is_told_before_anything_is_written(checkpoints, monkeypatch):

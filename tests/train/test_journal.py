@@ -1,5 +1,7 @@
 import json
 
+import pytest
+
 from rdepth_keras.train.journal import Journal
 
 
@@ -31,3 +33,20 @@ def test_cut_drops_what_came_after_the_checkpoint(tmp_path):
     journal.cut(3)
     assert [entry["step"] for entry in journal.read()] == [0, 1, 2, 3]
     assert list(tmp_path.iterdir()) == [journal.path]
+
+
+@pytest.mark.parametrize("line", [b"", b"[]", b"7", b'{"loss": 1}', b"\xff\xfe", b'{"step": 2'])
+def test_a_damaged_line_is_named(tmp_path, line):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.write(1, loss=2.0)
+    with journal.path.open("ab") as file:
+        file.write(line + b"\n")
+    journal.write(3, loss=1.0)
+    with pytest.raises(ValueError, match=r"journal\.jsonl, line 2: no entry"):
+        journal.read()
+
+
+def test_the_mirror_is_told(tmp_path):
+    told = []
+    Journal(tmp_path / "journal.jsonl", lambda *line: told.append(line)).write(4, loss=0.5)
+    assert told == [(4, {"loss": 0.5})]
