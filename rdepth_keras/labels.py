@@ -16,13 +16,15 @@ IGNORE = 255
 class ClassTable:
     """Names, stored mask values and RGB colours of the classes, in the order of their train ids.
 
-    ``ignored`` lists the stored values that carry no label.
+    ``ignored`` lists the stored values that carry no label. Masks hold the values, or, where
+    ``ignored_colors`` is given, the colours: then it lists the colours that carry no label.
     """
 
     names: tuple[str, ...]
     values: tuple[int, ...]
     colors: tuple[tuple[int, int, int], ...]
     ignored: tuple[int, ...] = ()
+    ignored_colors: tuple[tuple[int, int, int], ...] | None = None
 
     def __post_init__(self):
         if not len(self.names) == len(self.values) == len(self.colors):
@@ -31,6 +33,9 @@ class ClassTable:
                 f"{len(self.names)} names, {len(self.values)} values, {len(self.colors)} colours."
             )
         stored = (*self.values, *self.ignored)
+        colors = (*self.colors, *(self.ignored_colors or ()))
+        if self.ignored_colors is not None and len(set(colors)) != len(colors):
+            raise ValueError(f"Colours of masks must be distinct; received {colors}.")
         if len(set(stored)) != len(stored) or not all(0 <= value <= 255 for value in stored):
             raise ValueError(f"Stored values must be distinct and in 0..255; received {stored}.")
 
@@ -40,8 +45,11 @@ class ClassTable:
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """Stored mask values -> train ids (uint8, :data:`IGNORE` where the value is ignored).
 
-        Raises ValueError for a value that the table does not know.
+        Colours (H, W, 3) -> (H, W) where masks hold colours. Raises ValueError for a value or
+        colour that the table does not know.
         """
+        if self.ignored_colors is not None:
+            return self._encode_colors(raw, self.ignored_colors)
         known = np.full(256, -1, np.int16)
         known[list(self.ignored)] = IGNORE
         known[list(self.values)] = np.arange(len(self))
@@ -55,6 +63,26 @@ class ClassTable:
                 f"and, ignored, {sorted(self.ignored)}. Is it a mask of this dataset?"
             )
         return label.astype(np.uint8)
+
+    def _encode_colors(self, raw: np.ndarray, ignored: tuple[tuple[int, int, int], ...]):
+        if raw.dtype != np.uint8 or raw.ndim != 3 or raw.shape[-1] != 3:
+            raise ValueError(
+                f"A mask of colours must be uint8 (H, W, 3); received {raw.dtype} {raw.shape}."
+            )
+        colors = _as_numbers(np.array((*self.colors, *ignored), np.uint8))
+        ids = np.array((*range(len(self)), *(IGNORE for _ in ignored)), np.uint8)
+        order = np.argsort(colors)
+        found = _as_numbers(raw)
+        place = order[np.searchsorted(colors[order], found).clip(max=len(order) - 1)]
+        unknown = found[colors[place] != found]
+        if unknown.size:
+            strange = [(n >> 16, n >> 8 & 255, n & 255) for n in np.unique(unknown).tolist()]
+            more = f" and {len(strange) - 8} more" if len(strange) > 8 else ""
+            raise ValueError(
+                f"The mask holds the colours {strange[:8]}{more}; known are {list(self.colors)} "
+                f"and, ignored, {list(ignored)}. Is it a mask of this dataset?"
+            )
+        return ids[place]
 
     def decode(self, label: np.ndarray) -> np.ndarray:
         """Train ids -> stored mask values (uint8); :data:`IGNORE` becomes the first ignored one."""
@@ -74,6 +102,11 @@ class ClassTable:
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(self)] = self.colors
         return palette[label]
+
+
+def _as_numbers(colors: np.ndarray) -> np.ndarray:
+    """RGB (..., 3) uint8 -> one number a colour."""
+    return colors.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
 
 
 LOVEDA = ClassTable(

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -53,3 +55,25 @@ def test_a_table_without_ignored_values_cannot_store_ignore():
     assert table.decode(np.zeros(2, np.uint8)).tolist() == [3, 3]
     with pytest.raises(ValueError, match="ignore"):
         table.decode(np.array([IGNORE], np.uint8))
+
+
+COLORS = ClassTable(
+    ("ground", "roof"), (0, 1), ((9, 9, 9), (255, 0, 0)), (255,), ignored_colors=((0, 0, 0),)
+)
+
+
+def test_masks_by_colour():
+    mask = np.array([[(9, 9, 9), (255, 0, 0)], [(0, 0, 0), (9, 9, 9)]], np.uint8)
+    np.testing.assert_array_equal(COLORS.encode(mask), [[0, 1], [IGNORE, 0]])
+    assert COLORS.encode(mask).dtype == np.uint8
+
+
+def test_colours_that_are_not_in_the_table():
+    noise = np.random.default_rng(0).integers(10, 200, (20, 20, 3), np.uint8)
+    noise[0, 0], noise[0, 1] = (255, 0, 1), (8, 9, 9)
+    with pytest.raises(ValueError, match=r"\[\(8, 9, 9\), .* and \d+ more; known are \[\(9, 9, 9"):
+        COLORS.encode(noise)
+    with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\); received uint8 \(4, 4\)"):
+        COLORS.encode(np.zeros((4, 4), np.uint8))
+    with pytest.raises(ValueError, match="must be distinct"):
+        dataclasses.replace(COLORS, ignored_colors=((9, 9, 9),))

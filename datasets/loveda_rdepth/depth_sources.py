@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tensorflow_datasets.core.utils import tqdm
 
-from rdepth_keras.data.loveda.checks import read_depth, read_image
+from rdepth_keras.data.loveda.raw import read_depth, read_image
 from rdepth_keras.data.loveda.tree import TileFiles
 from rdepth_keras.depth.normalise import StoredDepth, quantise
 from rdepth_keras.depth.presets import PRESETS

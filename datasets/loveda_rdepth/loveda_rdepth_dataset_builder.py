@@ -13,7 +13,7 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2 as protocol
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.checks import TileFacts, inspect_all
+from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
 from rdepth_keras.data.loveda.statistics import format_shares
 from rdepth_keras.data.loveda.tree import DOMAINS, LAYOUT, RECORD, TileFiles, find_tiles
 from rdepth_keras.depth.presets import PRESETS, PUBLISHED

@@ -8,12 +8,14 @@ is ours and the same with every OpenCV. Messages speak of the contents only; cal
 import struct
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+_END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk, whole
 _LARGEST_PIXELS = 1 << 28  # 16384 x 16384: no tile, and a bound for a forged header
 
 
@@ -46,6 +48,25 @@ def read_header(data: bytes) -> Header:
     return Header(height, width, bits, COLOUR_TYPES[colour])
 
 
+def peek(path: Path) -> Header:
+    """The header of a file that begins and ends as a PNG does; what lies between is not read.
+
+    Raises ValueError as :func:`decode` does, but for damage in between.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(SIGNATURE) + 25)  # with the header's chunk
+        file.seek(max(0, file.seek(0, 2) - len(_END)))
+        whole = file.read() == _END
+    header = read_header(start + _END if whole else path.read_bytes())
+    _require_plain(header)
+    return header
+
+
+def _require_plain(header: Header) -> None:
+    if header.colour not in ("grey", "RGB") or header.bits not in (8, 16):
+        raise ValueError(f"8- or 16-bit grey or RGB is expected, the file is {header}")
+
+
 def _walk(data: bytes):
     """Yields (kind, contents) of every chunk up to IEND."""
     if not data.startswith(SIGNATURE):
@@ -72,8 +93,7 @@ def decode(data: bytes) -> np.ndarray:
     Raises ValueError for a damaged stream, and for palettes, alpha and fewer than 8 bits.
     """
     header = read_header(data)
-    if header.colour not in ("grey", "RGB") or header.bits not in (8, 16):
-        raise ValueError(f"8- or 16-bit grey or RGB is expected, the file is {header}")
+    _require_plain(header)
     pixels = decode_trusted(data)
     if pixels.shape[:2] != (header.height, header.width):
         raise ValueError("damaged PNG (its header does not fit its pixels)")

@@ -5,6 +5,7 @@ anything. Every tile is therefore stretched from its own minimum and maximum to 
 range is kept beside it. Training and prediction use these functions alike. NumPy only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,3 +55,17 @@ def dequantise(values: np.ndarray) -> np.ndarray:
 def normalise(depth: np.ndarray) -> np.ndarray:
     """Raw depth (H, W) -> float32 (H, W, 1) in [0, 1], exactly as if stored and read back."""
     return dequantise(quantise(depth).values)
+
+
+def is_constant(depth: np.ndarray) -> bool:
+    """Whether a map, raw or normalised, is one value all over: legal, but it tells nothing."""
+    return bool(depth.size) and bool((depth == depth.flat[0]).all())
+
+
+def constant_notice(names: Sequence[str]) -> str:
+    """What is said, everywhere, of constant maps: how many, and all of their names."""
+    maps = "1 depth map is" if len(names) == 1 else f"{len(names)} depth maps are"
+    return (
+        f"WARNING: {maps} constant (one value all over) and will count as depth 0: "
+        f"{', '.join(names)}. Is that meant?"
+    )

@@ -5,7 +5,7 @@ import pytest
 
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.files import decode_depth
-from rdepth_keras.data.loveda.checks import read_depth as read_tile_depth
+from rdepth_keras.data.loveda.raw import read_depth as read_tile_depth
 from rdepth_keras.data.loveda.tree import Source, TileFiles
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.predict.picture import read_depth, read_image, write_png

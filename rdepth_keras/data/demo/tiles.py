@@ -14,10 +14,10 @@ from rdepth_keras.data.demo.light import Look, estimate_depth, octaves, photogra
 from rdepth_keras.data.demo.rural import draw_country
 from rdepth_keras.data.demo.trees import grow
 from rdepth_keras.data.demo.urban import draw_city
+from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.labels import IGNORE
 
 DOMAINS = ("urban", "rural")
-SPLITS = ("train", "val", "test")
 COUNT_LIMIT = 100_000
 SMALLEST_PIXELS = 32
 

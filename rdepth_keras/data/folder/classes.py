@@ -7,6 +7,15 @@
 
 ``value`` is what masks hold; ``ignored`` values carry no label. The order gives the train ids.
 ``ignored`` must be there, if only as ``[]``: a file that was cut off is then told from a whole one.
+
+Where masks are RGB pictures in the classes' colours, ``masks: colors`` says so; classes then have
+no ``value``, and ``ignored`` lists colours:
+
+    masks: colors
+    classes:
+      - {name: ground, color: [128, 128, 128]}
+      - {name: roof, color: [255, 0, 0]}
+    ignored: [[0, 0, 0]]
 """
 
 import re
@@ -64,10 +73,16 @@ def _parse(data: bytes) -> Any:
 
 
 def _table(content: Any) -> ClassTable:
-    _check_keys(content, {"classes", "ignored"}, "the file")
-    classes = _list(content["classes"], "classes")
+    by_color = isinstance(content, dict) and "masks" in content
+    _check_keys(content, {"classes", "ignored"} | ({"masks"} if by_color else set()), "the file")
+    if by_color and content["masks"] != "colors":
+        raise ValueError(
+            f"`masks: colors` says that masks hold colours, without it they hold values; received "
+            f"{content['masks']!r:.80}"
+        )
+    classes, ignored = (_list(content[key], key) for key in ("classes", "ignored"))
     for one in classes:
-        _check_keys(one, {"name", "value", "color"}, "a class")
+        _check_keys(one, {"name", "color"} | (set() if by_color else {"value"}), "a class")
     names = tuple(_name(one["name"]) for one in classes)
     colors = tuple(_color(one["color"]) for one in classes)
     if not 2 <= len(classes) <= IGNORE:
@@ -75,12 +90,11 @@ def _table(content: Any) -> ClassTable:
     for what, given in (("names", names), ("colours", colors)):
         if len(set(given)) != len(given):
             raise ValueError(f"two classes have the same of these {what}: {given}")
-    return ClassTable(
-        names,
-        tuple(_byte(one["value"]) for one in classes),
-        colors,
-        tuple(_byte(value) for value in _list(content["ignored"], "ignored")),
-    )
+    if by_color:
+        values = tuple(range(len(classes)))
+        return ClassTable(names, values, colors, (IGNORE,), tuple(map(_color, ignored)))
+    values = tuple(_byte(one["value"]) for one in classes)
+    return ClassTable(names, values, colors, tuple(map(_byte, ignored)))
 
 
 def _check_keys(content: Any, expected: set[str], what: str) -> None:

@@ -1,4 +1,7 @@
-"""A folder dataset's files: PNG, JPEG and TIFF in, checked; errors name file and remedy."""
+"""A folder dataset's files: PNG, JPEG and TIFF in, checked; errors name file and remedy.
+
+What can be told from a file's header is checked alike before it is decoded and after.
+"""
 
 from pathlib import Path
 
@@ -7,11 +10,12 @@ import numpy as np
 
 from rdepth_keras.arrays import Depth, Image, Label
 from rdepth_keras.data import png
+from rdepth_keras.data.folder.headers import JPEG, Form, form_of, read_form
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import ClassTable
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-_JPEG = (".jpg", ".jpeg")
+SUFFIXES = (".png", *JPEG, ".tif", ".tiff")
+Size = tuple[int, int]  # height and width of the image that a file belongs to
 
 
 def decode_image(path: Path) -> Image:
@@ -20,49 +24,105 @@ def decode_image(path: Path) -> Image:
     Raises ValueError for everything else.
     """
     pixels = _decode(path)
-    if pixels.ndim == 3 and pixels.shape[-1] == 3 and pixels.dtype == np.uint8:
-        return pixels
-    bands = 1 if pixels.ndim == 2 else pixels.shape[-1]
-    remedy = "choose three with `gdal_translate -b 1 -b 2 -b 3 IN OUT`"
-    if bands < 3:
-        remedy = "repeat it with `gdal_translate -b 1 -b 1 -b 1 IN OUT`"
-    elif bands == 3:
-        remedy = "stretch it with `gdal_translate -ot Byte -scale IN OUT`"
-    raise ValueError(
-        f"{path}: an image must be 8-bit with three bands (RGB), this one is {pixels.dtype} with "
-        f"{bands}; {remedy}."
-    )
+    _check_image(path, form_of(pixels))
+    return pixels
 
 
-def decode_mask(path: Path, size: tuple[int, int], table: ClassTable) -> Label:
-    """(H, W) uint8 train ids of a mask that holds the table's stored values."""
-    if path.suffix.lower() in _JPEG:
-        raise ValueError(f"{path}: JPEG changes values; a mask must be PNG or TIFF.")
+def decode_mask(path: Path, size: Size | None, table: ClassTable) -> Label:
+    """(H, W) uint8 train ids of a mask that holds the table's stored values, or its colours.
+
+    ``size`` None checks no size, here and below.
+    """
+    _refuse_jpeg(path)
     mask = _decode(path)
-    if mask.ndim != 2 or mask.dtype != np.uint8:
-        raise ValueError(
-            f"{path}: a mask must be 8-bit grey, its values those of the class file; this one is "
-            f"{mask.dtype} of shape {mask.shape}."
-        )
-    _check_size(path, mask, size)
+    _check_mask(path, form_of(mask), size, table)
     try:
         return table.encode(mask)
     except ValueError as error:
         raise ValueError(f"{path}: {error} Put them into the class file.") from error
 
 
-def decode_depth(path: Path, size: tuple[int, int]) -> Depth:
+def decode_depth(path: Path, size: Size | None) -> Depth:
     """(H, W, 1) float32 in [0, 1] of a map of any real values, larger = nearer."""
     depth = _decode(path)
     if depth.ndim == 3 and (depth == depth[..., :1]).all():
         depth = depth[..., 0]
     if depth.ndim != 2:
         raise ValueError(f"{path}: a depth map must be grey; this one is in colour.")
-    _check_size(path, depth, size)
+    _check_size(path, form_of(depth), size)
     try:
         return normalise(depth)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def peek_image(path: Path) -> Size:
+    """Checks an image by its header; returns its size. Raises as :func:`decode_image`."""
+    form = _peek(path)
+    _check_image(path, form)
+    return form.height, form.width
+
+
+def peek_mask(path: Path, size: Size | None, table: ClassTable) -> None:
+    """Checks a mask by its header. Raises as :func:`decode_mask`, but for unknown values."""
+    _refuse_jpeg(path)
+    _check_mask(path, _peek(path), size, table)
+
+
+def peek_depth(path: Path, size: Size | None) -> None:
+    """Checks a depth map by its header. Raises as :func:`decode_depth`, but for NaN."""
+    form = _peek(path)
+    if form.bands == 1:
+        _check_size(path, form, size)
+    else:
+        decode_depth(path, size)  # only its pixels tell whether it is grey
+
+
+def _check_image(path: Path, form: Form) -> None:
+    if (form.bands, form.dtype) == (3, "uint8"):
+        return
+    remedy = "choose three with `gdal_translate -b 1 -b 2 -b 3 IN OUT`"
+    if form.bands < 3:
+        remedy = "repeat it with `gdal_translate -b 1 -b 1 -b 1 IN OUT`"
+    elif form.bands == 3:
+        remedy = "stretch it with `gdal_translate -ot Byte -scale IN OUT`"
+    raise ValueError(
+        f"{path}: an image must be 8-bit with three bands (RGB), this one is {form.dtype} with "
+        f"{form.bands}; {remedy}."
+    )
+
+
+def _check_mask(path: Path, form: Form, size: Size | None, table: ClassTable) -> None:
+    expected = (1, "8-bit grey, its values those of the class file")
+    if table.ignored_colors is not None:
+        expected = (3, "8-bit RGB, its colours those of the class file")
+    if (form.bands, form.dtype) != (expected[0], "uint8"):
+        raise ValueError(
+            f"{path}: a mask must be {expected[1]}; this one is {form.dtype} with {form.bands} "
+            "band(s). Masks by colour are said in the class file (`masks: colors`)."
+        )
+    _check_size(path, form, size)
+
+
+def _check_size(path: Path, form: Form, size: Size | None) -> None:
+    if size is not None and (form.height, form.width) != size:
+        raise ValueError(
+            f"{path}: {form.height}x{form.width} pixels, but its image has {size[0]}x{size[1]}; "
+            "replace the file."
+        )
+
+
+def _refuse_jpeg(path: Path) -> None:
+    if path.suffix.lower() in JPEG:
+        raise ValueError(f"{path}: JPEG changes values; a mask must be PNG or TIFF.")
+
+
+def _peek(path: Path) -> Form:
+    try:
+        form = read_form(path)
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+    return form or form_of(_decode(path))
 
 
 def _decode(path: Path) -> np.ndarray:
@@ -71,11 +131,15 @@ def _decode(path: Path) -> np.ndarray:
     try:
         if path.suffix.lower() == ".png":
             return png.decode(data)
-        if path.suffix.lower() in _JPEG:
+        if path.suffix.lower() in JPEG:
             return _decode_jpeg(data)
         return _decode_tiff(data)
     except (ValueError, cv2.error) as error:
-        raise ValueError(f"{path}: {error}; convert or replace the file.") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path}: {error}; convert or replace the file.")
 
 
 def _decode_jpeg(data: bytes) -> np.ndarray:
@@ -100,11 +164,3 @@ def _decode_tiff(data: bytes) -> np.ndarray:
     if pixels.ndim == 3 and pixels.shape[-1] == 3:
         return np.ascontiguousarray(pixels[..., ::-1])
     return pixels
-
-
-def _check_size(path: Path, pixels: np.ndarray, size: tuple[int, int]) -> None:
-    if pixels.shape != size:
-        raise ValueError(
-            f"{path}: {pixels.shape[0]}x{pixels.shape[1]} pixels, but its image has "
-            f"{size[0]}x{size[1]}; replace the file."
-        )

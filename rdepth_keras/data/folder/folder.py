@@ -5,21 +5,23 @@
     train/town/depths/a1.png    8- or 16-bit grey, or float TIFF, larger = nearer; optional
 
 The folders are ``<split>/<domain>/<kind>``: splits are ``train``, ``val`` and ``test``, domains
-bear any names. A domain without ``masks`` is unlabelled. Files belong together by name.
+bear any names. A domain without ``masks`` is unlabelled; where some tiles have masks, those are the
+labelled part. Files belong together by name.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from rdepth_keras.arrays import Tile
 from rdepth_keras.data.folder.files import SUFFIXES, decode_depth, decode_image, decode_mask
+from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.labels import IGNORE, ClassTable
 
-SPLITS = ("train", "val", "test")
+KINDS = ("images", "masks", "depths")
 LAYOUT = "<split>/<domain>/images/NAME.png with masks/NAME.png and, for depth, depths/NAME.png"
 _SIDECARS = (".xml", ".tfw", ".txt", ".db", ".ini")  # what desktop and GIS programs leave behind
 
@@ -44,7 +46,16 @@ class FolderTiles:
 
     files: tuple[Files, ...]
     table: ClassTable
-    labelled: bool
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every tile has a mask."""
+        return all(files.mask for files in self.files)
+
+    def labelled_part(self) -> "FolderTiles | None":
+        """The tiles that have a mask; None where none has."""
+        part = tuple(files for files in self.files if files.mask)
+        return replace(self, files=part) if part else None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -75,7 +86,7 @@ class FolderTiles:
 
 
 @dataclass(frozen=True)
-class Folder:
+class FolderTree:
     """A tree of tiles: ``places`` are (split, domain) pairs with their folders."""
 
     root: Path
@@ -84,55 +95,88 @@ class Folder:
     with_depth: bool
 
     def tiles(self, split: str, domain: str) -> FolderTiles:
-        """The tiles of a split and domain; one of them is read, to see early what does not fit.
+        """The tiles of a split and domain, matched by name; no file is opened, see ``checks``.
 
-        Raises ValueError for a pair that is not there and FileNotFoundError for missing files.
+        Raises AbsentSplit for a pair that is not there, FileNotFoundError for missing files and
+        ValueError for files that do not belong there, naming all of them.
         """
         place = self.places.get((split, domain))
         if place is None:
             present = ", ".join("/".join(pair) for pair in sorted(self.places))
-            raise ValueError(f"{self.root} holds no {split}/{domain}; there are: {present}.")
-        files = _match(place, self.with_depth)
-        tiles = FolderTiles(files, self.table, files[0].mask is not None)
-        tiles[0]
-        return tiles
+            raise AbsentSplit(f"{self.root} holds no {split}/{domain}; there are: {present}.")
+        return FolderTiles(_match(place, self.with_depth), self.table)
 
 
-def open_folder(root: Path, table: ClassTable, *, with_depth: bool) -> Folder:
+def open_folder(root: Path, table: ClassTable, *, with_depth: bool) -> FolderTree:
     """The tree under ``root``; ``with_depth`` says that every tile must have its depth map.
 
-    Raises FileNotFoundError, telling the layout, where there are no tiles.
+    Raises FileNotFoundError, telling the layout, where there are no tiles, and ValueError for
+    folders that are named as none is expected to be.
     """
     places = {
         (split, domain.name): domain
         for split in SPLITS
-        for domain in sorted((root / split).glob("*"))
+        for domain in _folders(root / split)
         if (domain / "images").is_dir()
     }
+    _refuse_strange(root)
     if not places:
         raise FileNotFoundError(f"There are no tiles in {root}; expected: {LAYOUT}.")
-    return Folder(root, table, places, with_depth)
+    return FolderTree(root, table, places, with_depth)
 
 
 def image_files(root: Path) -> list[Path]:
     """Every image of the tree under ``root``, in order; raises as :func:`open_folder`."""
+    _refuse_strange(root)
     places = sorted(path for split in SPLITS for path in (root / split).glob("*/images"))
-    found = [path for place in places for path in _by_name(place).values()]
+    strange: list[str] = []
+    found = [path for place in places for path in _by_name(place, strange).values()]
+    _refuse(strange)
     if not found:
         raise FileNotFoundError(f"There are no tiles in {root}; expected: {LAYOUT}.")
     return found
 
 
+def _folders(place: Path) -> list[Path]:
+    """The folders in a place, but for hidden ones."""
+    return sorted(path for path in place.glob("[!.]*") if path.is_dir())
+
+
+def _refuse_strange(root: Path) -> None:
+    """Folders that are spelled wrongly would be left out of a dataset, and nobody would see it."""
+    strange = [
+        f"{path} is no split; splits are {', '.join(SPLITS)}."
+        for path in _folders(root)
+        if path.name not in SPLITS and any(path.glob("*/[iI]mage*/"))
+    ]
+    for domain in (domain for split in SPLITS for domain in _folders(root / split)):
+        there = {path.name for path in _folders(domain)}
+        missing = sorted({"images", "masks"} - there)
+        if "images" in missing or (missing and there - set(KINDS)):
+            seen = ", ".join(sorted(there)) or "nothing"
+            strange.append(
+                f"{domain} has no {' and no '.join(missing)}, but {seen}; rename what is meant, "
+                "and move the rest away."
+            )
+    _refuse(strange)
+
+
 def _match(place: Path, with_depth: bool) -> tuple[Files, ...]:
     """The files of one folder, matched by name and in its order."""
-    images = _by_name(place / "images")
-    masks = _by_name(place / "masks") if (place / "masks").is_dir() else {}
-    depths = _by_name(place / "depths") if with_depth and (place / "depths").is_dir() else {}
+    strange: list[str] = []
+    kinds = KINDS if with_depth else KINDS[:2]
+    images, masks, depths = (
+        _by_name(place / kind, strange) if kind in kinds and (place / kind).is_dir() else {}
+        for kind in KINDS
+    )
+    _refuse(strange)
     if not images:
         raise FileNotFoundError(f"{place / 'images'} holds no image; expected: {LAYOUT}.")
-    if masks:
-        _require(images, masks, f"{place / 'masks'} lacks the masks of")
-        _require(masks, images, f"{place / 'images'} lacks the images of")
+    if (place / "masks").is_dir() and not masks:
+        raise FileNotFoundError(
+            f"{place / 'masks'} holds no mask; fill it, or remove it if the tiles have no labels."
+        )
+    _require(masks, images, f"{place / 'images'} lacks the images of")
     if with_depth:
         _require(
             images,
@@ -157,22 +201,36 @@ def _numbered(names: list[str]) -> list[tuple[int, str]]:
     return list(enumerate(names))
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
+def _by_name(folder: Path, strange: list[str]) -> dict[str, Path]:
+    """Files by name without suffix; what does not belong there is told to ``strange``."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         suffix = path.suffix.lower()
         if path.name.startswith(".") or suffix in _SIDECARS:
             continue
-        if suffix not in SUFFIXES:
-            raise ValueError(f"{path}: expected are files ending in {', '.join(SUFFIXES)}.")
-        if path.stem in found:
-            raise ValueError(f"{path} and {found[path.stem]} bear the same name; remove one.")
-        found[path.stem] = path
+        if path.is_dir():
+            strange.append(f"{path} is a folder; files are expected, move it away.")
+        elif not path.exists():
+            strange.append(f"{path} is a link to nothing; mend or remove it.")
+        elif suffix not in SUFFIXES:
+            strange.append(f"{path}: expected are files ending in {', '.join(SUFFIXES)}.")
+        elif path.stem in found:
+            strange.append(f"{path} and {found[path.stem]} bear the same name; remove one.")
+        else:
+            found[path.stem] = path
     return found
+
+
+def _refuse(strange: list[str]) -> None:
+    if strange:
+        raise ValueError(" ".join(strange))
 
 
 def _require(wanted: Mapping[str, Path], present: Mapping[str, Path], what: str) -> None:
     missing = sorted(wanted.keys() - present.keys())
+    if len(missing) == len(wanted) > 6:
+        raise FileNotFoundError(f"{what} all {len(wanted)} tiles.")
     if missing:
-        shown = ", ".join(missing[:6]) + (", ..." if len(missing) > 6 else "")
-        raise FileNotFoundError(f"{what} {len(missing)} of {len(wanted)} tiles: {shown}.")
+        raise FileNotFoundError(
+            f"{what} {len(missing)} of {len(wanted)} tiles: {', '.join(missing)}."
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rdepth_keras.data.loveda.checks import faults
 from rdepth_keras.data.loveda.prepared import LovedaTiles, Prepared
 from rdepth_keras.labels import LOVEDA
 
@@ -64,23 +65,35 @@ def verify(prepared: Prepared, workers: int = 4) -> Verdict:
             verdict.missing.append(f"{name}: all {published['images']} tiles")
             continue
         tiles = prepared.tiles(split, domain)
-        _compare(name, published, tiles.labelled, survey(tiles, workers), verdict)
+        damaged = faults(tiles)
+        if not damaged:
+            found, damaged = survey(tiles, workers)
+            _compare(name, published, tiles.labelled, found, verdict)
+        verdict.wrong += [f"{name}: {line}" for line in damaged]
     return verdict
 
 
-def survey(tiles: LovedaTiles, workers: int = 4) -> Survey:
-    def look(index: int):
-        tile = tiles[index]
+def survey(tiles: LovedaTiles, workers: int = 4) -> tuple[Survey, list[str]]:
+    """What the tiles hold, and in words what is wrong with those that cannot be read."""
+
+    def look(index: int) -> "tuple[Any, ...] | str":
+        try:
+            tile = tiles.checked(index)
+        except (ValueError, RuntimeError) as error:
+            return str(error)
         raw = LOVEDA.decode(tile["label"])
         sums = tile["image"].sum((0, 1), dtype=np.int64)
         return tile["id"], raw.shape, np.bincount(raw.ravel(), minlength=8), sums
 
     with ThreadPoolExecutor(workers) as pool:
-        ids, sizes, pixels, sums = zip(*pool.map(look, range(len(tiles))), strict=True)
-    area = sum(height * width for height, width in sizes)
-    return Survey(
-        np.array(ids), np.array(sizes), np.sum(pixels, axis=0), np.sum(sums, axis=0) / area
-    )
+        looks = list(pool.map(look, range(len(tiles))))
+    damaged = [look for look in looks if isinstance(look, str)]
+    found = [look for look in looks if not isinstance(look, str)]
+    ids, sizes, pixels, sums = zip(*found, strict=True) if found else ((), (), (), ())
+    sizes = np.array(sizes).reshape(-1, 2)
+    area = max(1, int(sizes.prod(1).sum()))
+    pixels, sums = np.array(pixels).reshape(-1, 8).sum(0), np.array(sums).reshape(-1, 3).sum(0)
+    return Survey(np.array(ids, int), sizes, pixels, sums / area), damaged
 
 
 def _compare(

@@ -1,103 +1,60 @@
-"""A tile's files, read and checked: size, kind and mask values. Errors name file and remedy."""
+"""All files of prepared LoveDA tiles held against what was written, before anything uses them."""
 
-from collections.abc import Iterable, Iterator
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
+from array_record.python.array_record_module import ArrayRecordReader
 
-from rdepth_keras.data import png
-from rdepth_keras.data.loveda.tree import Source, TileFiles
-from rdepth_keras.labels import LOVEDA
+from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.loveda.prepared import LovedaTiles
+
+_READING = 4  # tiles decoded at once
+_REMEDY = "copy the prepared data again, or prepare again with --overwrite."
 
 
-@dataclass(frozen=True)
-class TileFacts:
-    """What a look at one tile's files gave, for statistics and for checks against the census.
+def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
+    """What is wrong with the files of these tiles: a line for each, with the file and the remedy.
 
-    ``pixels_per_value`` counts the mask values 0..7; it is None for an unlabelled tile.
+    Every file must be there, whole, with its number of tiles. ``pixels`` reads and decodes every
+    tile: checksums, sizes, values of masks.
     """
-
-    id: int
-    height: int
-    width: int
-    channel_mean: tuple[float, ...]
-    pixels_per_value: tuple[int, ...] | None
-
-
-def read_image(tile: TileFiles) -> np.ndarray:
-    """(H, W, 3) uint8 RGB."""
-    image = _decode(tile.image)
-    if image.ndim != 3 or image.dtype != np.uint8:
-        raise ValueError(f"{tile.image}: an image must be 8-bit RGB; this one is {_name(image)}.")
-    return image
+    prepared = _prepared(tiles)
+    lines = [
+        f"{path} holds {found} of {promised} tiles; {_REMEDY}"
+        for path, promised in prepared.shards()
+        if (found := _count_records(str(path))) != promised
+    ]
+    if lines or not pixels:
+        return lines
+    with ThreadPoolExecutor(_READING) as pool:
+        said = pool.map(partial(_decode, prepared), range(len(prepared)))
+        return [line for line in said if line]
 
 
-def read_mask(tile: TileFiles, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) uint8 stored mask values, checked against the class table; 0 when unlabelled."""
-    if tile.mask is None:
-        return np.zeros(size, np.uint8)
-    mask = _decode(tile.mask)
-    if mask.ndim != 2 or mask.dtype != np.uint8:
-        raise ValueError(f"{tile.mask}: a mask must be 8-bit grey; this one is {_name(mask)}.")
-    _check_size(tile.mask, mask, size)
+def constant_depths(tiles: Tiles) -> list[str]:
+    """The tiles whose depth is one value all over, by number; as noted when they were prepared."""
+    return [str(number) for number in _prepared(tiles).constant_depths()]
+
+
+def _prepared(tiles: Tiles) -> LovedaTiles:
+    if not isinstance(tiles, LovedaTiles):
+        raise TypeError(f"These are no prepared LoveDA tiles: {type(tiles).__name__}.")
+    return tiles
+
+
+def _count_records(path: str) -> int:
+    """0 for a file that is missing, cut or no array_record: the reader says no more."""
+    reader = ArrayRecordReader(path)
+    count = reader.num_records()
+    with contextlib.suppress(RuntimeError):  # closing tells of what could not be opened
+        reader.close()
+    return count
+
+
+def _decode(tiles: LovedaTiles, index: int) -> str:
     try:
-        LOVEDA.encode(mask)
-    except ValueError as error:
-        raise ValueError(f"{tile.mask}: {error}") from error
-    return mask
-
-
-def read_depth(tile: TileFiles, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) uint8 or uint16 ready-made depth; three equal channels count as grey."""
-    assert tile.depth is not None
-    depth = _decode(tile.depth)
-    if depth.ndim == 3 and (depth == depth[..., :1]).all():
-        depth = depth[..., 0]
-    if depth.ndim != 2:
-        raise ValueError(
-            f"{tile.depth}: a depth map must be 8- or 16-bit grey; this one is in colour."
-        )
-    _check_size(tile.depth, depth, size)
-    return depth
-
-
-def _decode(source: Source) -> np.ndarray:
-    try:
-        return png.decode(source.read())
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}; replace the file.") from error
-
-
-def _name(pixels: np.ndarray) -> str:
-    return f"{8 * pixels.itemsize}-bit {'grey' if pixels.ndim == 2 else 'RGB'}"
-
-
-def _check_size(source: Source, pixels: np.ndarray, size: tuple[int, int]) -> None:
-    if pixels.shape != size:
-        raise ValueError(
-            f"{source}: {pixels.shape[0]}x{pixels.shape[1]} pixels, but its image has "
-            f"{size[0]}x{size[1]}; replace the file."
-        )
-
-
-def inspect(tile: TileFiles) -> TileFacts:
-    """Reads every file of a tile and checks it; raises ValueError naming file and remedy."""
-    image = read_image(tile)
-    mask = read_mask(tile, image.shape[:2])
-    if tile.depth is not None:
-        read_depth(tile, image.shape[:2])
-    counts = None
-    if tile.mask is not None:
-        counts = tuple(np.bincount(mask.ravel(), minlength=len(LOVEDA) + 1).tolist())
-    mean = tuple(float(value) for value in image.mean((0, 1), dtype=np.float64))
-    return TileFacts(tile.id, *image.shape[:2], channel_mean=mean, pixels_per_value=counts)
-
-
-def inspect_all(tiles: Iterable[TileFiles], workers: int = 8) -> Iterator[TileFacts]:
-    """Yields the facts of each tile in order; decoding releases the interpreter lock."""
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(inspect, tiles)
-    finally:
-        pool.shutdown(cancel_futures=True)
+        tiles.checked(index)
+    except (ValueError, RuntimeError) as error:  # RuntimeError: the checksum of a record
+        return f"{error}; {_REMEDY}"
+    return ""

@@ -5,7 +5,7 @@
 
 import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import tensorflow_datasets as tfds
 
 from rdepth_keras.arrays import Tile
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.tree import DOMAINS, LAYOUT, RECORD, SPLITS
+from rdepth_keras.data.loveda.tree import DOMAINS, LAYOUT, RECORD
+from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.depth.normalise import dequantise
 from rdepth_keras.labels import IGNORE, LOVEDA
 
@@ -42,15 +43,44 @@ class LovedaTiles:
 
     def __getitem__(self, index: int) -> Tile:
         """Decodes one tile. Raises IndexError beyond the last one."""
+        return self._decode(index, png.decode_trusted)
+
+    def checked(self, index: int) -> Tile:
+        """The same with every check; raises ValueError, or RuntimeError for a damaged record."""
+        try:
+            tile = self._decode(index, png.decode)
+        except (ValueError, RuntimeError) as error:
+            # The number of a damaged record is in it; its place is all that is known of it.
+            raise type(error)(f"{self._folder}, {self._split}, record {index}: {error}") from error
+        sizes = {tile[name].shape[:2] for name in ("image", "depth", "label")}
+        if len(sizes) > 1:
+            raise ValueError(f"{self._folder}, {self._split}, tile {tile['id']}: sizes {sizes}")
+        return tile
+
+    def shards(self) -> list[tuple[Path, int]]:
+        """The files of these tiles, with the number of tiles in each."""
+        split = self._builder.info.splits[self._split]
+        return [
+            (Path(path), count)
+            for path, count in zip(split.filepaths, split.shard_lengths, strict=True)
+        ]
+
+    def constant_depths(self) -> list[int]:
+        """Numbers of the tiles whose depth is constant, where preparation noted them."""
+        metadata: Any = self._builder.info.metadata
+        return list(metadata["tiles"][self._split].get("constant_depth", []))
+
+    def _decode(self, index: int, decode: Callable[[bytes], np.ndarray]) -> Tile:
         if not -len(self) <= index < len(self):
             raise IndexError(f"{self._split} holds {len(self)} tiles; received index {index}.")
         record = self._records[index % len(self)]
-        image = png.decode_trusted(record["image"])
+        image = decode(record["image"])
+        label = LOVEDA.encode(decode(record["label"])) if self.labelled else None
         return Tile(
             id=int(record["id"]),
             image=image,
-            depth=dequantise(png.decode_trusted(record["depth"])),
-            label=self._label(record, image.shape[:2]),
+            depth=dequantise(decode(record["depth"])),
+            label=np.full(image.shape[:2], IGNORE, np.uint8) if label is None else label,
         )
 
     def stored(self) -> Iterator[bytes]:
@@ -88,11 +118,6 @@ class LovedaTiles:
         raw = {name: skip() for name in ("image", "depth", "label")}
         return self._builder.as_data_source(self._split, decoders=raw)
 
-    def _label(self, record: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
-        if not self.labelled:
-            return np.full(size, IGNORE, np.uint8)
-        return LOVEDA.encode(png.decode_trusted(record["label"]))
-
 
 @dataclass(frozen=True)
 class Prepared:
@@ -112,10 +137,10 @@ class Prepared:
         return tuple(pair for pair in pairs if "_".join(pair) in self.statistics)
 
     def tiles(self, split: str, domain: str) -> LovedaTiles:
-        """Raises ValueError for a (split, domain) that was not prepared, naming those that were."""
+        """Raises AbsentSplit for a pair that was not prepared, naming those that were."""
         if (split, domain) not in self.splits():
             present = ", ".join(f"{s} {d}" for s, d in self.splits())
-            raise ValueError(
+            raise AbsentSplit(
                 f"{self.folder} holds no {split} {domain} tiles; prepared are: {present}. "
                 f"Add {split.title()}/{domain.title()} to the manual directory and prepare again "
                 "with --overwrite."

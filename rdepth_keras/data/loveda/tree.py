@@ -17,7 +17,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-SPLITS = ("train", "val", "test")
+from rdepth_keras.data.splits import SPLITS
+
 DOMAINS = ("urban", "rural")
 RECORD = "https://zenodo.org/records/5706578"
 LAYOUT = (

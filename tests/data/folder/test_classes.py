@@ -33,6 +33,37 @@ def test_a_class_file(tmp_path):
     assert load(tmp_path, TEXT) == TABLE
 
 
+BY_COLOR = """\
+masks: colors
+classes:
+  - {name: ground, color: [128, 128, 128]}
+  - {name: roof, color: [255, 0, 0]}
+ignored: [[0, 0, 0]]
+"""
+
+
+def test_masks_by_colour(tmp_path):
+    table = load(tmp_path, BY_COLOR)
+    assert table.names == ("ground", "roof") and table.ignored_colors == ((0, 0, 0),)
+    assert table.encode(np.array([[[255, 0, 0], [0, 0, 0]]], np.uint8)).tolist() == [[1, 255]]
+    assert load(tmp_path, BY_COLOR.replace("[[0, 0, 0]]", "[]")).ignored_colors == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("masks: colors", "masks: values", "`masks: colors` says"),
+        ("masks: colors\n", "", "exactly"),
+        ("name: roof,", "name: roof, value: 1,", "exactly"),
+        ("[[0, 0, 0]]", "[0]", "color must be a list"),
+        ("[[0, 0, 0]]", "[[255, 0, 0]]", "distinct"),
+    ],
+)
+def test_what_is_wrong_with_colours(old, new, expected, tmp_path):
+    with pytest.raises(ValueError, match=expected):
+        load(tmp_path, BY_COLOR.replace(old, new))
+
+
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no class file"):
         load_classes(tmp_path / "nothing.yaml")
@@ -58,7 +89,7 @@ def test_no_file(tmp_path):
         ("ignored: [255, 9]", "ignored: !!python/name:os.system", "could not determine"),
         ("classes:", "classes: [", "no class file"),
         ("# our", "#" * 70_000, "too many"),
-        ("# our", "[" * 30_000, "no class file"),
+        ("# our", "[" * 3_000, "no class file"),
         ("# our own town", "? {a: b}\n: 1", "keys must be words"),
     ],
 )

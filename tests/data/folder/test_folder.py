@@ -9,7 +9,8 @@ import pytest
 
 from rdepth_keras.data import png
 from rdepth_keras.data.cache import cached
-from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.data.folder.folder import image_files, open_folder
+from rdepth_keras.data.splits import AbsentSplit, labelled_part
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import IGNORE, ClassTable
 
@@ -133,7 +134,6 @@ RGB, GREY = np.zeros((*SIZE, 3), np.uint8), np.zeros(SIZE, np.uint8)
         (cut("images", RGB, ".jpg"), "truncated"),
         (cut("images", RGB, ".png"), "truncated"),
         (cut("images", RGB, ".tif"), "TIFF"),
-        (lambda root: (root / "train/town/masks/a.png").unlink(), "lacks the masks of 1 of 3.*: a"),
         (lambda root: (root / "train/town/images/a.png").unlink(), "lacks the images of 1 of 3"),
         (lambda root: (root / "train/town/depths/a.png").unlink(), "lacks the maps of 1 of 3"),
         (lambda root: shutil.rmtree(root / "train/town/depths"), "depth-encoder None"),
@@ -148,9 +148,66 @@ def test_refused(root, change, expected):
     assert "\n" not in str(refused.value) and "town" in str(refused.value)
 
 
+def test_what_does_not_belong_there_is_named_all_at_once(root):
+    images = root / "train/town/images"
+    (images / "a.jpg").write_bytes(b"")
+    (images / "more").mkdir()
+    (images / "linked").symlink_to(images / "more")
+    (images / "gone.png").symlink_to("nowhere.png")
+    (root / "train/town/masks/notes.doc").write_bytes(b"")
+    with pytest.raises(ValueError, match="same name") as refused:
+        town(root)
+    assert not isinstance(refused.value, AbsentSplit)
+    for name in ("a.jpg", "more", "linked", "gone.png", "notes.doc"):
+        assert f"/{name}" in str(refused.value)
+    with pytest.raises(ValueError, match=r"gone\.png is a link to nothing"):
+        image_files(root)
+
+
+def test_linked_files_and_folders_of_tiles_are_followed(root):
+    (root / "train/town/images/a.png").rename(root / "a.png")
+    (root / "train/town/images/a.png").symlink_to(root / "a.png")
+    (root / "train/town").rename(root / "away")
+    (root / "train/town").symlink_to(root / "away")
+    np.testing.assert_array_equal(town(root)[0]["image"], pixels("images", 1))
+
+
+def test_some_tiles_have_labels(root):
+    """The labelled ones are a part of their own, with the same ids; the rest stays unlabelled."""
+    (root / "train/town/masks/b.png").unlink()
+    tiles = town(root)
+    assert not tiles.labelled and len(tiles) == 3
+    assert (tiles[1]["label"] == IGNORE).all()
+    part = labelled_part(tiles)
+    assert part.labelled and [tile["id"] for tile in part] == [0, 2]
+    np.testing.assert_array_equal(part[1]["label"], tiles[2]["label"])
+    assert labelled_part(part) is part
+    for name in ("a", "c c"):
+        (root / f"train/town/masks/{name}.png").unlink()
+    with pytest.raises(FileNotFoundError, match="holds no mask; fill it, or remove it"):
+        town(root)
+    (root / "train/town/masks").rmdir()
+    assert labelled_part(town(root)) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("train/town/masks", "train/town/Masks", "train/town has no masks, but Masks, depths, im"),
+        ("train/town/images", "train/town/image", "train/town has no images, but depths, image,"),
+        ("train", "Train", "Train is no split; splits are train, val, test"),
+    ],
+)
+def test_a_folder_that_is_spelled_wrongly(root, old, new, expected):
+    (root / old).rename(root / new)
+    for opened in (lambda: town(root), lambda: image_files(root)):
+        with pytest.raises(ValueError, match=expected):
+            opened()
+
+
 def test_no_such_place(root):
     folder = open_folder(root, TABLE, with_depth=False)
-    with pytest.raises(ValueError, match="no val/town; there are: train/field, train/town"):
+    with pytest.raises(AbsentSplit, match="no val/town; there are: train/field, train/town"):
         folder.tiles("val", "town")
     with pytest.raises(FileNotFoundError, match="expected: <split>"):
         open_folder(root / "train", TABLE, with_depth=False)

@@ -58,7 +58,7 @@ def server():
     web.ranges, web.breaks, web.break_after, web.lie = [], 0, 700_000, False
     web.resumes, web.status, web.refusals = True, None, []
     web.url = f"http://127.0.0.1:{web.server_port}"
-    thread = threading.Thread(target=web.serve_forever)
+    thread = threading.Thread(target=web.serve_forever, args=(0.01,))
     thread.start()
     yield web
     web.shutdown()

@@ -16,20 +16,6 @@ ROOT = Path(__file__).parents[3]
 DUMMY = ROOT / "datasets/loveda_rdepth/dummy_data"
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory) -> Path:
-    """The dummy tiles, prepared."""
-    folder = tmp_path_factory.mktemp("prepared")
-    command = [sys.executable, ROOT / "scripts/prepare.py", "--config", "depths_png"]
-    subprocess.run(
-        [*command, "--manual_dir", DUMMY, "--data_dir", folder],
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    return folder
-
-
 def source(kind: str, number: int) -> np.ndarray:
     (path,) = DUMMY.glob(f"*/*/{kind}/{number}.png")
     return png.decode(path.read_bytes())

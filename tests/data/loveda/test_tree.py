@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.checks import inspect, inspect_all, read_depth
+from rdepth_keras.data.loveda.raw import inspect, inspect_all, read_depth
 from rdepth_keras.data.loveda.tree import find_tiles
 
 RANDOM = np.random.default_rng(0)

@@ -1,0 +1,80 @@
+"""All files of a folder's tiles held against what is expected, before anything uses them."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.folder import files as reading
+from rdepth_keras.data.folder.folder import Files, FolderTiles
+from rdepth_keras.depth.normalise import is_constant
+from rdepth_keras.labels import ClassTable
+
+_READING = 4  # files read at once
+_EMPTY_BYTES = 0.05  # a pixel: a packed map that takes more is not constant
+
+
+def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
+    """What is wrong with the files of these tiles: a line for each, with the file and the remedy.
+
+    Headers and ends of files are looked at: kind, size, whether a file is whole. ``pixels`` decodes
+    everything: checksums, values of masks, finite depth.
+    """
+    look = partial(_look, pixels, _folder_tiles(tiles).table)
+    with ThreadPoolExecutor(_READING) as pool:
+        return [line for lines in pool.map(look, _folder_tiles(tiles).files) for line in lines]
+
+
+def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
+    """The depth maps that are one value all over, by file; they are legal but tell nothing.
+
+    Without ``pixels``, only maps that may be constant by the size of their file are decoded.
+    Files that :func:`faults` complains of are left out.
+    """
+    paths = [files.depth for files in _folder_tiles(tiles).files if files.depth is not None]
+    with ThreadPoolExecutor(_READING) as pool:
+        constant = pool.map(partial(_has_constant_depth, pixels), paths)
+        return [str(path) for path, found in zip(paths, constant, strict=True) if found]
+
+
+def _folder_tiles(tiles: Tiles) -> FolderTiles:
+    if not isinstance(tiles, FolderTiles):
+        raise TypeError(f"These are no tiles of a folder: {type(tiles).__name__}.")
+    return tiles
+
+
+def _look(pixels: bool, table: ClassTable, files: Files) -> Iterable[str]:
+    said: list[str] = []
+
+    def tried(read: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return read(*arguments)
+        except (ValueError, OSError) as error:
+            said.append(str(error))
+            return None
+
+    if pixels:
+        image = tried(reading.decode_image, files.image)
+        size = None if image is None else image.shape[:2]
+    else:
+        size = tried(reading.peek_image, files.image)
+    if files.mask is not None:
+        check = reading.decode_mask if pixels else reading.peek_mask
+        tried(check, files.mask, size, table)
+    if files.depth is not None:
+        tried(reading.decode_depth if pixels else reading.peek_depth, files.depth, size)
+    return said
+
+
+def _has_constant_depth(pixels: bool, path: Path) -> bool:
+    try:
+        if not pixels and path.suffix.lower() not in (".tif", ".tiff"):  # they may be unpacked
+            form = reading.read_form(path)
+            area = form.height * form.width if form else 0
+            if form and path.stat().st_size > _EMPTY_BYTES * area + 1024:
+                return False
+        return is_constant(reading.decode_depth(path, None))
+    except (ValueError, OSError):
+        return False

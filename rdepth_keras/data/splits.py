@@ -1,0 +1,21 @@
+"""Splits of a domain: which are there, and which of their tiles have labels."""
+
+from rdepth_keras.arrays import Tiles
+
+SPLITS = ("train", "val", "test")
+
+
+class AbsentSplit(ValueError):
+    """A domain has no such split. Any other trouble with its tiles is another error."""
+
+
+def labelled_part(tiles: Tiles) -> Tiles | None:
+    """The tiles that have labels, in their order; None where none has.
+
+    Tiles of which only some have labels know their own, see
+    :meth:`rdepth_keras.data.folder.folder.FolderTiles.labelled_part`.
+    """
+    if tiles.labelled:
+        return tiles
+    part = getattr(tiles, "labelled_part", None)
+    return part() if part is not None else None

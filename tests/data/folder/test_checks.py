@@ -1,0 +1,130 @@
+"""Every bad file of a folder is found before a step is made, and all of them are named."""
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from rdepth_keras.data import png
+from rdepth_keras.data.folder.checks import constant_depths, faults
+from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.labels import ClassTable
+
+TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
+SIZE = (40, 60)
+NAMES = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def root(tmp_path):
+    rng = np.random.default_rng(0)
+    for name in NAMES:
+        files = {
+            "images": rng.integers(0, 256, (*SIZE, 3), np.uint8),
+            "masks": rng.choice(np.array([0, 10, 99], np.uint8), SIZE),
+            "depths": rng.integers(0, 65536, SIZE, np.uint16),
+        }
+        for kind, pixels in files.items():
+            path = tmp_path / "train/town" / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png.encode(pixels))
+    return tmp_path
+
+
+def town(root):
+    return open_folder(root, TABLE, with_depth=True).tiles("train", "town")
+
+
+def spoil(path, how):
+    data = path.read_bytes()
+    middle = len(data) // 2
+    if isinstance(how, np.ndarray):
+        data = png.encode(how)
+    elif how == "cut":
+        data = data[:-20]
+    else:
+        data = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+    path.write_bytes(data)
+
+
+HEADERS = {
+    "images/a.png": ("cut", "truncated PNG"),
+    "images/b.png": (np.zeros((*SIZE, 3), np.uint16), "8-bit with three bands"),
+    "masks/a.png": (np.zeros(SIZE, np.uint16), "8-bit grey"),
+    "masks/c.png": (np.zeros((40, 59), np.uint8), "40x59 pixels, but its image has 40x60"),
+    "depths/d.png": ("cut", "truncated PNG"),
+    "depths/c.png": (np.random.default_rng(0).integers(0, 9, (*SIZE, 3), np.uint8), "in colour"),
+}
+PIXELS = {
+    "images/d.png": ("flipped", "checksum"),
+    "masks/d.png": (np.full(SIZE, 7, np.uint8), r"holds the values \[7\]"),
+}
+
+
+def test_sound(root):
+    assert faults(town(root)) == faults(town(root), pixels=True) == []
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_all_bad_files_are_named(root, pixels):
+    bad = HEADERS | (PIXELS if pixels else {})
+    for name, (how, _) in (HEADERS | PIXELS).items():
+        spoil(root / "train/town" / name, how)
+    said = faults(town(root), pixels=pixels)
+    assert len(said) == len(bad), said
+    for name, (_, expected) in bad.items():
+        (line,) = [line for line in said if line.startswith(str(root / "train/town" / name))]
+        assert re.search(expected, line) and "\n" not in line
+
+
+def test_a_float_map_with_nan(root):
+    (root / "train/town/depths/a.png").unlink()
+    depth = np.ones(SIZE, np.float32)
+    depth[3, 4] = np.nan
+    cv2.imwrite(str(root / "train/town/depths/a.tif"), depth)
+    assert faults(town(root)) == []
+    (line,) = faults(town(root), pixels=True)
+    assert "a.tif" in line and "finite" in line
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_constant_maps(root, pixels):
+    """All black, grey or RGB, PNG or TIFF; a sound map as small as one is not taken for one."""
+    depths = root / "train/town/depths"
+    spoil(depths / "a.png", np.zeros(SIZE, np.uint8))
+    spoil(depths / "b.png", np.zeros((*SIZE, 3), np.uint8))
+    (depths / "c.png").unlink()
+    cv2.imwrite(str(depths / "c.tif"), np.full(SIZE, 2.5, np.float32))
+    step = np.zeros(SIZE, np.uint8)
+    step[:20] = 1
+    spoil(depths / "d.png", step)
+    tiles = town(root)
+    assert constant_depths(tiles, pixels) == [
+        str(depths / f"{n}") for n in ("a.png", "b.png", "c.tif")
+    ]
+    assert faults(tiles, pixels) == []
+
+
+def test_masks_by_colour(root):
+    """The class file says so; a colour that it does not list is named, with its file."""
+    table = ClassTable(("ground", "roof"), (0, 1), ((1, 1, 1), (2, 2, 2)), (255,), ((0, 0, 0),))
+    for name in NAMES:
+        path = root / f"train/town/masks/{name}.png"
+        mask = np.minimum(png.decode(path.read_bytes())[..., None] // 5, 2).repeat(3, -1)
+        spoil(path, mask)
+    tiles = open_folder(root, table, with_depth=True).tiles("train", "town")
+    assert faults(tiles) == faults(tiles, pixels=True) == []
+    np.testing.assert_array_equal(table.colorize(tiles[3]["label"]), mask)
+    spoil(path, mask + np.uint8(5))
+    assert faults(tiles) == []
+    (line,) = faults(tiles, pixels=True)
+    assert "d.png: The mask holds the colours [(5, 5, 5), (7, 7, 7)]" in line
+    spoil(path, mask[..., 0])
+    assert "8-bit RGB, its colours" in faults(tiles)[0]
+    assert len(faults(town(root))) == 3, "masks of colours are no masks of values"
+
+
+def test_foreign_tiles(root):
+    with pytest.raises(TypeError, match="no tiles of a folder: list"):
+        faults([])

@@ -1,0 +1,31 @@
+"""Labelled, unlabelled or partly so."""
+
+from dataclasses import dataclass
+
+from rdepth_keras.data.splits import labelled_part
+
+
+@dataclass(frozen=True)
+class Plain:
+    labelled: bool
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        raise AssertionError("nothing is read")
+
+
+@dataclass(frozen=True)
+class Mixed(Plain):
+    labelled: bool = False
+
+    def labelled_part(self):
+        return Plain(True)
+
+
+def test_labelled_part():
+    whole = Plain(True)
+    assert labelled_part(whole) is whole
+    assert labelled_part(Plain(False)) is None
+    assert labelled_part(Mixed()) == Plain(True)
