@@ -1,16 +1,18 @@
 """Rows of result tables and the protocols that keep them apart.
 
-A score means nothing without how it came about. Rows are ranked within one :class:`Protocol` and
-never across two; what may differ inside a protocol stands beside the row as its tags.
+A score means nothing without how it came about. Rows share a table within one :class:`Protocol` and
+never across two; what may differ inside a protocol stands beside the row as its tags. Only rows of
+one inference are ranked against each other: eight views of a tile are no better network.
 """
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from rdepth_keras.evaluate.confusion import Absent
 
+UNKNOWN = "not stated"
 TAGS = ("target seen", "inference", "checkpoint", "depth", "seeds")
 ROUNDING = 0.0101  # percent: the mean of seven rounded figures, itself rounded, moves no further
 
@@ -28,6 +30,7 @@ class Protocol:
         tiles: number of scored tiles; None where nobody says.
         chosen_by_target: whether the target's labels chose the checkpoint.
         absent: which classes are averaged.
+        target_seen: the split of target images that training saw, e.g. ``"Train"``, or ``"none"``.
     """
 
     dataset: str
@@ -38,6 +41,7 @@ class Protocol:
     tiles: int | None = None
     chosen_by_target: bool = False
     absent: Absent = "union"
+    target_seen: str = UNKNOWN
 
     def __str__(self):
         split = {"val": "validation"}.get(self.split, self.split)
@@ -47,6 +51,8 @@ class Protocol:
             notes.append(f"{self.tiles} tiles")
         if self.split == "hidden test":
             notes.append("scored by the benchmark's server")
+        if self.role != "in-domain":
+            notes.append(f"target images seen: {self.target_seen}")
         if self.chosen_by_target:
             notes.append("checkpoint chosen by the target's labels: no adaptation result")
         if self.absent != "union":
@@ -80,13 +86,39 @@ class Row:
 
 
 def group(rows: Iterable[Row]) -> dict[Protocol, list[Row]]:
-    """The rows by protocol, each group by falling mIoU; the protocols in order of appearance."""
+    """The rows by protocol, in order of appearance.
+
+    In a protocol, rows of one inference stand together, best first, and so do the inferences.
+    """
     groups: dict[Protocol, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.protocol, []).append(row)
-    return {
-        protocol: sorted(members, key=lambda row: -row.miou) for protocol, members in groups.items()
-    }
+    return {protocol: _ordered(members) for protocol, members in groups.items()}
+
+
+def ranks(rows: Sequence[Row]) -> list[int | None]:
+    """Place of every row among those of its inference, from 1; None where there is no other.
+
+    Nobody knows whether two that are not stated are the same. ``rows`` are ordered as
+    :func:`group` orders them.
+    """
+    kinds = [inference(row) for row in rows]
+    return [
+        kinds[:place].count(kind) + 1 if kinds.count(kind) > 1 and kind != UNKNOWN else None
+        for place, kind in enumerate(kinds)
+    ]
+
+
+def inference(row: Row) -> str:
+    """How its tiles were predicted, in words."""
+    return row.tags.get("inference", UNKNOWN)
+
+
+def _ordered(rows: Sequence[Row]) -> list[Row]:
+    best: dict[str, float] = {}
+    for row in rows:
+        best[inference(row)] = max(row.miou, best.get(inference(row), row.miou))
+    return sorted(rows, key=lambda row: (-best[inference(row)], inference(row), -row.miou))
 
 
 def published_rows(direction: str | None = None) -> list[Row]:
@@ -112,7 +144,15 @@ def _published(line: dict[str, str]) -> Row:
     kind = f" [{line['type']}]" if line["type"] else ""
     return Row(
         name=line["method"] + kind,
-        protocol=Protocol("LoveDA", line["direction"], "target", domain, "hidden test"),
+        protocol=Protocol(
+            "LoveDA",
+            line["direction"],
+            "target",
+            domain,
+            "hidden test",
+            chosen_by_target="target" in line["checkpoint"],
+            target_seen=line["target_seen"],
+        ),
         iou=iou,
         miou=printed,
         tags={tag: line[tag.replace(" ", "_")] for tag in TAGS if tag != "seeds"},

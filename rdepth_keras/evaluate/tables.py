@@ -5,12 +5,11 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
-from rdepth_keras.evaluate.rows import TAGS, Protocol, Row
+from rdepth_keras.evaluate.rows import TAGS, UNKNOWN, Protocol, Row, ranks
 
 Format = Literal["markdown", "csv", "latex"]
 Groups = Mapping[Protocol, Sequence[Row]]
 
-UNKNOWN = "not stated"
 NOTHING = "\u2013"  # an en dash: the class is nowhere
 _LATEX = {letter: "\\" + letter for letter in "&%_#${}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
@@ -55,8 +54,9 @@ def _cells(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def _ranked(rows: Sequence[Row]) -> list[list[str]]:
-    ranks = range(1, len(rows) + 1) if len(rows) > 1 else ("",)
-    return [[str(rank), *cells] for rank, cells in zip(ranks, _cells(rows), strict=True)]
+    return [
+        [str(rank or ""), *cells] for rank, cells in zip(ranks(rows), _cells(rows), strict=True)
+    ]
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:

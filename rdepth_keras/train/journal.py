@@ -40,10 +40,10 @@ class Journal:
     def _entry(self, place: int, line: str) -> dict[str, Any]:
         try:
             entry = json.loads(line)
-            if "step" in entry:
-                return entry
-        except (ValueError, TypeError):
-            pass
+        except ValueError:
+            entry = None
+        if isinstance(entry, dict) and "step" in entry:
+            return entry
         raise ValueError(f"{self.path}, line {place}: no entry of a journal; delete that line.")
 
     def cut(self, step: int) -> None:

@@ -1,20 +1,28 @@
 """Published rows, protocols, and the three formats."""
 
 import csv
+import dataclasses
 import io
 
 import pytest
 
-from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
+from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows, ranks
 from rdepth_keras.evaluate.tables import write_tables
 from rdepth_keras.labels import LOVEDA
 
-VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677)
+VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677, target_seen="none")
 
 
-def row(name, miou, protocol=VALIDATION, **options):
+def row(name, miou, protocol=VALIDATION, inference="whole", **options):
     iou = dict.fromkeys(LOVEDA.names, miou) | {"barren": None}
-    return Row(name, protocol, iou, miou, {"seeds": "0", "depth": "none"}, **options)
+    return Row(
+        name,
+        protocol,
+        iou,
+        miou,
+        {"seeds": "0", "depth": "none", "inference": inference},
+        **options,
+    )
 
 
 def test_the_published_rows():
@@ -45,6 +53,8 @@ def test_the_published_rows():
         Protocol("LoveDA", "r2u", "target", "urban", "val", 676),
         Protocol("LoveDA", "r2u", "target", "urban", "val", 677, chosen_by_target=True),
         Protocol("LoveDA", "r2u", "target", "urban", "val", 677, absent="truth"),
+        dataclasses.replace(VALIDATION, target_seen="Train"),
+        dataclasses.replace(VALIDATION, target_seen="not stated"),
         Protocol("demo scenes", "r2u", "target", "urban", "val", 677),
     ],
 )
@@ -58,7 +68,9 @@ def test_rows_of_different_protocols_never_share_a_table(other):
 
 
 def test_protocols_say_what_they_are():
-    assert str(VALIDATION) == "r2u, target validation (LoveDA urban, 677 tiles)"
+    assert str(VALIDATION) == (
+        "r2u, target validation (LoveDA urban, 677 tiles, target images seen: none)"
+    )
     assert str(Protocol("LoveDA", "u2u", "in-domain", "urban", "val")).startswith(
         "u2u, in-domain validation"
     )
@@ -69,8 +81,39 @@ def test_protocols_say_what_they_are():
         Protocol("LoveDA", "r2u", "target", "urban", "val", 1, True)
     )
     assert str(published_rows("u2r")[0].protocol) == (
-        "u2r, hidden test (LoveDA rural, scored by the benchmark's server)"
+        "u2r, hidden test (LoveDA rural, scored by the benchmark's server, "
+        "target images seen: Val, checkpoint chosen by the target's labels: no adaptation result)"
     )
+    assert "seen" not in str(Protocol("LoveDA", "u2u", "in-domain", "urban", "val"))
+
+
+def test_published_rows_are_ranked_within_their_protocol_only():
+    """Target images seen, target labels used, inference: no rank runs across any of them."""
+    groups = group(published_rows())
+    assert len(groups) == 7
+    for protocol, members in groups.items():
+        assert {one.tags["target seen"] for one in members} == {protocol.target_seen}
+        by_labels = {one.tags["checkpoint"] == "best on target Val labels" for one in members}
+        assert by_labels == {protocol.chosen_by_target}
+        places = zip(members, ranks(members), strict=True)
+        ranked = [(one.tags["inference"], rank, one.miou) for one, rank in places if rank]
+        for kind in {kind for kind, *_ in ranked}:
+            same = [(rank, miou) for name, rank, miou in ranked if name == kind]
+            assert [rank for rank, _ in same] == list(range(1, len(same) + 1)) != [1]
+            assert same == sorted(same, key=lambda pair: -pair[1]) and kind != "not stated"
+
+
+def test_inferences_are_ranked_apart_and_the_one_of_the_best_row_comes_first():
+    rows = [
+        *(row("a", 40), row("b", 45), row("c", 50, inference="slide 512/512")),
+        *(row("d", 42), row("e", 44, inference="slide 512/512"), row("f", 47, inference="8 views")),
+        *(row("g", 30, inference="not stated"), row("h", 20, inference="not stated")),
+    ]
+    ordered = group(rows)[VALIDATION]
+    assert [one.name for one in ordered] == ["c", "e", "f", "b", "d", "a", "g", "h"]
+    assert ranks(ordered) == [1, 2, None, 1, 2, 3, None, None]
+    text = write_tables(group(rows), "markdown")
+    assert "| 2 | e |" in text and "|  | f |" in text and "| 1 | b |" in text
 
 
 def test_markdown_marks_and_explains():
@@ -110,7 +153,7 @@ def test_datasets_with_other_classes_share_a_csv_file():
 def test_latex_is_escaped_and_balanced():
     text = write_tables(group([row("a_b & 50%", 50, spread=1), *published_rows()]), "latex")
     assert r"a\_b \& 50\%" in text and r"$\dagger$" in text and r"$\pm$" in text
-    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 3
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.replace(r"\&", "").count("&") for line in body} == {14}
     with pytest.raises(ValueError, match="format must be one of"):
