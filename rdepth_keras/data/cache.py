@@ -7,7 +7,6 @@ them are checked when a cache is opened.
 """
 
 import io
-import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Tile, Tiles
+from rdepth_keras.atomic import remove_stale, writing
 
 ARRAYS = ("image", "depth", "label")
 _READING = 4  # tiles decoded or checked at once
@@ -84,6 +84,7 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
         notify(f"The cache {path} is damaged ({damage}): it is deleted.")
         path.unlink()
     folder.mkdir(parents=True, exist_ok=True)
+    remove_stale(folder)
     free = shutil.disk_usage(folder).free
     if free < size:
         raise OSError(
@@ -171,17 +172,10 @@ def _header(record: np.dtype, count: int) -> bytes:
 
 def _write(tiles: Tiles, path: Path, record: np.dtype) -> None:
     # Written, not mapped: a full disk is then an error and no signal that ends the process.
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(_header(record, len(tiles)))
-            for tile in _read(tiles):
-                file.write(_pack(tile, record))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with writing(path) as partial, partial.open("wb") as file:
+        file.write(_header(record, len(tiles)))
+        for tile in _read(tiles):
+            file.write(_pack(tile, record))
 
 
 def _read(tiles: Tiles) -> Iterator[Tile]:

@@ -1,7 +1,7 @@
 """Random transforms of a tile: each moves image, depth and label together.
 
 A transform is a frozen dataclass; its fields are its settings. It never changes its input. Places
-outside the tile become 0 in image and depth and 255 (ignore) in the label.
+outside the tile become 0 in image (but see ``RandomCrop.fill``) and depth, 255 (ignore) in labels.
 """
 
 from dataclasses import dataclass
@@ -14,32 +14,43 @@ import numpy as np
 from rdepth_keras.arrays import Tile
 from rdepth_keras.labels import IGNORE
 
+IMAGENET_MEAN = (124, 116, 104)  # grey values of 0..255 nearest to what networks subtract
+
 
 @dataclass(frozen=True)
 class RandomCrop(grain.transforms.RandomMap):
-    """A random square, drawn again while one class dominates it.
+    """A random square, drawn again while one class dominates it: mmsegmentation's RandomCrop.
 
     Attributes:
         size_pixels: side of the square; a smaller tile is padded at the bottom and right.
-        tries: how often a place is drawn at most.
+        redraws: how often a place is drawn again at most; the last draw is taken as it is. With
+            10, as in mmsegmentation, there are up to eleven draws.
         largest_share: a place is accepted when it holds at least two classes, none of which
             covers this share of the labelled pixels (mmsegmentation's ``cat_max_ratio``).
+        fill: RGB of what a smaller tile is padded with. mmsegmentation pads after normalisation
+            with 0: the mean colour, :data:`IMAGENET_MEAN`, but for what comes in between, such as
+            changed colours.
     """
 
     size_pixels: int
-    tries: int = 10
+    redraws: int = 10
     largest_share: float = 0.75
+    fill: tuple[int, int, int] = (0, 0, 0)
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
-        tile = pad(element, self.size_pixels)
-        height, width = tile["label"].shape
-        for _ in range(self.tries):
-            top = int(rng.integers(height - self.size_pixels + 1))
-            left = int(rng.integers(width - self.size_pixels + 1))
-            place = np.s_[top : top + self.size_pixels, left : left + self.size_pixels]
+        tile = pad(element, self.size_pixels, self.fill)
+        place = self._draw(tile, rng)
+        for _ in range(self.redraws):
             if _is_mixed(tile["label"][place], self.largest_share):
                 break
+            place = self._draw(tile, rng)
         return _each(tile, lambda array: array[place])
+
+    def _draw(self, tile: Tile, rng: np.random.Generator) -> tuple[slice, slice]:
+        height, width = tile["label"].shape
+        top = int(rng.integers(height - self.size_pixels + 1))
+        left = int(rng.integers(width - self.size_pixels + 1))
+        return slice(top, top + self.size_pixels), slice(left, left + self.size_pixels)
 
 
 @dataclass(frozen=True)
@@ -153,20 +164,25 @@ def _in_hsv(image: np.ndarray, saturation: float = 1.0, hue: int = 0) -> np.ndar
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
-def pad(tile: Tile, size_pixels: int) -> Tile:
-    """The tile, filled up at the bottom and right to at least ``size_pixels`` each way."""
+def pad(tile: Tile, size_pixels: int, fill: tuple[int, int, int] = (0, 0, 0)) -> Tile:
+    """The tile, filled up at the bottom and right to at least ``size_pixels`` each way.
+
+    ``fill`` is the colour of the image there; depth becomes 0 and the label 255 (ignore).
+    """
     height, width = tile["label"].shape
     below, right = max(size_pixels - height, 0), max(size_pixels - width, 0)
     if not below and not right:
         return tile
 
     def filled(array, value):
-        margins = [(0, below), (0, right)] + [(0, 0)] * (array.ndim - 2)
-        return np.pad(array, margins, constant_values=value)
+        whole = np.empty((height + below, width + right, *array.shape[2:]), array.dtype)
+        whole[:] = value
+        whole[:height, :width] = array
+        return whole
 
     return {
         **tile,
-        "image": filled(tile["image"], 0),
+        "image": filled(tile["image"], fill),
         "depth": filled(tile["depth"], 0),
         "label": filled(tile["label"], IGNORE),
     }

@@ -1,21 +1,16 @@
 """Estimated depth on disk, one file an image and checkpoint, so that a killed run can go on.
 
-A file appears whole or not at all: it is written under another name and then renamed. Its name is
-made from the image's pixels, the network's weights and the preprocessing; nothing can be stale.
+A file appears whole or not at all. Its name is made from the image's pixels, the network's weights
+and the preprocessing; nothing can be stale.
 """
 
 import hashlib
-import os
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
+from rdepth_keras.atomic import remove_stale, writing
 from rdepth_keras.depth.normalise import StoredDepth
-
-_PART = ".part"
-_STALE_SECONDS = 3600  # an unfinished file this old belongs to a process that was killed
 
 
 class DepthCache:
@@ -28,7 +23,7 @@ class DepthCache:
         self._folder = folder / fingerprint
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._clean()
+            remove_stale(self._folder)
         except OSError as error:
             raise self._complain(error) from error
 
@@ -50,23 +45,14 @@ class DepthCache:
     def put(self, key: str, depth: StoredDepth) -> None:
         """Stores one map; it is there afterwards, or OSError is raised and nothing changed."""
         limits = np.array([depth.minimum, depth.maximum])
-        part = None
         try:
-            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=_PART, delete=False) as part:
-                np.savez_compressed(part, values=depth.values, limits=limits)
-            os.replace(part.name, self._path(key))
+            with writing(self._path(key)) as part, part.open("wb") as stream:
+                np.savez_compressed(stream, values=depth.values, limits=limits)
         except OSError as error:
-            if part is not None:
-                Path(part.name).unlink(missing_ok=True)
             raise self._complain(error) from error
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.npz"
-
-    def _clean(self) -> None:
-        for part in self._folder.glob(f"*{_PART}"):
-            if time.time() - part.stat().st_mtime > _STALE_SECONDS:
-                part.unlink(missing_ok=True)
 
     def _complain(self, error: OSError) -> OSError:
         return OSError(

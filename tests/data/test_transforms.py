@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data.transforms import (
+    IMAGENET_MEAN,
     Photometric,
     RandomCrop,
     RandomFlips,
@@ -56,12 +57,35 @@ def test_crops_are_drawn_again_while_one_class_dominates():
     dull["label"][:] = 0
     dull["label"][:16, :16] = np.arange(16)[:, None] % 7
     draws = [
-        RandomCrop(16, tries).random_map(dull, np.random.default_rng(seed))["label"]
-        for tries in (1, 50)
+        RandomCrop(16, redraws).random_map(dull, np.random.default_rng(seed))["label"]
+        for redraws in (0, 49)
         for seed in range(40)
     ]
     mixed = [np.bincount(label.ravel()).max() < 0.75 * label.size for label in draws]
     assert sum(mixed[40:]) > 2 * sum(mixed[:40])
+
+
+def test_eleven_draws_as_in_mmsegmentation():
+    """Its loop in plain words: a first draw, then up to ten looks, each followed by a draw."""
+    dull = tile(64, 64)
+    dull["label"][:] = 0
+    dull["label"][60:, 60:] = 1
+    dull["image"][..., 0] = np.arange(64)[:, None] + 64 * (np.arange(64) % 4)
+    for seed in range(5):
+        ours = RandomCrop(16).random_map(dull, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        places = [rng.integers(64 - 16 + 1, size=2) for _ in range(11)]
+        top, left = places[10]  # 16 pixels of class 1 make no crop mixed enough
+        theirs = dull["image"][top : top + 16, left : left + 16]
+        np.testing.assert_array_equal(ours["image"], theirs)
+
+
+def test_padding_with_a_colour():
+    padded = RandomCrop(32, fill=IMAGENET_MEAN).random_map(tile(10, 9), np.random.default_rng(0))
+    assert (padded["image"][10:] == (124, 116, 104)).all()
+    assert (padded["image"][:, 9:] == (124, 116, 104)).all()
+    np.testing.assert_array_equal(padded["image"][:10, :9], tile(10, 9)["image"])
+    assert not padded["depth"][10:].any() and (padded["label"][10:] == 255).all()
 
 
 def test_ignored_pixels_do_not_count_as_a_class():
@@ -70,12 +94,12 @@ def test_ignored_pixels_do_not_count_as_a_class():
     half["label"][:, 16:] = 255
     rng = np.random.default_rng(0)
     state = rng.bit_generator.state
-    RandomCrop(32, tries=5).random_map(half, rng)
+    RandomCrop(32, redraws=4).random_map(half, rng)
     drawn = np.random.default_rng(0)
     drawn.bit_generator.state = state
     for _ in range(10):
         drawn.integers(1)
-    assert rng.bit_generator.state == drawn.bit_generator.state, "all five tries were used"
+    assert rng.bit_generator.state == drawn.bit_generator.state, "it was drawn five times"
 
 
 def test_small_tiles_are_padded_with_ignore():

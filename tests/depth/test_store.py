@@ -76,9 +76,9 @@ def test_a_place_that_is_no_folder_is_named(tmp_path):
 
 def test_what_a_killed_process_left_is_removed_once_it_is_old(tmp_path):
     DepthCache(tmp_path, "weights")
-    for name, age in {"young.part": 0, "old.part": 7200}.items():
+    for name, age in {".young.partial": 0, ".old.partial": 7200}.items():
         path = tmp_path / "weights" / name
         path.write_bytes(b"half")
         os.utime(path, (path.stat().st_mtime - age,) * 2)
     DepthCache(tmp_path, "weights")
-    assert [path.name for path in (tmp_path / "weights").iterdir()] == ["young.part"]
+    assert [path.name for path in (tmp_path / "weights").iterdir()] == [".young.partial"]
