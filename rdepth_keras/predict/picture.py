@@ -1,11 +1,14 @@
 """Pictures without coordinates in, class maps out."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from rdepth_keras.arrays import Depth, Image
+from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import png
 from rdepth_keras.depth.normalise import normalise
 
@@ -40,16 +43,43 @@ def read_depth(path: Path, height: int, width: int) -> Depth:
     return normalise(depth)
 
 
-def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Writes (H, W), or RGB (H, W, 3), as PNG, under a temporary name until it is whole.
+def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Raises ValueError or OSError where a map cannot be written, before any work is done.
 
-    Class maps and pictures are uint8, depth maps uint16.
+    Args:
+        path: of the PNG to be written.
+        inputs: files that are read, which it must not replace, be it by another name or a link.
     """
     if path.suffix.lower() != ".png":
-        raise ValueError(f"Maps are written as PNG; received the name {path}.")
-    temporary = path.with_suffix(".partial")
-    temporary.write_bytes(png.encode(pixels))
-    temporary.replace(path)
+        raise ValueError(f"Maps are written as PNG; received the name {path}. Name it *.png.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name the file to write.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}. Create it first.")
+    folder = path.resolve().parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path}: nothing may be written into {folder}. Choose another.")
+    for source in inputs:
+        if _same_file(path, source):
+            raise ValueError(
+                f"{path} is the file that is read ({source}) and would be lost. Write the map to "
+                "another name."
+            )
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    """Writes (H, W), or RGB (H, W, 3), as PNG, whole or not at all.
+
+    Class maps and pictures are uint8, depth maps uint16. Raises as :func:`check_output`.
+    """
+    check_output(path)
+    write_bytes(path, png.encode(pixels))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 def _read(path: Path) -> np.ndarray:

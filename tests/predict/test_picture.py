@@ -1,5 +1,7 @@
 """Pictures and depth maps from files: as they are, or refused; never half of one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from rdepth_keras.data.folder.files import decode_depth
 from rdepth_keras.data.loveda.raw import read_depth as read_tile_depth
 from rdepth_keras.data.loveda.tree import Source, TileFiles
 from rdepth_keras.depth.normalise import normalise
-from rdepth_keras.predict.picture import read_depth, read_image, write_png
+from rdepth_keras.predict.picture import check_output, read_depth, read_image, write_png
 
 SIZE = (13, 9)
 DEPTH = np.random.default_rng(0).integers(0, 65536, SIZE, np.uint16)
@@ -90,3 +92,48 @@ def test_what_is_no_picture(tmp_path):
         read_image(tmp_path / "b.png")
     with pytest.raises(ValueError, match="written as PNG"):
         write_png(tmp_path / "c.tif", IMAGE)
+
+
+def test_an_output_never_replaces_what_is_read(tmp_path, monkeypatch):
+    """Not the picture, nor its depth map, under whatever name."""
+    image, depth = tmp_path / "rgb.png", tmp_path / "depth.png"
+    for path in (image, depth):
+        path.write_bytes(png.encode(IMAGE))
+    (tmp_path / "soft.png").symlink_to(image)
+    (tmp_path / "hard.png").hardlink_to(depth)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    (tmp_path / "away.png").symlink_to(tmp_path / "new.png")
+    monkeypatch.chdir(tmp_path)
+    for name in ("rgb.png", "depth.png", "soft.png", "hard.png", "folder/rgb.png", "./rgb.png"):
+        for path in (tmp_path / name, Path(name)):
+            with pytest.raises(ValueError, match=r"is the file that is read .* another name"):
+                check_output(path, [image, depth])
+    with pytest.raises(ValueError, match="is the file that is read"):
+        check_output(tmp_path / "away.png", [tmp_path / "new.png"])
+    for name in ("new.png", "old.PNG", "folder/classes.png"):
+        check_output(tmp_path / name, [image, depth])
+    assert image.read_bytes() == png.encode(IMAGE) and not (tmp_path / "new.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [
+        ("a.jpg", ValueError, r"written as PNG.*a\.jpg"),
+        ("a", ValueError, "written as PNG"),
+        ("nowhere/a.png", FileNotFoundError, "Create it first"),
+        ("file.txt/a.png", FileNotFoundError, "Create it first"),
+        ("folder.png", IsADirectoryError, "name the file"),
+    ],
+)
+def test_an_output_that_cannot_be_written(tmp_path, name, error, said):
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file.txt").write_text("text")
+    for attempt in (check_output, lambda path: write_png(path, IMAGE)):
+        with pytest.raises(error, match=said):
+            attempt(tmp_path / name)
+
+
+def test_a_folder_without_permission(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(PermissionError, match="nothing may be written into"):
+        check_output(tmp_path / "a.png")
