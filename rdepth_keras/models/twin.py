@@ -77,7 +77,8 @@ def encode(network, *, dtype=None, **options):
         return {"image": image}, image_features, []
 
     depth = keras.Input((None, None, 1), name="depth")
-    normalised = Normalise(DEPTH_MEAN, DEPTH_STD, name="normalise_depth")(depth, like=image)
+    grey = Normalise(DEPTH_MEAN, DEPTH_STD, channels=1, name="normalise_depth")
+    normalised = grey(depth, like=image)  # three equal channels before that, as in the paper
     depth_features = encoders["depth_encoder"](name="depth_encoder", **options)(normalised)
     align, fusion = Align(name="align", dtype=dtype), choose("fusion", network.fusion, FUSIONS)
     depth_features = [align(*maps) for maps in zip(depth_features, image_features, strict=True)]

@@ -17,8 +17,8 @@ from rdepth_keras.models.layers.depthwise import depthwise_conv
 
 IMAGE_MEAN = (123.675, 116.28, 103.53)  # ImageNet, RGB 0..255
 IMAGE_STD = (58.395, 57.12, 57.375)
-DEPTH_MEAN = (sum(IMAGE_MEAN) / 3 / 255,)  # of one channel in [0, 1]
-DEPTH_STD = (sum(IMAGE_STD) / 3 / 255,)
+DEPTH_MEAN = tuple(mean / 255 for mean in IMAGE_MEAN)  # of depth in [0, 1], as a grey image
+DEPTH_STD = tuple(std / 255 for std in IMAGE_STD)
 
 register = keras.saving.register_keras_serializable("rdepth_keras")
 
@@ -59,17 +59,20 @@ def refusal(message: str) -> ValueError:
 class Normalise(keras.Layer):
     """Subtract ``mean`` and divide by ``std``, one number a channel; always in float32.
 
-    Refuses another number of channels, or another height and width than those of ``like``.
+    Refuses another number of ``channels`` than that, or another height and width than those of
+    ``like``. A map of one channel, if that is said, comes out as one of as many as there are
+    numbers: the same map, normalised by each of them.
     """
 
-    def __init__(self, mean, std, **options):
+    def __init__(self, mean, std, channels=None, **options):
         super().__init__(**{**options, "dtype": "float32"})
         self.mean, self.std = tuple(mean), tuple(std)
+        self.channels = channels or len(self.mean)
 
     def call(self, x, like=None):
-        if x.shape[-1] != len(self.mean):
+        if x.shape[-1] != self.channels:
             raise refusal(
-                f"{self.name} takes {len(self.mean)} channels; received {x.shape[-1]}, in the "
+                f"{self.name} takes {self.channels} channels; received {x.shape[-1]}, in the "
                 f"shape {tuple(x.shape)}. Images are (B, H, W, 3), depth maps (B, H, W, 1)."
             )
         sides = zip(x.shape[1:3], x.shape[1:3] if like is None else like.shape[1:3], strict=True)
@@ -81,10 +84,11 @@ class Normalise(keras.Layer):
         return (ops.cast(x, "float32") - ops.array(self.mean)) / ops.array(self.std)
 
     def compute_output_shape(self, x_shape, like_shape=None):
-        return x_shape
+        return (*x_shape[:-1], len(self.mean))
 
     def get_config(self):
-        return {**super().get_config(), "mean": self.mean, "std": self.std}
+        config = {"mean": self.mean, "std": self.std, "channels": self.channels}
+        return {**super().get_config(), **config}
 
 
 @register

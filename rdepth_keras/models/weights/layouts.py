@@ -14,9 +14,8 @@ class Layout:
 
     ``mark`` is a pattern that some name of every such checkpoint matches and none of another
     kind. ``leftovers`` matches names that are not needed, ``fresh`` our paths that such a
-    checkpoint may lack. ``stem`` is our first layer, folded where it takes one channel;
-    ``stem_norm`` the batch norm after it, where the stem has no bias. ``pairs`` matches source
-    layers that are two in one: rules know them as ``name.first`` and ``name.second``.
+    checkpoint may lack. ``stem`` is our first layer. ``pairs`` matches source layers that are two
+    in one: rules know them as ``name.first`` and ``name.second``.
     """
 
     name: str
@@ -25,7 +24,6 @@ class Layout:
     leftovers: str = r"(?!)"
     fresh: str = r"(?!)"
     stem: str = "stem"
-    stem_norm: str | None = None
     pairs: str = r"(?!)"
 
     def fits(self, names) -> bool:
@@ -54,7 +52,7 @@ CONVNEXT_TIMM = Layout(
         (r"stages\.(\d+)\.blocks\.(\d+)\.gamma", "stage{}_block{}/scale"),
         (r"head\.norm", "stage4_output_norm"),
     ),
-    leftovers=r"head\.fc\..*",
+    leftovers=r"head\.(?:pre_logits\.)?fc\..*",
     fresh=r"stage[123]_output_norm/.*",
 )
 

@@ -23,7 +23,6 @@ RESNET_TIMM = Layout(  # torchvision's, too
     rules=((r"conv1", "stem1"), (r"bn1", "stem_norm1"), *_TIMM_BLOCKS),
     leftovers=r"fc\..*",
     stem="stem1",
-    stem_norm="stem_norm1",
 )
 
 RESNET_TIMM_DEEP = Layout(
@@ -40,7 +39,6 @@ RESNET_TIMM_DEEP = Layout(
     ),
     leftovers=r"fc\..*",
     stem="stem1",
-    stem_norm="stem_norm1",
 )
 
 _START = r"(?:resnet\.)?embedder\.embedder\."
@@ -60,5 +58,4 @@ RESNET_HUGGING_FACE = Layout(
     ),
     leftovers=r"classifier\..*",
     stem="stem1",
-    stem_norm="stem_norm1",
 )

@@ -16,7 +16,6 @@ import numpy as np
 from rdepth_keras import checkpoints
 from rdepth_keras.models.encoders import mit, resnet
 from rdepth_keras.models.encoders.convnext import ConvNeXt
-from rdepth_keras.models.layers.basic import DEPTH_MEAN, DEPTH_STD, IMAGE_MEAN, IMAGE_STD
 from rdepth_keras.models.weights.layouts import (
     CONVNEXT_HUGGING_FACE,
     CONVNEXT_TIMM,
@@ -52,6 +51,12 @@ LAYOUTS = {  # by the class of the encoder
     resnet.ResNet: (RESNET_TIMM, RESNET_TIMM_DEEP, RESNET_HUGGING_FACE),
 }
 NETWORKS = (UPERNET, SEGFORMER)
+
+GREY = (
+    "Its stem takes one channel, of a range that the file does not tell; ours takes three, each of "
+    "0 to 255 (a depth map's 0 to 1 is spread to it, the same in all three) less ImageNet's mean "
+    "and divided by its deviation. Convert the stem's kernel and bias to that."
+)
 
 Weights = str | Path | Mapping[str, str | Path | None]
 _LEAVES = {
@@ -96,21 +101,6 @@ def published(encoder: keras.Layer) -> str:
     return PUBLISHED[variant]
 
 
-def fold_stem(kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A stem of three channels -> one of a single channel that acts the same on depth.
-
-    "The same" as three equal channels of 255 * depth, each normalised by its own ImageNet mean and
-    deviation. Ours takes one channel normalised by their averages; the bias makes up for the
-    difference (exactly where the stem has no padding). ``kernel``: (h, w, 3, out).
-    """
-    mean, std = 255 * DEPTH_MEAN[0], 255 * DEPTH_STD[0]
-    kernel, bias = kernel.astype(np.float64), bias.astype(np.float64)
-    offset = (mean - np.array(IMAGE_MEAN)) / IMAGE_STD
-    folded = (kernel * (std / np.array(IMAGE_STD))[:, None]).sum(2, keepdims=True)
-    shifted = bias + (kernel * offset[:, None]).sum((0, 1, 2))
-    return folded.astype(np.float32), shifted.astype(np.float32)
-
-
 def _plan_encoders(encoders: Mapping[str, keras.Layer], weights: Mapping) -> list:
     unknown = sorted(set(weights) - set(encoders))
     if unknown:
@@ -121,12 +111,12 @@ def _plan_encoders(encoders: Mapping[str, keras.Layer], weights: Mapping) -> lis
     for name, source in weights.items():
         if source is not None:
             source = published(encoders[name]) if source == "imagenet" else source
-            plan += _plan_encoder(encoders[name], checkpoints.load(source), source)
+            plan += _plan_encoder(encoders[name], _read(source), source)
     return plan
 
 
 def _plan_network(model, encoders: Mapping[str, keras.Layer], source) -> list:
-    arrays = checkpoints.load(source)
+    arrays = _read(source)
     for layout in NETWORKS:
         if layout.fits(arrays):
             variables = variables_by_path(model)
@@ -138,6 +128,18 @@ def _plan_network(model, encoders: Mapping[str, keras.Layer], source) -> list:
         f"{source} does not hold a whole network; give the weights of the encoders as "
         "{'image_encoder': ..., 'depth_encoder': ...}."
     )
+
+
+def _read(source) -> Mapping[str, np.ndarray]:
+    """The arrays of a checkpoint, all of whose numbers must be finite."""
+    arrays = checkpoints.load(source)
+    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        raise ValueError(
+            f"{source} has values that are not finite, in {_listing(broken)}. Is the file damaged, "
+            "or of a training that diverged? Take another one."
+        )
+    return arrays
 
 
 def _plan_encoder(encoder: keras.Layer, arrays: Mapping, source) -> list:
@@ -194,13 +196,14 @@ def match(
             f"{', and '.join(problems)}. "
             "Is it of another size?"
         )
-    _fit_stem(given, variables, layout)
     _drop_other_classes(given, variables, source)
     for path, array in given.items():
-        if array.shape != tuple(variables[path].shape):
+        ours, theirs = tuple(variables[path].shape), array.shape
+        if ours != theirs:
+            is_grey = path == f"{layout.stem}/kernel" and (ours[2:3], theirs[2:3]) == ((3,), (1,))
             raise ValueError(
-                f"{source} does not fit the network: {path} is {tuple(variables[path].shape)}, the "
-                f"checkpoint has {array.shape}. Is it of another size?"
+                f"{source} does not fit the network: {path} is {ours}, the checkpoint has "
+                f"{theirs}. {GREY if is_grey else 'Is it of another size?'}"
             )
     return given
 
@@ -233,20 +236,6 @@ def _orient(array: np.ndarray, rank: int) -> np.ndarray:
     if array.ndim == 4 and rank == 2 and array.shape[2:] == (1, 1):
         array = array[:, :, 0, 0]
     return np.ascontiguousarray(array.transpose((2, 3, 1, 0) if array.ndim == 4 else None))
-
-
-def _fit_stem(given: dict, variables: Mapping, layout: Layout) -> None:
-    """Fold the stem where ours takes one channel; without bias, the norm after it shifts."""
-    kernel, bias = f"{layout.stem}/kernel", f"{layout.stem}/bias"
-    wide = given.get(kernel)
-    if wide is None or wide.shape[2] != 3 or variables[kernel].shape[2] != 1:
-        return
-    if bias in given:
-        given[kernel], given[bias] = fold_stem(wide, given[bias])
-    for path in given:
-        if re.fullmatch(f"{layout.stem_norm}/.*_mean", path):
-            given[kernel], negative = fold_stem(wide, -given[path])
-            given[path] = -negative
 
 
 def _drop_other_classes(given: dict, variables: Mapping, source) -> None:

@@ -62,13 +62,18 @@ def test_normalise_takes_bytes():
 
 def test_depth_is_normalised_as_a_grey_image():
     depth = np.linspace(0, 1, 5, dtype=np.float32).reshape(1, 5, 1, 1)
-    wanted = (255 * depth - np.mean(IMAGE_MEAN)) / np.mean(IMAGE_STD)
-    np.testing.assert_allclose(Normalise(DEPTH_MEAN, DEPTH_STD)(depth), wanted, rtol=1e-5)
+    wanted = (255 * depth.repeat(3, -1) - IMAGE_MEAN) / IMAGE_STD
+    layer = Normalise(DEPTH_MEAN, DEPTH_STD, channels=1)
+    np.testing.assert_allclose(layer(depth), wanted, rtol=1e-5, atol=1e-6)
+    assert layer.compute_output_shape(depth.shape) == wanted.shape
+    again = Normalise.from_config(layer.get_config())
+    np.testing.assert_array_equal(again(depth), layer(depth))
 
 
 def test_normalise_refuses_other_channels():
-    with pytest.raises(ValueError, match="takes 1 channels; received 2, in the shape"):
-        Normalise(DEPTH_MEAN, DEPTH_STD, name="normalise_depth")(np.zeros((1, 4, 4, 2)))
+    layer = Normalise(DEPTH_MEAN, DEPTH_STD, channels=1, name="normalise_depth")
+    with pytest.raises(ValueError, match="takes 1 channels; received 3, in the shape"):
+        layer(np.zeros((1, 4, 4, 3)))
 
 
 def test_drop_path_drops_whole_examples():
