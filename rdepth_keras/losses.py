@@ -76,11 +76,3 @@ def cross_entropy(
         entropy = entropy * pixel_weights
     count = valid.sum() if average == "valid" else float(label.size)
     return entropy.sum() / jnp.maximum(count, 1.0)
-
-
-def compiled_cross_entropy(label: jax.Array, logits: jax.Array) -> jax.Array:
-    """:func:`cross_entropy` in the order of Keras: ``model.compile(loss=compiled_cross_entropy)``.
-
-    Needs Keras on JAX. Combine it with :class:`rdepth_keras.models.metrics.MeanIoU`.
-    """
-    return cross_entropy(logits, label)

@@ -17,6 +17,7 @@ from rdepth_keras.models.dgcd.dgcd import DGCD
 from rdepth_keras.models.encoders import ENCODERS
 from rdepth_keras.models.fusion import FUSIONS
 from rdepth_keras.models.inspection import inspection
+from rdepth_keras.models.metrics import MeanIoU, compiled_cross_entropy
 from rdepth_keras.models.twin import Twin
 from rdepth_keras.models.weights.load import load
 
@@ -30,8 +31,10 @@ __all__ = [
     "MODELS",
     "Architecture",
     "DeepLabV2",
+    "MeanIoU",
     "Twin",
     "build",
+    "compiled_cross_entropy",
     "inspection",
     "load",
 ]

@@ -1,10 +1,31 @@
-"""A metric for ``model.compile``: the mean IoU with an ignore label, on every Keras backend."""
+"""What ``model.compile`` takes: a loss and a metric with an ignore label, on every Keras backend.
+
+Both are registered: a model compiled with them is loaded again by ``keras.saving.load_model`` once
+``rdepth_keras.models`` is imported.
+"""
 
 import keras
 from keras import ops
 
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.models.layers.basic import register
+from rdepth_keras.models.layers.resample import resize
+
+
+@register
+def compiled_cross_entropy(y_true, y_pred):
+    """Mean cross-entropy over the labelled pixels, for ``model.compile(loss=...)``; float32.
+
+    ``y_true`` is (B, H, W) train ids, pixels of 255 left out; ``y_pred`` (B, h, w, K) logits, which
+    are enlarged to the size of ``y_true``: :func:`rdepth_keras.losses.cross_entropy` for Keras.
+    """
+    truth = ops.cast(y_true, "int32")
+    logits = resize(ops.cast(y_pred, "float32"), truth.shape[1:3])
+    valid = ops.not_equal(truth, IGNORE)
+    known = ops.where(valid, truth, 0)
+    entropy = ops.sparse_categorical_crossentropy(known, logits, from_logits=True)
+    entropy = ops.where(valid, entropy, 0.0)
+    return ops.sum(entropy) / ops.maximum(ops.sum(ops.cast(valid, "float32")), 1.0)
 
 
 @register

@@ -1,11 +1,17 @@
-"""The Keras metric against the package's own counts."""
+"""The Keras loss and metric against the package's own; saving what was compiled with them."""
+
+import subprocess
+import sys
 
 import jax
+import keras
 import numpy as np
 import pytest
 
 from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
-from rdepth_keras.models.metrics import MeanIoU
+from rdepth_keras.losses import cross_entropy
+from rdepth_keras.models.layers.basic import IMAGE_MEAN, IMAGE_STD, Normalise
+from rdepth_keras.models.metrics import MeanIoU, compiled_cross_entropy
 
 
 def batch(seed, classes):
@@ -64,3 +70,60 @@ def test_works_under_jit():
 def test_weights_are_refused():
     with pytest.raises(ValueError, match="no sample weights"):
         MeanIoU(7).update_state(*batch(0, 7), sample_weight=1.0)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_loss_is_the_packages_cross_entropy(stride):
+    truth, logits = batch(0, 7)
+    logits = logits[:, ::stride, ::stride]
+    wanted = float(cross_entropy(logits, truth))
+    assert float(compiled_cross_entropy(truth, logits)) == pytest.approx(wanted, rel=1e-6)
+    slope, theirs = (
+        jax.grad(loss)(logits)
+        for loss in (lambda x: compiled_cross_entropy(truth, x), lambda x: cross_entropy(x, truth))
+    )
+    np.testing.assert_allclose(slope, theirs, atol=1e-8)
+
+
+def test_the_loss_of_nothing_labelled_is_zero():
+    truth, logits = batch(0, 7)
+    assert float(compiled_cross_entropy(np.full_like(truth, 255), logits)) == 0
+
+
+LOAD = """
+import sys
+import keras
+import numpy as np
+try:
+    keras.saving.load_model(sys.argv[1])
+except TypeError as error:
+    print(error)
+import rdepth_keras.models
+example = dict(np.load(sys.argv[2]))
+print("scores", *keras.saving.load_model(sys.argv[1]).evaluate(**example, verbose=0))
+"""
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+def test_a_compiled_model_is_loaded_by_another_process(tmp_path):
+    """After ``import rdepth_keras.models`` alone; without it, the error names that package."""
+    image = keras.Input((9, 11, 3))
+    model = keras.Model(image, keras.layers.Dense(5)(Normalise(IMAGE_MEAN, IMAGE_STD)(image)))
+    model.compile("sgd", loss=compiled_cross_entropy, metrics=[MeanIoU(classes=5)])
+    truth, logits = batch(0, 5)
+    example = {"x": 50 * logits[..., :3], "y": truth}
+    model.save(tmp_path / "model.keras")
+    np.savez(tmp_path / "example.npz", **example)
+    script = [sys.executable, "-W", "ignore", "-c", LOAD]
+    done = subprocess.run(
+        [*script, str(tmp_path / "model.keras"), str(tmp_path / "example.npz")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert "make sure they are all imported" in done.stdout
+    assert "rdepth_keras.models" in done.stdout
+    scores = [float(word) for word in done.stdout.split("scores")[1].split()]
+    assert scores == pytest.approx(model.evaluate(**example, verbose=0), rel=1e-5)
+    assert 0 < scores[1] < 1

@@ -5,8 +5,7 @@ import numpy as np
 
 from rdepth_keras import models
 from rdepth_keras.adapt import SEGMENTER, SourceOnly
-from rdepth_keras.losses import compiled_cross_entropy
-from rdepth_keras.models.metrics import MeanIoU
+from rdepth_keras.models.metrics import MeanIoU, compiled_cross_entropy
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import AdamW, Schedule
 from rdepth_keras.train.state import initial_state
