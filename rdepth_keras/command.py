@@ -1,10 +1,10 @@
 """What the scripts share: typed arguments in, one-line errors and exit codes out."""
 
 import io
+import os
 import re
 import sys
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -17,6 +17,11 @@ from rdepth_keras.labels import ClassTable
 
 Arguments = TypeVar("Arguments")
 Value = TypeVar("Value")
+MENDED = (
+    *(ValueError, LookupError, OSError, ImportError, RuntimeError),
+    *(FloatingPointError, OverflowError),
+)
+_NO_MEMORY = ("RESOURCE_EXHAUSTED", "(-4:Insufficient memory)")  # of JAX, of OpenCV
 _STYLE = (tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands)
 _CONSTRUCTORS = tyro.constructors.ConstructorRegistry()
 
@@ -75,14 +80,27 @@ def fail(message: object, code: int = 2) -> NoReturn:
 def guarded(main: Callable[[], int | None]) -> NoReturn:
     """Runs a script's main function; errors a user can mend become one line, exit code 2.
 
-    Ctrl-C is one line, too, and exit code 130.
+    What is not finite is one line, too, and exit code 1, and Ctrl-C exit code 130. With
+    ``RDEPTH_TRACEBACK=1`` in the environment every error shows where it came from.
     """
     try:
         code = main()
-    except (ValueError, LookupError, OSError, ImportError, RuntimeError) as error:
-        fail(error.args[0] if isinstance(error, KeyError) else error)
-    except FloatingPointError as error:
-        fail(error, code=1)
     except KeyboardInterrupt:
         fail("stopped; what was finished stays, and the same command goes on", code=130)
+    except Exception as error:
+        message = in_words(error)
+        if message is None or os.environ.get("RDEPTH_TRACEBACK") == "1":
+            raise
+        fail(message, code=1 if isinstance(error, FloatingPointError) else 2)
     sys.exit(code or 0)
+
+
+def in_words(error: Exception) -> str | None:
+    """What to tell a user of an error, or None for one that only a programmer can mend."""
+    said = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    said = said or type(error).__name__
+    if isinstance(error, RecursionError):
+        return f"{said}: a file is nested too deeply to be read"
+    if isinstance(error, MemoryError) or any(sign in said for sign in _NO_MEMORY):
+        return f"out of memory: {said}. Use a smaller --crop or --batch-size, or --accumulate"
+    return said if isinstance(error, MENDED) else None

@@ -15,6 +15,8 @@ smooth surfaces where there is none. Depth is smooth: no estimator runs here.
 from shapes, nothing is computed.
 """
 
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+
 import os
 import subprocess
 import sys

@@ -20,7 +20,7 @@ LOCK = ".lock"  # the file's name in the directory; it stays when the lock is gi
 
 @contextmanager
 def lock(directory: Path, notify: Callable[[str], None] = print) -> Iterator[None]:
-    """Holds the directory, which must exist, for this process as long as the block runs.
+    """Holds the directory, made where it is missing, as long as the block runs.
 
     Of several hosts that train together, only the first one locks. ``notify`` is told where the
     file system knows no locks, as some network file systems do; nothing is held then.
@@ -31,6 +31,7 @@ def lock(directory: Path, notify: Callable[[str], None] = print) -> Iterator[Non
     if jax.process_index() > 0:
         yield
         return
+    directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:

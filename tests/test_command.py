@@ -1,0 +1,101 @@
+"""Wrong use and errors: one line, an exit code, and where they came from for those who ask."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rdepth_keras import command
+
+
+@dataclass(frozen=True)
+class Options:
+    steps: int = 5
+    out: Path | None = None
+
+
+def leave(capsys, error):
+    """Exit code and error output of a script that fails so."""
+
+    def main():
+        raise error
+
+    with pytest.raises(SystemExit) as stop:
+        command.guarded(main)
+    said = capsys.readouterr()
+    assert said.out == ""
+    return stop.value.code, said.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ValueError("bad\n  tile"), 2, "error: bad tile\n"),
+        (KeyError("no such 'name'"), 2, "error: no such 'name'\n"),
+        (KeyError(), 2, "error: KeyError\n"),
+        (FileNotFoundError("a.png: no such file."), 2, "error: a.png: no such file.\n"),
+        (ImportError("pip install x"), 2, "error: pip install x\n"),
+        (OverflowError("too large"), 2, "error: too large\n"),
+        (FloatingPointError("not finite at step 3"), 1, "error: not finite at step 3\n"),
+        (KeyboardInterrupt(), 130, "error: stopped; what was finished stays"),
+        (MemoryError("28 GiB"), 2, "error: out of memory: 28 GiB. Use a smaller --crop"),
+        (MemoryError(), 2, "error: out of memory: MemoryError. Use a smaller --crop"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 9 GiB"), 2, "error: out of memory: RESOURCE_EXHAUSTED"),
+        (RecursionError("maximum depth"), 2, "error: maximum depth: a file is nested too deeply"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_errors_that_a_user_can_mend_are_one_line(capsys, error, code, said):
+    left, line = leave(capsys, error)
+    assert left == code and line.startswith(said) and line.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [TypeError("x"), AssertionError("x"), AttributeError("x")])
+def test_errors_of_a_programmer_keep_their_trace(capsys, error):
+    def main():
+        raise error
+
+    with pytest.raises(type(error), match="x"):
+        command.guarded(main)
+
+
+def test_the_trace_of_any_error_for_those_who_ask(monkeypatch):
+    monkeypatch.setenv("RDEPTH_TRACEBACK", "1")
+
+    def main():
+        raise ValueError("bad tile")
+
+    with pytest.raises(ValueError, match="bad tile"):
+        command.guarded(main)
+
+
+@pytest.mark.parametrize(("given", "code"), [(None, 0), (0, 0), (3, 3)])
+def test_exit_codes(given, code):
+    with pytest.raises(SystemExit) as stop:
+        command.guarded(lambda: given)
+    assert stop.value.code == code
+
+
+def test_arguments(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["script", "--steps", "7", "--unknown", "x"])
+    assert command.peek(Options) == Options(steps=7)
+    with pytest.raises(SystemExit) as stop:
+        command.parse(Options)
+    line = capsys.readouterr().err
+    assert stop.value.code == 2 and line.count("\n") == 1 and "--unknown" in line
+    monkeypatch.setattr(sys, "argv", ["script", "--steps", "6.5"])
+    with pytest.raises(SystemExit):
+        command.parse(Options)
+    line = capsys.readouterr().err
+    assert "6.5" in line and "--steps" in line and line.startswith("error: ")
+
+
+def test_a_name_is_chosen_among_the_known_ones():
+    assert command.choose("--kind", "a", {"a": 1, "b": 2}) == 1
+    with pytest.raises(ValueError, match="--kind 'c' is unknown; known are: a, b"):
+        command.choose("--kind", "c", {"a": 1, "b": 2})
+
+
+def test_tables_are_wide_where_there_is_no_terminal():
+    assert command.console().width == 120
