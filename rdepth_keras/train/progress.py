@@ -1,7 +1,8 @@
 """What a run tells people while it goes on: a bar in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import (
@@ -15,16 +16,28 @@ from rich.progress import (
 
 from rdepth_keras.train.devices import memory_in_use
 
+LINE_SECONDS = 30.0  # a log without a terminal is never silent for longer than this and a step
+
 
 class TrainingProgress:
     """A progress bar with loss, rate, images/s, device memory and time left.
 
-    Where the output is no terminal, one plain line every ``line_steps`` steps instead.
+    Where the output is no terminal, plain lines instead: for the first step of this process, for
+    the last one, every ``line_steps`` steps, and :data:`LINE_SECONDS` after the line before.
+    ``clock`` tells seconds.
     """
 
-    def __init__(self, console: Console, steps: int, line_steps: int):
-        self._console, self._steps, self._line_steps = console, steps, line_steps
-        self._started, self._images = time.perf_counter(), 0
+    def __init__(
+        self,
+        console: Console,
+        steps: int,
+        line_steps: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ):
+        self._console, self._clock = console, clock
+        self._steps, self._line_steps = steps, line_steps
+        self._said: float | None = None
+        self.restart_clock()
         self._bar = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -46,18 +59,26 @@ class TrainingProgress:
 
     def restart_clock(self) -> None:
         """Leaves what came before, such as compilation, out of the images/s."""
-        self._started, self._images = time.perf_counter(), 0
+        self._started, self._images, self._taken = self._clock(), 0, 0
 
     def advance(self, step: int, images: int, values: Mapping[str, float]) -> float:
         """Shows the step's numbers; returns images/s since the last restart of the clock."""
         self._images += images
-        speed = self._images / max(time.perf_counter() - self._started, 1e-9)
+        self._taken += 1
+        now = self._clock()
+        seconds = max(now - self._started, 1e-9)
+        speed = self._images / seconds
         loss, rate = values["loss"], values["learning_rate"]
         numbers = f"loss {loss:.4f} rate {rate:.2e} {speed:.1f} images/s"
         if memory := memory_in_use():
             numbers += f" {memory}"
         self._bar.update(self._task, completed=step, numbers=numbers)
-        if self._bar.disable and (step % self._line_steps == 0 or step in (1, self._steps)):
+        first, due = self._said is None, step % self._line_steps == 0 or step == self._steps
+        if self._bar.disable and (self._said is None or due or now - self._said >= LINE_SECONDS):
+            self._said = now
+            left = timedelta(seconds=round(seconds / self._taken * (self._steps - step)))
+            # What the first one took was mostly compiling.
+            numbers += "" if first or step == self._steps else f" {left} left"
             self._console.print(f"step {step}/{self._steps} {numbers}")
         return speed
 
