@@ -4,12 +4,22 @@ Published numbers are mIoU in % on LoveDA's hidden test set, scored by the bench
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
+from rdepth_keras.adapt import DGCD
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.data.loveda.dataset import LoveDA
 from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotation, RandomScale
-from rdepth_keras.depth.presets import PUBLISHED
-from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter, differences
+from rdepth_keras.experiment import (
+    Augmentation,
+    Experiment,
+    Optimizers,
+    Resources,
+    Training,
+    differences,
+    in_words,
+)
 from rdepth_keras.infer import Inference
+from rdepth_keras.models import MODELS, Twin
 from rdepth_keras.optimizers import SGD, AdamW, Schedule
 from rdepth_keras.train.loop import Cadence
 
@@ -20,6 +30,7 @@ MMSEGMENTATION = Augmentation(
     flips=RandomFlips(probability=0.5, axes=((1,),)),
     photometric=Photometric(probability=0.5),
 )
+WHOLE = Inference(window_pixels=None)
 
 
 def rdepth_b_s() -> Experiment:
@@ -30,7 +41,7 @@ def rdepth_b_s() -> Experiment:
     Command: python scripts/train.py --direction u2r
     Published: u2r 48.98
     """
-    return Experiment("rdepth_b_s", direction="u2r")
+    return Experiment("rdepth_b_s", LoveDA("u2r"), MODELS["rdepth_b_s"])
 
 
 def rdepth_b_b() -> Experiment:
@@ -40,12 +51,8 @@ def rdepth_b_b() -> Experiment:
     Command: python scripts/train.py --direction r2u
     Published: r2u 46.73
     """
-    base = rdepth_b_s()
-    return replace(
-        base,
-        recipe="rdepth_b_b",
-        direction="r2u",
-        segmenter=replace(base.segmenter, depth_encoder="base"),
+    return rdepth_b_s().changed(
+        recipe="rdepth_b_b", data=LoveDA("r2u"), network=MODELS["rdepth_b_b"]
     )
 
 
@@ -56,12 +63,7 @@ def rdepth_xl_b() -> Experiment:
     Command: python scripts/train.py --recipe rdepth_xl_b --direction u2r
     Published: u2r 49.71, r2u 47.68
     """
-    base = rdepth_b_s()
-    return replace(
-        base,
-        recipe="rdepth_xl_b",
-        segmenter=replace(base.segmenter, image_encoder="xlarge", depth_encoder="base"),
-    )
+    return rdepth_b_s().changed(recipe="rdepth_xl_b", network=MODELS["rdepth_xl_b"])
 
 
 def convnext_b() -> Experiment:
@@ -71,8 +73,7 @@ def convnext_b() -> Experiment:
     Command: python scripts/train.py --recipe convnext_b --direction u2r
     Published: u2r 47.13, r2u 44.11
     """
-    base = rdepth_b_s()
-    return replace(base, recipe="convnext_b", segmenter=replace(base.segmenter, depth_encoder=None))
+    return rdepth_b_s().changed(recipe="convnext_b", network=MODELS["convnext_b"])
 
 
 def dgcd() -> Experiment:
@@ -81,10 +82,7 @@ def dgcd() -> Experiment:
     Source: ArthasMil/DGCD, IEEE TGRS 2026, doi 10.1109/TGRS.2026.3701909; no row of the tables.
     Command: python scripts/train.py --recipe dgcd --direction u2r
     """
-    base = rdepth_b_s()
-    return replace(
-        base, recipe="dgcd", segmenter=replace(base.segmenter, refine=True, contrast=True)
-    )
+    return rdepth_b_s().changed(recipe="dgcd", network=MODELS["dgcd"], method=DGCD())
 
 
 def deeplabv3() -> Experiment:
@@ -95,15 +93,14 @@ def deeplabv3() -> Experiment:
     Command: python scripts/train.py --recipe deeplabv3 --direction u2r
     Published: u2r 33.79, r2u 35.44
     """
-    return Experiment(
-        "deeplabv3",
-        direction="u2r",
-        steps=80_000,
-        batch_size=16,
-        segmenter=Segmenter("resnet50c_s8", None, decoder="aspp", drop_path=0.0),
-        optimizer=SGD(schedule=Schedule(0.0, power=0.9, minimum=1e-4)),
-        augmentation=MMSEGMENTATION,
-        inference=Inference(window_pixels=None),
+    sgd = SGD(schedule=Schedule(0.0, power=0.9, minimum=1e-4))
+    return rdepth_b_s().changed(
+        recipe="deeplabv3",
+        network=MODELS["deeplabv3"],
+        optimizers=Optimizers(sgd),
+        training=Training(
+            steps=80_000, batch_size=16, augmentation=MMSEGMENTATION, inference=WHOLE
+        ),
     )
 
 
@@ -115,21 +112,12 @@ def segformer() -> Experiment:
     Command: python scripts/train.py --recipe segformer --direction u2r
     Published: u2r 40.05, r2u 40.85
     """
-    return Experiment(
-        "segformer",
-        direction="u2r",
-        batch_size=2,
-        segmenter=Segmenter(
-            "mit_b5",
-            None,
-            decoder="segformer_blocks",
-            channels=256,
-            drop_path=0.1,
-            auxiliary_channels=None,
-        ),
-        optimizer=AdamW(learning_rate=6e-5, weight_decay=0.01, stage_decay=1.0, head_factor=10.0),
-        augmentation=MMSEGMENTATION,
-        inference=Inference(window_pixels=None),
+    adamw = AdamW(learning_rate=6e-5, weight_decay=0.01, stage_decay=1.0, head_factor=10.0)
+    return rdepth_b_s().changed(
+        recipe="segformer",
+        network=MODELS["segformer_b5_blocks"],
+        optimizers=Optimizers(adamw),
+        training=Training(batch_size=2, augmentation=MMSEGMENTATION, inference=WHOLE),
     )
 
 
@@ -141,24 +129,21 @@ def demo() -> Experiment:
     """
     return Experiment(
         "demo",
-        dataset="demo",
-        weights="none",
-        steps=240,
-        batch_size=8,
-        crop=128,
-        segmenter=Segmenter(image_encoder="atto", depth_encoder="atto", channels=64, drop_path=0.0),
-        optimizer=AdamW(learning_rate=1e-3, schedule=Schedule(0.1), stage_decay=1.0),
-        augmentation=Augmentation(crop_tries=1),
-        inference=Inference(window_pixels=256),
-        cadence=Cadence(checkpoint_steps=100),
-        demo=Demo(),
+        data=Demo(),
+        network=Twin("atto", "atto", channels=64, drop_path=0.0),
+        optimizers=Optimizers(AdamW(1e-3, Schedule(0.1), stage_decay=1.0)),
+        training=Training(
+            weights="none",
+            steps=240,
+            batch_size=8,
+            crop=128,
+            augmentation=Augmentation(crop_tries=1),
+            inference=Inference(window_pixels=256),
+        ),
+        resources=Resources(cadence=Cadence(checkpoint_steps=100)),
     )
 
 
-NO_PART_OF_A_RECIPE = (
-    *("direction", "dataset", "data_dir", "config", "classes", "source_domain", "target_domain"),
-    *("cache", "workers", "seed", "cadence", "demo", "accumulate", "segmenter.remat"),
-)
 RECIPES: dict[str, Callable[[], Experiment]] = {
     recipe.__name__: recipe
     for recipe in (
@@ -166,6 +151,9 @@ RECIPES: dict[str, Callable[[], Experiment]] = {
         *(dgcd, deeplabv3, segformer, demo),
     )
 }
+# What is meant when none is named: the published row of a direction, but for the demo's data.
+PUBLISHED_ROWS = {"r2u": "rdepth_b_b", "r2r": "rdepth_b_b", "u2r": "rdepth_b_s"}
+DEFAULTS = {"demo": dict.fromkeys(("r2u", "u2r", "r2r", "u2u"), "demo")}
 
 
 def recipe(name: str) -> Experiment:
@@ -175,32 +163,26 @@ def recipe(name: str) -> Experiment:
     return RECIPES[name]()
 
 
-def changes(experiment: Experiment) -> list[str]:
-    """Where an experiment leaves its recipe, as :func:`differences` says it.
+def default_recipe(direction: str, dataset: str) -> str:
+    """The name of the recipe that is meant when none is given."""
+    return DEFAULTS.get(dataset, PUBLISHED_ROWS).get(direction, "rdepth_b_s")
 
-    Data, direction, seed, memory and what is recorded are no part of a recipe, but the source of
-    the depth is: the published numbers are of one. Nothing is told of a recipe that is unknown
-    here.
+
+def changes(experiment: Experiment) -> list[str]:
+    """Where an experiment leaves its recipe, in words.
+
+    Data, seed and resources are no part of a recipe, but the source of the depth is: the published
+    numbers are of one. Nothing is told of a recipe that is unknown here.
     """
     if experiment.recipe not in RECIPES:
         return []
     base = recipe(experiment.recipe)
-    found = differences(base, experiment)
-    found = [change for change in found if not change.startswith(NO_PART_OF_A_RECIPE)]
-    reads_depth = experiment.dataset == "loveda_rdepth" and base.segmenter.depth_encoder is not None
-    if reads_depth and experiment.config not in (None, PUBLISHED):
-        found.append(f"depth: {PUBLISHED} -> {experiment.config}")
-    return found
+    same_data = experiment.changed(data=base.data)
+    found = in_words(differences(base.essence(seed=0), same_data.essence(seed=0)))
+    return found + (experiment.data.departures() if base.network.reads_depth else [])
 
 
 def deviation(experiment: Experiment) -> str:
     """:func:`changes` in one line; empty where there are none."""
     found = changes(experiment)
     return f"not as in the recipe {experiment.recipe}: {'; '.join(found)}" if found else ""
-
-
-def default_recipe(direction: str, dataset: str) -> str:
-    """The recipe meant when none is named: the published row, or ``demo`` for the demo data."""
-    if dataset == "demo":
-        return "demo"
-    return "rdepth_b_b" if direction in ("r2u", "r2r") else "rdepth_b_s"

@@ -9,9 +9,11 @@
 Scores and the counts of every tile are left in the run's directory, which is what --compare reads.
 """
 
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from rdepth_keras import command, run
 from rdepth_keras.evaluate.confusion import Absent
@@ -33,6 +35,8 @@ class Evaluate:
     """Domain to score, urban or rural, or a folder's own; the run's target when left out."""
     absent: Absent = "union"
     """Classes in the mean: those in truth or prediction, those in the truth, or all ("zero")."""
+    data_dir: Path | None = None
+    """Where the run's data lie now, if they were moved."""
     ensemble: tuple[Path, ...] = ()
     """Further runs whose scores are averaged with --run's."""
     report: bool = False
@@ -57,9 +61,8 @@ class Choice:
 
 
 def main() -> None:
-    known: Any = command.parse(Choice, add_help=False, return_unknown_args=True)
-    choice: Choice = known[0]
-    own = run.read_experiment(choice.run).inference if choice.run else Inference()
+    choice = command.peek(Choice)
+    own = run.Run(choice.run).experiment.training.inference if choice.run else Inference()
     arguments = command.parse(Evaluate, default=Evaluate(own))
     if arguments.compare or (arguments.published and not arguments.run):
         tables = run.compare(
@@ -74,21 +77,23 @@ def main() -> None:
 
 def score(arguments: Evaluate, directory: Path) -> None:
     console, page = command.console(), None
-    scoring = run.prepare_scoring(
-        directory, arguments.split, arguments.domain, arguments.inference, arguments.ensemble
-    )
+    place = arguments.data_dir and str(arguments.data_dir.expanduser().resolve())
+    own, *members = (run.Run(path, place) for path in (directory, *arguments.ensemble))
+    trial = run.prepare_trial(own, arguments.split, arguments.domain, arguments.inference, members)
+    for note in trial.predictor.damaged:
+        console.print(note)
     if arguments.ablate is not None:
-        result = run.ablate_depth(scoring, console, arguments.absent)
+        result = run.ablate_depth(trial, console, arguments.absent)
         title = "Other depth minus true depth, 95% intervals"
-        console.print(difference_table(result, f"{run.headline(directory, result)}. {title}"))
+        console.print(difference_table(result, f"{run.headline(own, result)}. {title}"))
         return
     if arguments.report:
         result, page = run.write_report(
-            scoring, console, absent=arguments.absent, exhibits=arguments.exhibits
+            trial, console, absent=arguments.absent, exhibits=arguments.exhibits
         )
     else:
-        result = run.write_scores(scoring, console, arguments.absent)
-    console.print(score_table({result["recipe"]: result}, run.headline(directory, result)))
+        result = run.evaluate(trial, console, arguments.absent)
+    console.print(score_table({result["recipe"]: result}, run.headline(own, result)))
     console.print(summary_line(result))
     if page is not None:
         print(page)

@@ -1,51 +1,82 @@
-"""Segment a picture with a trained run.
+"""Segment pictures with a trained run.
 
     python scripts/predict.py --run runs/rdepth_b_b-r2u-... --color image.png classes.png
+    python scripts/predict.py --run runs/rdepth_b_b-r2u-... pictures/ classes/
 
-The output holds train ids: 0..6 (background, building, road, water, barren, forest, agriculture),
-or the places in the class file of a run on a folder.
+The output holds class ids from 0: for LoveDA 0 background, 1 building, 2 road, 3 water, 4 barren,
+5 forest, 6 agriculture (LoveDA's own masks hold 1 to 7 for the same); for a run on a folder, the
+places in its class file.
 """
+
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from rdepth_keras import command, run
-from rdepth_keras.predict.picture import write_png
-from rdepth_keras.run.dataset import class_table
+from rdepth_keras.infer import Inference
+from rdepth_keras.predict.jobs import plan
+from rdepth_keras.predict.picture import check_output, write_png
 
 
 @dataclass(frozen=True)
 class Predict:
-    """Segment a picture with a trained run."""
+    """Segment pictures with a trained run."""
 
     image: tyro.conf.Positional[Path]
-    """The picture, 8-bit RGB."""
+    """The picture, 8-bit RGB; or a folder of pictures, or a pattern such as 'tiles/*.png'."""
     out: tyro.conf.Positional[Path]
-    """PNG of the class ids."""
+    """PNG of the class ids (0..6 for LoveDA, whose masks hold 1..7); or a folder for many."""
     run: Path
     """Directory of the run."""
+    inference: Inference
     depth: Path | None = None
-    """Ready-made depth map, 8- or 16-bit grey, larger = nearer; estimated when left out."""
+    """Ready-made depth map, 8- or 16-bit grey, larger = nearer; for many pictures a folder of maps
+    of the same names. Estimated when left out."""
     depth_checkpoint: str | None = None
-    """Depth Anything checkpoint to estimate with, its licence is printed; the one of the run's
-    training when left out."""
+    """What estimates depth: a config of scripts/prepare.py such as depth_anything_v1_large, a
+    Hugging Face name or a folder; the one of the run's training when left out."""
     color: bool = False
-    """Also write <out>_color.png in the published class colours."""
+    """Also write <out>_color.png in the class colours."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The argument that decides the default inference."""
+
+    run: Path | None = None
 
 
 def main() -> None:
-    arguments = command.parse(Predict)
-    label = run.predict_picture(
-        arguments.run, arguments.image, arguments.depth, arguments.depth_checkpoint
+    known: Any = command.peek(Choice)
+    own = known.run and run.Run(known.run).experiment.training.inference.seamless()
+    arguments = command.parse(Predict, default=_defaults(own or Inference()))
+    own_run, jobs = run.Run(arguments.run), plan(arguments.image, arguments.out, arguments.depth)
+    for job in jobs:
+        check_output(job.out, [path for path in (job.image, job.depth) if path is not None])
+    predict = run.load_picture_predictor(
+        own_run,
+        inference=arguments.inference,
+        depth_checkpoint=arguments.depth_checkpoint,
+        estimates=any(job.depth is None for job in jobs),
     )
-    write_png(arguments.out, label)
-    print(arguments.out)
-    if arguments.color:
-        colored = arguments.out.with_name(f"{arguments.out.stem}_color.png")
-        write_png(colored, class_table(run.read_experiment(arguments.run)).colorize(label))
-        print(colored)
+    table = own_run.experiment.data.classes
+    for job in jobs:
+        label = predict(job.image, job.depth)
+        write_png(job.out, label)
+        print(job.out)
+        if arguments.color:
+            colored = job.out.with_name(f"{job.out.stem}_color.png")
+            write_png(colored, table.colorize(label))
+            print(colored)
+
+
+def _defaults(inference: Inference) -> Predict:
+    missing: Any = tyro.MISSING
+    return Predict(missing, missing, missing, inference)
 
 
 if __name__ == "__main__":

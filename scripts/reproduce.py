@@ -9,13 +9,15 @@ the same command goes on where it was. In the end the folder holds a run directo
 seed, each with its submission zip, and comparison.md.
 """
 
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from rdepth_keras import command
-from rdepth_keras.experiment import Direction
+from rdepth_keras.data.dataset import Direction
 from rdepth_keras.recipes import recipe
 
 HERE = Path(__file__).resolve().parent
@@ -93,11 +95,12 @@ def finish(arguments: Reproduce, directories: list[Path]) -> int:
 
     console, code = command.console(), 0
     for directory in directories:
-        domain = run.read_experiment(directory).target
+        own = run.Run(directory)
+        domain = own.experiment.data.target
         out = directory / f"submission_{domain}.zip"
         if not out.exists():
             try:
-                run.submit(directory, domain, out, console)
+                run.submit(own, domain, out, console)
             except ValueError as error:
                 print(f"No submission: {error}", file=sys.stderr)
                 code = 1

@@ -6,6 +6,8 @@
 Every fault of a checked zip is named, and the exit code is 1 if there is one.
 """
 
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +23,8 @@ class Submit:
     """Domain of the test tiles."""
     run: Path | None = None
     """Directory of the run; with --check, its dataset says what belongs into the zip."""
+    data_dir: Path | None = None
+    """Where the run's data lie now, if they were moved."""
     out: Path | None = None
     """Zip to write."""
     check: Path | None = None
@@ -50,16 +54,18 @@ def write(arguments: Submit, directory: Path, out: Path | None) -> None:
     from rdepth_keras import run
 
     assert out is not None
-    inference = run.read_experiment(directory).inference
+    place = arguments.data_dir and str(arguments.data_dir.expanduser().resolve())
+    own, *members = (run.Run(path, place) for path in (directory, *arguments.ensemble))
+    inference = own.experiment.training.inference
     if arguments.views is not None:
         inference = replace(inference, views=arguments.views)
     run.submit(
-        directory,
+        own,
         arguments.domain,
         out,
         command.console(),
         inference=inference,
-        members=arguments.ensemble,
+        members=members,
     )
 
 
@@ -69,9 +75,9 @@ def check(arguments: Submit, path: Path | None) -> int:
     assert path is not None
     expected = PUBLISHED[arguments.domain]
     if arguments.run is not None:
-        from rdepth_keras.run.submit import expected_submission
+        from rdepth_keras import run
 
-        expected = expected_submission(arguments.run, arguments.domain)
+        expected = run.expected_submission(run.Run(arguments.run), arguments.domain)
     findings = check_submission(path, expected)
     if findings.faults or findings.warnings:
         print(findings)

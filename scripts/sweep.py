@@ -5,6 +5,8 @@
 What follows -- goes to every scripts/train.py. A sweep that was stopped goes on where it was.
 """
 
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 from rich.table import Table
 
 from rdepth_keras import command
-from rdepth_keras.experiment import Direction
+from rdepth_keras.data.dataset import Direction
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run import headline, sweep
 
@@ -55,7 +57,7 @@ def main() -> int:
     console.print(_table(sweep.summarise(cells)))
     for cell in cells:
         if cell.metrics is not None:
-            console.print(f"{cell.directory.name}: {headline(cell.directory, cell.metrics)}")
+            console.print(f"{cell.directory.name}: {headline(cell.run, cell.metrics)}")
     return 1 if failed else 0
 
 

@@ -6,6 +6,8 @@ The published row of a direction on the prepared LoveDA, and the demo that needs
     python scripts/train.py --direction r2u --dataset demo
 """
 
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+
 import json
 import time
 from dataclasses import dataclass
@@ -17,8 +19,10 @@ import tyro
 from rich.console import Console
 
 from rdepth_keras import command, run
+from rdepth_keras.data.datasets import DATASETS
 from rdepth_keras.evaluate.terminal import score_table
 from rdepth_keras.experiment import Experiment, to_dict
+from rdepth_keras.models import MODELS
 from rdepth_keras.optimizers import rate_table
 from rdepth_keras.recipes import RECIPES, default_recipe, recipe
 from rdepth_keras.train.devices import Hosts, join_hosts, keep_compilations, unused_gpu_warning
@@ -26,35 +30,44 @@ from rdepth_keras.train.signals import Interrupted
 
 
 @dataclass(frozen=True)
-class Train:
-    """Train a network on one domain and score it on the other."""
-
-    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
-    out: Path | None = None
-    """Directory of the run; runs/<recipe>-<direction>-<time> when left out."""
-    resume: bool = False
-    """Go on with the run in --out from its last checkpoint."""
-    rerun: Path | None = None
-    """Start the same run again, with the settings of this run directory."""
-    list_recipes: bool = False
-    """Print the recipes and leave."""
-    print_config: bool = False
-    """Print the resolved experiment and the learning rate of every group, and leave."""
-    watch: Annotated[run.Watch, tyro.conf.arg(name="")] = run.Watch()
-    hosts: Hosts = Hosts()
-
-
-@dataclass(frozen=True)
 class Choice:
     """The arguments that decide every other one's default."""
 
     recipe: str | None = None
-    direction: str | None = None
+    """Which experiment, see --list-recipes; the direction's published row when left out."""
     dataset: str | None = None
+    """loveda_rdepth, folder (tiles of your own) or demo; the recipe's when left out."""
+    model: str | None = None
+    """Another network for the recipe, by a name of docs/networks.md."""
     out: Path | None = None
+    """Directory of the run; runs/<recipe>-<direction>-<time> when left out."""
     resume: bool = False
+    """Go on with the run in --out from its last checkpoint, or from its end with more --steps."""
     rerun: Path | None = None
+    """Start the same run again, with the settings of this run directory."""
+    start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Start a new run from the weights of this one: its own settings, --recipe's, or yours."""
     list_recipes: bool = False
+    """Print the recipes and leave."""
+    print_config: bool = False
+    """Print the resolved experiment and the learning rate of every group, and leave."""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What else decides defaults, but has a place in the experiment."""
+
+    direction: str | None = None
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a network on one domain and score it on the other."""
+
+    choice: Annotated[Choice, tyro.conf.arg(name="")]
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    watch: Annotated[run.Watch, tyro.conf.arg(name="")] = run.Watch()
+    hosts: Hosts = Hosts()
 
 
 def main() -> int:
@@ -63,59 +76,78 @@ def main() -> int:
         for name, make in RECIPES.items():
             print(f"{name:12} {(make.__doc__ or '').splitlines()[0]}")
         return 0
-    arguments = command.parse(Train, default=Train(default_experiment(choice)))
+    default = default_experiment(choice, command.peek(Direction).direction)
+    arguments = command.parse(Train, default=Train(choice, default))
     experiment = arguments.experiment
-    if arguments.print_config:
-        depth = experiment.segmenter.depth_encoder is not None
-        rates = rate_table(experiment.optimizer, ("image", "depth") if depth else ("image",))
+    if arguments.choice.print_config:
+        rates = rate_table(experiment.optimizers.segmenter, experiment.network.encoders)
         print(json.dumps({**to_dict(experiment), "learning_rates": rates}, indent=2))
         return 0
 
     join_hosts(arguments.hosts)
-    if arguments.out is None and jax.process_count() > 1:
+    if choice.out is None and jax.process_count() > 1:
         raise ValueError("Several hosts need one directory that all of them see: add --out DIR.")
     keep_compilations()
-    console = command.console()
     if warning := unused_gpu_warning():
         Console(stderr=True).print(warning, style="bold red")
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    name = f"{experiment.recipe}-{experiment.direction}-{stamp}"
-    directory = arguments.out or Path("runs") / name
-    again = f"python scripts/train.py --resume --out {directory}"
+    name = f"{experiment.recipe}-{experiment.data.direction}-{stamp}"
+    return train(arguments, run.Run(choice.out or Path("runs") / name))
+
+
+def train(arguments: Train, own: run.Run) -> int:
+    """Trains, and prints the table; 128 and the signal's number where one stopped it."""
+    experiment, console = arguments.experiment, command.console()
+    again = f"python scripts/train.py --resume --out {own}"
     try:
-        go = run.resume if arguments.resume else run.start
-        result = go(experiment, directory, console, arguments.watch)
+        go = run.resume if arguments.choice.resume else run.start
+        result = go(experiment, own, console, arguments.watch)
     except Interrupted as stop:
         print(f"{stop}; saved. Go on with: {again}")
         return 128 + stop.signal_number
     except KeyboardInterrupt:
-        begun = (directory / "experiment.json").exists()
-        how = f"Go on with: {again}" if begun else "Nothing was written yet."
+        how = f"Go on with: {again}" if own.begun else "Nothing was written yet."
         print(f"Stopped outside the training steps. {how}")
         return 130
     if result is not None and jax.process_index() == 0:
-        console.print(score_table({experiment.recipe: result}, run.headline(directory, result)))
+        console.print(score_table({experiment.recipe: result}, run.headline(own, result)))
         console.print(f"commonest class everywhere: {100 * result['commonest_class_miou']:.2f}")
-    console.print(f"The run is in {directory}")
+    console.print(f"The run is in {own}")
     return 0
 
 
-def default_experiment(choice: Choice) -> Experiment:
+def default_experiment(choice: Choice, direction: str | None) -> Experiment:
     """What the other arguments change: the settings of a run, or a recipe."""
+    experiment = _given_experiment(choice, direction)
+    if choice.dataset is not None:
+        kind = command.choose("--dataset", choice.dataset, DATASETS)
+        if not isinstance(experiment.data, kind):
+            experiment = experiment.changed(data=kind(experiment.data.direction))
+    if choice.model is not None:
+        network = command.choose("--model", choice.model, MODELS)
+        experiment = experiment.changed(network=network)
+    return experiment
+
+
+def _given_experiment(choice: Choice, direction: str | None) -> Experiment:
     if choice.rerun is not None:
-        if choice.recipe is not None or choice.resume:
+        if choice.recipe is not None or choice.resume or choice.start_from is not None:
             raise ValueError(
                 "--rerun starts a run again with its own recipe, from its beginning; leave "
-                "--recipe and --resume away."
+                "--recipe, --resume and --from away."
             )
-        return run.read_experiment(choice.rerun)
+        return run.Run(choice.rerun).experiment
     if choice.resume:
         if choice.out is None:
             raise ValueError("--resume needs to know the run: add --out DIR.")
-        own = run.read_experiment(choice.out)
+        own = run.Run(choice.out).experiment
         return own if choice.recipe is None else recipe(choice.recipe)
-    direction, dataset = choice.direction or "r2u", choice.dataset or "loveda_rdepth"
-    return recipe(choice.recipe or default_recipe(direction, dataset))
+    if choice.start_from is None:
+        return recipe(choice.recipe or default_recipe(direction or "r2u", choice.dataset))
+    own = run.Run(choice.start_from).experiment
+    place = str(choice.start_from.expanduser().resolve())
+    fresh = {"weights": "none", "depth_weights": None, "start_from": place, "extended_at": ()}
+    return (recipe(choice.recipe) if choice.recipe else own).changed(training=fresh)
 
 
 if __name__ == "__main__":

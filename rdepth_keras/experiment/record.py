@@ -9,12 +9,17 @@ import cattrs
 from cattrs.preconf.json import make_converter
 
 from rdepth_keras.adapt import METHODS, Method
+from rdepth_keras.data.dataset import Dataset
+from rdepth_keras.data.datasets import DATASETS
 from rdepth_keras.experiment.settings import Experiment
+from rdepth_keras.models import ARCHITECTURES, Architecture
 from rdepth_keras.optimizers import OPTIMIZERS, Optimizer
+
+Differences = dict[str, tuple[Any, Any]]
 
 
 def to_dict(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as plain, JSON-ready values; the method carries its name."""
+    """The experiment as plain, JSON-ready values; what is one of several kinds carries its name."""
     return _CONVERTER.unstructure(experiment)
 
 
@@ -29,22 +34,35 @@ def from_json(text: str) -> Experiment:
     Raises:
         ValueError: for text that is no experiment of this version, naming the field.
     """
+    refusal = "Not an experiment of this version"
     try:
-        return _CONVERTER.structure(json.loads(text), Experiment)
-    except (cattrs.BaseValidationError, json.JSONDecodeError) as error:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{refusal}: no JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{refusal}: expected is an object, received {content!r:.80}")
+    if "segmenter" in content:
+        raise ValueError(
+            f"{refusal}, but of an older version's layout. Train it again, or use that version."
+        )
+    try:
+        return _CONVERTER.structure(content, Experiment)
+    except cattrs.BaseValidationError as error:
         reasons = "; ".join(cattrs.transform_error(error))
-        raise ValueError(f"Not an experiment of this version: {reasons}") from error
+        raise ValueError(f"{refusal}: {reasons}") from error
 
 
-def differences(one: Experiment, other: Experiment) -> list[str]:
-    """Settings that differ, as ``name: value -> value`` with dotted names."""
+def differences(one: Experiment, other: Experiment) -> Differences:
+    """Settings that differ: dotted name -> both values."""
     first, second = _flat(to_dict(one)), _flat(to_dict(other))
     names = sorted(first.keys() | second.keys())
-    return [
-        f"{name}: {first.get(name)} -> {second.get(name)}"
-        for name in names
-        if first.get(name) != second.get(name)
-    ]
+    pairs = {name: (first.get(name), second.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def in_words(found: Differences) -> list[str]:
+    """``name: value -> value`` for each."""
+    return [f"{name}: {one} -> {other}" for name, (one, other) in found.items()]
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -58,9 +76,23 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _make_converter():
     converter = make_converter(forbid_extra_keys=True)
-    _tag(converter, Method, METHODS)
-    _tag(converter, Optimizer, OPTIMIZERS)
+    for kind in (int, float, bool):
+        converter.register_structure_hook(kind, _exactly)
+    for base, kinds in (
+        (Dataset, DATASETS),
+        (Architecture, ARCHITECTURES),
+        (Method, METHODS),
+        (Optimizer, OPTIMIZERS),
+    ):
+        _tag(converter, base, kinds)
     return converter
+
+
+def _exactly(value: Any, kind: type) -> Any:
+    """A number of the very kind: 6.5 steps are no 6 steps. A whole number is a float, too."""
+    if type(value) is not kind and not (kind is float and type(value) is int):
+        raise ValueError(f"expected is {kind.__name__}, received {value!r:.80}")
+    return kind(value)
 
 
 def _tag(converter, base: type, kinds: Mapping[str, type]) -> None:
@@ -68,7 +100,7 @@ def _tag(converter, base: type, kinds: Mapping[str, type]) -> None:
     names = {kind: name for name, kind in kinds.items()}
 
     def write(value):
-        return {"name": names[type(value)], **dataclasses.asdict(value)}
+        return {"name": names[type(value)], **_plain(value)}
 
     def read(value: dict[str, Any], _):
         fields = dict(value)
@@ -79,6 +111,11 @@ def _tag(converter, base: type, kinds: Mapping[str, type]) -> None:
 
     converter.register_unstructure_hook(base, write)
     converter.register_structure_hook_func(lambda kind: kind is base, read)
+
+
+def _plain(value) -> dict[str, Any]:
+    """Fields as JSON has them: what is read back is equal to what was written."""
+    return json.loads(json.dumps(dataclasses.asdict(value)))
 
 
 _CONVERTER = _make_converter()

@@ -1,4 +1,4 @@
-"""A run scored without what it was trained with."""
+"""A run tried without what it was trained with."""
 
 from typing import Any
 
@@ -8,11 +8,10 @@ from rich.console import Console
 
 from rdepth_keras.evaluate.ablation import DEPTHS, ReplacedDepth, score_differences
 from rdepth_keras.evaluate.confusion import Absent
-from rdepth_keras.run.directory import write_json
-from rdepth_keras.run.evaluation import Scoring, count, describe
+from rdepth_keras.run.evaluation import Trial, count, describe
 
 
-def ablate_depth(scoring: Scoring, console: Console, absent: Absent = "union") -> dict[str, Any]:
+def ablate_depth(trial: Trial, console: Console, absent: Absent = "union") -> dict[str, Any]:
     """Scores the run with its depth zeroed, shuffled between tiles, noised, and as luminance.
 
     Writes ``ablations/depth-…json`` into the run's directory and returns what it wrote: under
@@ -22,21 +21,20 @@ def ablate_depth(scoring: Scoring, console: Console, absent: Absent = "union") -
     Raises:
         ValueError: for a network that takes no depth.
     """
-    predictor, table = scoring.predictor, scoring.dataset.table
-    if "depth" not in predictor.input_names:
-        raise ValueError(f"The network of {scoring.directory} takes no depth: nothing to ablate.")
-    true = count(scoring, predictor.probabilities, scoring.tiles, console, "true depth")
+    table = trial.table
+    if "depth" not in trial.predictor.input_names:
+        raise ValueError(f"The network of {trial.run} takes no depth: nothing to ablate.")
+    true = count(trial, trial.tiles, console, "true depth")
     scores = true.scores(table, absent)
     result: dict[str, Any] = {
-        **describe(scoring),
+        **describe(trial),
         **scores,
         "absent": absent,
         "tiles": len(true.ids),
         "true": scores,
     }
     for kind in DEPTHS:
-        tiles = ReplacedDepth(scoring.tiles, kind)
-        other = count(scoring, predictor.probabilities, tiles, console, f"depth {kind}")
+        other = count(trial, ReplacedDepth(trial.tiles, kind), console, f"depth {kind}")
         gap = score_differences(true, other, absent)
         result[kind] = other.scores(table, absent) | {
             "difference": {
@@ -47,5 +45,5 @@ def ablate_depth(scoring: Scoring, console: Console, absent: Absent = "union") -
             }
         }
     if jax.process_index() == 0:
-        write_json(scoring.directory / "ablations" / f"depth-{scoring.name}.json", result)
+        trial.run.write_ablation(f"depth-{trial.name}", result)
     return result

@@ -1,8 +1,7 @@
 """Runs side by side: rows out of what their evaluations left in the run directories."""
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,29 +10,28 @@ import numpy as np
 
 from rdepth_keras.evaluate.bootstrap import bootstrap_difference
 from rdepth_keras.evaluate.confusion import mean_iou
-from rdepth_keras.evaluate.counts import load_evaluation
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
-from rdepth_keras.experiment import Demo, Experiment
+from rdepth_keras.experiment import Experiment
 from rdepth_keras.recipes import deviation
-from rdepth_keras.run.directory import read_experiment
+from rdepth_keras.run.directory import Run
 
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One evaluation of one run: its JSON file, what it holds, and the run's experiment."""
+    """One evaluation of one run: its file's name, what it holds, and the run's experiment."""
 
-    path: Path
+    run: Run
+    name: str
     result: dict[str, Any]
     experiment: Experiment
 
     @property
-    def run(self) -> str:
+    def title(self) -> str:
         """Name of the run, and what was special about the prediction."""
-        special = self.path.stem.split("-", 1)[1:]
-        return " ".join([self.path.resolve().parents[1].name, *special])
+        return " ".join([self.run.name, *self.name.split("-", 1)[1:]])
 
 
 def compare(directories: Sequence[Path], *, published: bool, format: Format) -> str:
@@ -50,80 +48,80 @@ def compare(directories: Sequence[Path], *, published: bool, format: Format) -> 
     Raises:
         FileNotFoundError: where a directory holds no run, or no evaluation yet.
     """
-    evaluated = [found for directory in directories for found in find_evaluations(directory)]
+    evaluated = [found for place in directories for found in find_evaluations(Run(place))]
     rows = [_merge(family) for family in _families(evaluated)]
     if published:
         directions = dict.fromkeys(row.protocol.direction for row in rows) or {None: None}
         rows += [row for direction in directions for row in published_rows(direction)]
-    return write_tables(group(rows), format, differences(evaluated))
+    return write_tables(group(rows), format, paired_differences(evaluated))
 
 
-def find_evaluations(directory: Path) -> list[Evaluated]:
+def find_evaluations(run: Run) -> list[Evaluated]:
     """Every evaluation that the run was given, by name."""
-    experiment = read_experiment(directory)
-    found = (directory / "evaluations").glob("*.json")
-    paths = sorted(found, key=lambda path: path.stem)
-    if not paths:
-        raise FileNotFoundError(
-            f"{directory} was not evaluated yet: python scripts/evaluate.py --run {directory}"
-        )
-    return [
-        Evaluated(path, json.loads(path.read_text(encoding="utf-8")), experiment) for path in paths
-    ]
+    experiment = run.experiment
+    found = run.evaluations()
+    return [Evaluated(run, name, result, experiment) for name, result in found.items()]
 
 
 def protocol(evaluated: Evaluated) -> Protocol:
     """How the evaluation was scored."""
     result, experiment = evaluated.result, evaluated.experiment
-    source, target, domain = experiment.source, experiment.target, result["domain"]
-    trained_on = domain == source and result["split"] in experiment.training_splits
-    role = "in-domain" if source == target else "target" if domain == target else "source"
+    data, domain = experiment.data, result["domain"]
+    trained_on = domain == data.source and result["split"] in experiment.training_splits
+    role = "target" if domain == data.target else "source"
+    role = "in-domain" if experiment.is_in_domain else role
     return Protocol(
-        _dataset(experiment),
-        f"{source} to {target}" if experiment.dataset == "folder" else experiment.direction,
+        result["dataset"],
+        data.route,
         "trained-on source" if trained_on else role,
         domain,
         result["split"],
         result.get("tiles"),
-        experiment.selection == "best_by_target_labels",
+        experiment.training.choice.selection == "best_by_target_labels",
         result.get("absent", "union"),
+        target_seen(experiment),
     )
 
 
-def _dataset(experiment: Experiment) -> str:
-    """Whose tiles they are; scenes drawn and folders elsewhere are others."""
-    if experiment.dataset == "folder":
-        return "/".join(Path(experiment.data_dir or "").parts[-2:])
-    if experiment.dataset == "demo":
-        drawn, usual = experiment.demo, Demo()
-        if (drawn.tile_pixels, drawn.seed) == (usual.tile_pixels, usual.seed):
-            return "demo scenes"
-        return f"demo scenes of {drawn.tile_pixels} pixels and seed {drawn.seed}"
-    return "LoveDA"
+def target_seen(experiment: Experiment) -> str:
+    """The split of the target that training saw, without labels; ``"none"`` where it saw none."""
+    adapts = experiment.method.uses_target
+    return experiment.training.sampling.target_split.capitalize() if adapts else "none"
 
 
 def row(evaluated: Evaluated) -> Row:
     """The evaluation as a line of a table."""
     result, experiment = evaluated.result, evaluated.experiment
     if result["miou"] is None:
-        raise ValueError(f"{evaluated.path} holds no score: its tiles have no labelled pixel.")
+        raise ValueError(
+            f"The evaluation {evaluated.name} of {evaluated.run} holds no score: its tiles have no "
+            "labelled pixel."
+        )
     interval = result.get("miou_interval")
-    adapts = experiment.method.uses_target
+    known = interval and None not in interval
     return Row(
-        evaluated.run,
+        evaluated.title,
         protocol(evaluated),
         {name: _percent(value) for name, value in result["iou"].items()},
         100 * result["miou"],
         {
-            "target seen": experiment.target_split.capitalize() if adapts else "none",
+            "target seen": target_seen(experiment),
             "inference": describe_inference(result["inference"]),
-            "checkpoint": CHECKPOINTS[experiment.selection],
+            "checkpoint": _checkpoint(evaluated),
             "depth": _depth(result.get("depth") or {}),
-            "seeds": ", ".join(map(str, result.get("seeds", [experiment.seed]))),
+            "seeds": ", ".join(map(str, result.get("seeds", [experiment.training.seed]))),
         },
-        interval=(100 * interval[0], 100 * interval[1]) if interval else None,
+        interval=(100 * interval[0], 100 * interval[1]) if known else None,
         note="; ".join(filter(None, [_unfinished(evaluated), deviation(experiment)])),
     )
+
+
+def _checkpoint(evaluated: Evaluated) -> str:
+    """The rule; and the step, where it is not the one that the rule would have taken."""
+    rule = CHECKPOINTS[evaluated.experiment.training.choice.selection]
+    if evaluated.result.get("passed_over") or _unfinished(evaluated):
+        return f"{rule} (step {evaluated.result.get('step')})"
+    return rule
 
 
 def _depth(depth: dict[str, str]) -> str:
@@ -134,19 +132,19 @@ def _depth(depth: dict[str, str]) -> str:
 
 
 def _unfinished(evaluated: Evaluated) -> str:
-    step, experiment = evaluated.result.get("step"), evaluated.experiment
-    if experiment.selection != "last" or step in (None, experiment.steps):
-        return ""
-    return f"not trained to its end: scored at step {step} of {experiment.steps}"
+    step, training = evaluated.result.get("step"), evaluated.experiment.training
+    notes = []
+    if training.choice.selection == "last" and step not in (None, training.steps):
+        notes.append(f"not trained to its end: scored at step {step} of {training.steps}")
+    return "; ".join(notes + evaluated.result.get("passed_over", []))
 
 
-def headline(directory: Path, result: dict[str, Any]) -> str:
+def headline(run: Run, result: dict[str, Any]) -> str:
     """The protocol and tags of what an evaluation of the run gave, for a title."""
-    evaluated = Evaluated(
-        directory / "evaluations" / "own.json", result, read_experiment(directory)
-    )
-    tags = row(evaluated).tags
-    return "; ".join([str(protocol(evaluated)), *(f"{name}: {tags[name]}" for name in tags)])
+    evaluated = Evaluated(run, "own", result, run.experiment)
+    tags = row(evaluated).tags.items()
+    told = [f"{name}: {tag}" for name, tag in tags if name != "target seen"]  # by the protocol
+    return "; ".join([str(protocol(evaluated)), *told])
 
 
 def describe_inference(inference: dict[str, Any]) -> str:
@@ -160,34 +158,32 @@ def describe_inference(inference: dict[str, Any]) -> str:
     return ", ".join([*parts, f"{inference['average']} averaged"])
 
 
-def differences(evaluated: Sequence[Evaluated]) -> list[str]:
+def paired_differences(evaluated: Sequence[Evaluated]) -> list[str]:
     """In words, how far every evaluation is from the first one of its protocol, over its tiles."""
     said, first = [], {}
     for found in evaluated:
         base = first.setdefault(protocol(found), found)
-        counts = [one.path.with_suffix(".npz") for one in (base, found)]
-        if base is found or not all(path.exists() for path in counts):
+        if base is found or not all(one.run.has_counts(one.name) for one in (base, found)):
             continue
-        ours, theirs = map(load_evaluation, counts)
+        ours, theirs = (one.run.counts(one.name) for one in (base, found))
         if ours.ids != theirs.ids:
-            said.append(f"{found.run} and {base.run} were scored on different tiles.")
+            said.append(f"{found.title} and {base.title} were scored on different tiles.")
             continue
         score = partial(mean_iou, absent=protocol(base).absent)
         gap = bootstrap_difference(ours.confusions, theirs.confusions, score)
         said.append(
-            f"{found.run} minus {base.run}: {100 * gap.value:+.2f} mIoU, {gap.level:.0%} interval "
-            f"[{100 * gap.low:+.2f}, {100 * gap.high:+.2f}] (bootstrap over {len(ours.ids)} tiles)"
+            f"{found.title} minus {base.title}: {100 * gap.value:+.2f} mIoU, {gap.level:.0%} "
+            f"interval [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}] (bootstrap over "
+            f"{len(ours.ids)} tiles)"
         )
     return said
 
 
 def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:
-    """Evaluations of runs that differ in their seed alone."""
+    """Evaluations of runs that differ in their seed and resources alone."""
     families: dict[Any, list[Evaluated]] = {}
     for found in evaluated:
-        # Every run has a class file of its own; what it names are the keys of the scores.
-        settings = replace(found.experiment, seed=0, classes=None)
-        same = settings, tuple(found.result["iou"]), found.path.stem, protocol(found)
+        same = found.experiment.essence(seed=0), found.name, protocol(found)
         families.setdefault(same, []).append(found)
     return list(families.values())
 

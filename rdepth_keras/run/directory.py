@@ -1,87 +1,257 @@
-"""What a run directory holds beside checkpoints and journal."""
+"""A run directory: the only reader and writer of what it holds.
+
+==========================  ===================================================================
+``experiment.json``         all settings, enough to run it again
+``environment.json``        versions, device, data; where the run began and was resumed
+``journal.jsonl``           losses, rates, validations
+``checkpoints/``, ``best/`` the state, and the one that was chosen
+``labels/``                 what a method of rounds made of the target
+``metrics.json``            the scores in the end, or why there are none
+``evaluations/``            ``<split>_<domain>.json`` with the counts of every tile as NPZ beside it
+``ablations/``              the scores without depth
+``examples.png``            a few tiles of the target, as they are predicted in the end
+==========================  ===================================================================
+"""
 
 import json
 import platform
-import shutil
 import subprocess
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import rdepth_keras
+from rdepth_keras.atomic import PARTIAL, write_bytes, write_text
+from rdepth_keras.data import png
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.evaluate.counts import Counts, load_counts
 from rdepth_keras.experiment import Experiment, from_json, to_json
-from rdepth_keras.run.dataset import Dataset
+from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import compute_dtype, describe
+from rdepth_keras.train.journal import Journal
+from rdepth_keras.train.lock import LOCK
 
 LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
-CLASSES = "classes.yaml"
+Tell = Callable[[str], None]
+Mirror = Callable[[int, Mapping[str, Any]], None]
 
 
-def write_experiment(directory: Path, experiment: Experiment) -> None:
-    """Writes the experiment, with a copy of its class file: a run outlives the original."""
-    copy = directory / CLASSES
-    if experiment.classes is not None and not copy.exists():
-        shutil.copyfile(experiment.classes, copy)
-    _write(directory / "experiment.json", to_json(experiment))
+@dataclass(frozen=True)
+class Run:
+    """A run in ``directory``, begun or not; ``data_dir`` says where its data lie now.
+
+    Without ``data_dir`` they lie where they lay in training.
+    """
+
+    directory: Path
+    data_dir: str | None = None
+
+    def __str__(self):
+        return str(self.directory)
+
+    @property
+    def name(self) -> str:
+        """Name of its directory."""
+        return self.directory.resolve().name
+
+    @property
+    def begun(self) -> bool:
+        """Whether training was started in it."""
+        return (self.directory / "experiment.json").exists()
+
+    @property
+    def occupied(self) -> bool:
+        """Whether its directory holds anything but what a start killed at once leaves behind."""
+        if not self.directory.exists():
+            return False
+        return any(
+            path.name != LOCK and not path.name.endswith(PARTIAL)
+            for path in self.directory.iterdir()
+        )
+
+    @property
+    def experiment(self) -> Experiment:
+        """Its settings.
+
+        Raises FileNotFoundError where there is no run, ValueError for a damaged or old one.
+        """
+        path = self.directory / "experiment.json"
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{self.directory} holds no run: there is no experiment.json in it."
+            )
+        try:
+            experiment = from_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if self.data_dir is None:
+            return experiment
+        return experiment.changed(resources={"data_dir": self.data_dir})
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What surrounded it where it began; empty where that was not noted."""
+        return self._read("environment.json") or {}
+
+    @property
+    def metrics(self) -> dict[str, Any] | None:
+        """Its scores in the end, or why there are none; None before its end."""
+        return self._read("metrics.json")
+
+    @property
+    def journal(self) -> Journal:
+        """Its losses, rates and validations."""
+        return Journal(self.directory / "journal.jsonl")
+
+    def journal_with(self, mirror: Mirror | None) -> Journal:
+        """The same, whose lines ``mirror`` is told, too: ``(step, entries)``."""
+        return Journal(self.directory / "journal.jsonl", mirror)
+
+    @property
+    def labels(self) -> Path:
+        """Folder of the labels that a method of rounds made."""
+        return self.directory / "labels"
+
+    def checkpoints(self, notify: Tell = print) -> Checkpoints:
+        """Its ordinary checkpoints; ``notify`` hears of damaged ones."""
+        keep = self.experiment.resources.cadence.keep_checkpoints
+        return Checkpoints(self.directory / "checkpoints", keep, notify)
+
+    def best(self, notify: Tell = print) -> Checkpoints:
+        """The best ones. Two: the later may lie beyond the last ordinary one, and be cut."""
+        return Checkpoints(self.directory / "best", 2, notify)
+
+    def chosen(self, notify: Tell = print) -> Checkpoints:
+        """The checkpoints of which the last one counts; FileNotFoundError where there are none."""
+        last = self.experiment.training.choice.selection == "last"
+        if not (self.directory / ("checkpoints" if last else "best")).is_dir():
+            raise FileNotFoundError(f"{self} has no checkpoint yet: resume its training first.")
+        return self.checkpoints(notify) if last else self.best(notify)
+
+    def begin(self, experiment: Experiment) -> None:
+        """Writes the settings."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        write_text(self.directory / "experiment.json", to_json(experiment))
+
+    def note_environment(self, environment: Mapping[str, Any], step: int) -> None:
+        """Writes where it began, or, below ``"resumed"``, where it went on after ``step``."""
+        if step:
+            first = self.environment
+            resumed = [*first.pop("resumed", []), {"step": step, **environment}]
+            environment = {**first, "resumed": resumed}
+        self._write("environment.json", environment)
+
+    def check_data(self, data: Opened, trained_on: Mapping[str, int] | None = None) -> None:
+        """Raises ValueError where the data are no longer the ones it began with.
+
+        ``data`` tell their depth; ``trained_on`` the numbers of tiles, where training goes on.
+        """
+        began = self.environment
+        pairs = [("other depth", began.get("depth"), dict(data.depth))]
+        if trained_on is not None:
+            pairs.append(("other tiles", began.get("trained_on"), dict(trained_on)))
+        for what, then, now in pairs:
+            if then is not None and then != now:
+                raise ValueError(
+                    f"The data have {what} than the run in {self} began with: {then} then, {now} "
+                    "now. Prepare them as they were, or train a new run."
+                )
+
+    def finish(self, metrics: Mapping[str, Any]) -> None:
+        """Writes the scores in the end, or why there are none: the run has come to its end."""
+        self._write("metrics.json", metrics)
+
+    def evaluations(self) -> dict[str, dict[str, Any]]:
+        """Every evaluation it was given: name -> scores.
+
+        Raises FileNotFoundError, with the remedy, where there is none.
+        """
+        names = sorted(path.stem for path in (self.directory / "evaluations").glob("*.json"))
+        if not names:
+            raise FileNotFoundError(
+                f"{self} was not evaluated yet: python scripts/evaluate.py --run {self}"
+            )
+        found = {name: self._read(f"evaluations/{name}.json") for name in names}
+        return {name: result for name, result in found.items() if result is not None}
+
+    def counts(self, name: str) -> Counts:
+        """The counts of an evaluation; FileNotFoundError where there are none."""
+        return load_counts(self._evaluation(name, "npz"))
+
+    def has_counts(self, name: str) -> bool:
+        """Whether the counts of an evaluation are there."""
+        return self._evaluation(name, "npz").exists()
+
+    def write_evaluation(self, name: str, result: Mapping[str, Any], counts: Counts) -> None:
+        """Writes an evaluation's scores, and the counts of every tile."""
+        counts.save(self._evaluation(name, "npz"))
+        self._write(f"evaluations/{name}.json", result)
+
+    def write_page(self, name: str, text: str) -> Path:
+        """Writes an evaluation's report; returns its path."""
+        path = self._evaluation(name, "html")
+        write_text(path, text)
+        return path
+
+    def write_ablation(self, name: str, result: Mapping[str, Any]) -> None:
+        """Writes an ablation's scores."""
+        self._write(f"ablations/{name}.json", result)
+
+    def write_examples(self, picture: np.ndarray) -> Path:
+        """Writes the picture of a few tiles, RGB uint8; returns its path."""
+        path = self.directory / "examples.png"
+        write_bytes(path, png.encode(picture))
+        return path
+
+    def _evaluation(self, name: str, suffix: str) -> Path:
+        # Names may hold dots, so that with_suffix would cut them.
+        return self.directory / "evaluations" / f"{name}.{suffix}"
+
+    def _read(self, name: str) -> Any:
+        path = self.directory / name
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(content, indent=2) + "\n")
 
 
-def read_experiment(directory: Path) -> Experiment:
-    """The experiment of the run in ``directory``; raises FileNotFoundError where there is none."""
-    path = directory / "experiment.json"
-    if not path.exists():
-        raise FileNotFoundError(f"{directory} holds no run: there is no experiment.json in it.")
-    experiment = from_json(path.read_text(encoding="utf-8"))
-    copy = directory / CLASSES
-    return replace(experiment, classes=str(copy)) if copy.exists() else experiment
+def settled(experiment: Experiment) -> Experiment:
+    """The experiment with what was left open filled in, so that a run never changes its data.
+
+    Places become absolute, so that a run's data are found from another folder.
+    """
+    place = experiment.resources.data_dir
+    if place is not None:
+        place = str(Path(place).expanduser().resolve())
+    resources = replace(experiment.resources, data_dir=place)
+    return experiment.changed(data=experiment.data.settled(place), resources=resources)
 
 
-def environment(dataset: Dataset, experiment: Experiment) -> dict[str, Any]:
-    """Versions, device and data of a run: what the experiment itself does not say."""
+def surroundings(
+    experiment: Experiment, data: Opened, trained_on: Mapping[str, int]
+) -> dict[str, Any]:
+    """Versions, device and data of a training: what the experiment itself does not say."""
     return {
         "rdepth_keras": rdepth_keras.__version__,
         "git_revision": _git_revision(),
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
         "device": describe(),
-        "compute_dtype": compute_dtype(experiment.precision),
-        "depth": dict(dataset.depth),
+        "compute_dtype": compute_dtype(experiment.training.precision),
+        "depth": dict(data.depth),
+        "trained_on": dict(trained_on),
     }
-
-
-def write_environment(directory: Path, environment: dict[str, Any], step: int) -> None:
-    """Writes where a run began, or, below ``"resumed"``, where it went on after ``step``."""
-    path = directory / "environment.json"
-    if path.exists():
-        first = json.loads(path.read_text(encoding="utf-8"))
-        resumed = [*first.pop("resumed", []), {"step": step, **environment}]
-        environment = {**first, "resumed": resumed}
-    write_json(path, environment)
-
-
-def check_depth(directory: Path, dataset: Dataset) -> None:
-    """Raises ValueError where the dataset's depth is no longer the one the run began with."""
-    path = directory / "environment.json"
-    if not path.exists():
-        return
-    began = json.loads(path.read_text(encoding="utf-8")).get("depth")
-    if began is not None and began != dict(dataset.depth):
-        raise ValueError(
-            f"The data have other depth than the run in {directory} began with: {began} then, "
-            f"{dict(dataset.depth)} now. Prepare them as they were, or train a new run."
-        )
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON text; the file is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, json.dumps(content, indent=2) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _git_revision() -> str | None:

@@ -1,153 +1,128 @@
-"""Scoring a run, during training and after."""
+"""A trained run, counted on labelled tiles."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from rdepth_keras.arrays import Label, Params, Tile, Tiles
+from rdepth_keras.arrays import Tile, Tiles
+from rdepth_keras.assembly import check_files, labelled_tiles, open_data
+from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import in_order
 from rdepth_keras.evaluate.confusion import Absent
-from rdepth_keras.evaluate.counts import Evaluation, evaluate_probabilities, evaluate_tiles
+from rdepth_keras.evaluate.counts import Counts, count_probabilities
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.infer import Inference, tile_scorer
-from rdepth_keras.run.dataset import Dataset, labelled_tiles, open_dataset
-from rdepth_keras.run.directory import check_depth, read_experiment, write_json
-from rdepth_keras.run.network import inference_network
+from rdepth_keras.infer import Inference
+from rdepth_keras.labels import ClassTable
+from rdepth_keras.run.directory import Run
 from rdepth_keras.run.predictor import Predictor, load_ensemble
-
-Scorer = Callable[[Params, Params, Tile], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """A predictor and the labelled tiles it is scored on."""
+class Trial:
+    """A predictor and the labelled tiles it is tried on."""
 
-    directory: Path
+    run: Run
     split: str
     domain: str
-    members: tuple[str, ...]  # full paths
+    members: tuple[Run, ...]
     experiment: Experiment
-    dataset: Dataset
+    data: Opened
     tiles: Tiles
     predictor: Predictor
 
     @property
+    def table(self) -> ClassTable:
+        """The classes of the labels."""
+        return self.experiment.data.classes
+
+    @property
     def name(self) -> str:
         """File name, without its ending; inference other than the run's own is named."""
-        own, other = asdict(self.experiment.inference), asdict(self.predictor.inference)
+        own, other = asdict(self.experiment.training.inference), asdict(self.predictor.inference)
         parts = [f"{name}={_short(other[name])}" for name in own if own[name] != other[name]]
         parts += [f"with={_together(self.members)}"] if self.members else []
         return "-".join([f"{self.split}_{self.domain}", *parts])
 
 
-def prepare_scoring(
-    directory: Path,
+def prepare_trial(
+    run: Run,
     split: str,
-    domain: str | None,
+    domain: str | None = None,
     inference: Inference | None = None,
-    members: Sequence[Path] = (),
-) -> Scoring:
-    """Loads a run for scoring.
+    members: Sequence[Run] = (),
+) -> Trial:
+    """Loads a run to be tried.
 
     Args:
-        directory: of the run.
-        split: to score.
+        run: the run.
+        split: to predict.
         domain: None is the target domain.
         inference: other than the run's own.
-        members: further runs whose scores are averaged with this one's.
+        members: further runs whose predictions are averaged with this one's.
 
     Raises:
-        ValueError: where there are no labelled tiles, or members do not fit together.
+        ValueError: where there are no labelled tiles, files are bad, or members do not fit
+            together.
     """
-    experiment = read_experiment(directory)
-    domain = domain or experiment.target
-    dataset = open_dataset(experiment)
-    if experiment.segmenter.depth_encoder is not None:
-        check_depth(directory, dataset)
-    tiles = labelled_tiles(dataset, split, domain)
+    experiment = run.experiment
+    domain = domain or experiment.data.target
+    data = open_data(experiment)
+    if experiment.network.reads_depth:
+        run.check_data(data)
+    tiles = labelled_tiles(data, split, domain)
     if isinstance(tiles, str):
         raise ValueError(f"There is nothing to score against: {tiles}")
-    predictor = load_ensemble([directory, *members], inference)
-    names = tuple(str(member.resolve()) for member in members)
-    return Scoring(directory, split, domain, names, experiment, dataset, tiles, predictor)
+    check_files(data, [tiles])
+    predictor = load_ensemble([run, *members], inference)
+    return Trial(run, split, domain, tuple(members), experiment, data, tiles, predictor)
 
 
-def evaluate(
-    directory: Path, split: str, domain: str | None, console: Console, absent: Absent = "union"
-) -> dict[str, Any]:
-    """Scores the run with its own inference and writes what it finds, as :func:`write_scores`."""
-    return write_scores(prepare_scoring(directory, split, domain), console, absent)
+def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[str, Any]:
+    """Counts, scores, and writes both into the run's directory; returns the scores.
 
-
-def write_scores(scoring: Scoring, console: Console, absent: Absent = "union") -> dict[str, Any]:
-    """Scores and writes ``evaluations/…json`` into the run's directory; returns what it wrote.
-
-    The counts of every tile lie beside it as NPZ, so that runs are compared without predicting
+    The counts of every tile lie beside the scores, so that runs are compared without predicting
     again. ``absent`` says which classes are averaged.
     """
-    evaluation = count(scoring, scoring.predictor.probabilities, scoring.tiles, console)
-    result = {**evaluation.all_scores(scoring.dataset.table, absent), **describe(scoring)}
+    counts = count(trial, trial.tiles, console)
+    result = {**counts.all_scores(trial.table, absent), **describe(trial)}
     if jax.process_index() == 0:
-        path = scoring.directory / "evaluations" / scoring.name
-        evaluation.save(path.with_name(f"{path.name}.npz"))
-        write_json(path.with_name(f"{path.name}.json"), result)
+        trial.run.write_evaluation(trial.name, result, counts)
     return result
 
 
-def describe(scoring: Scoring) -> dict[str, Any]:
+def describe(trial: Trial) -> dict[str, Any]:
     """How the scores come about; goes with them."""
-    experiment, predictor = scoring.experiment, scoring.predictor
+    experiment, predictor = trial.experiment, trial.predictor
+    seeds = [run.experiment.training.seed for run in (trial.run, *trial.members)]
     return {
-        "split": scoring.split,
-        "domain": scoring.domain,
-        "direction": experiment.direction,
+        "split": trial.split,
+        "domain": trial.domain,
+        "direction": experiment.data.direction,
         "recipe": experiment.recipe,
-        "selection": experiment.selection,
+        "selection": experiment.training.choice.selection,
         "inference": asdict(predictor.inference) | {"scales": list(predictor.inference.scales)},
-        "members": [Path(member).name for member in scoring.members],
-        "dataset": experiment.dataset,
-        "depth": dict(scoring.dataset.depth) if "depth" in predictor.input_names else None,
+        "members": [member.name for member in trial.members],
+        "dataset": experiment.data.title(experiment.resources.data_dir),
+        "depth": dict(trial.data.depth) if "depth" in predictor.input_names else None,
         "target_seen": experiment.method.uses_target,
-        "seed": experiment.seed,
-        "seeds": [experiment.seed, *(read_experiment(Path(m)).seed for m in scoring.members)],
+        "seed": seeds[0],
+        "seeds": seeds,
         "step": min(predictor.steps),
+        "passed_over": list(predictor.damaged),
     }
 
 
-def count(
-    scoring: Scoring,
-    predict: Callable[[Tile], np.ndarray],
-    tiles: Tiles,
-    console: Console,
-    title: str = "",
-) -> Evaluation:
-    """The counts of a predictor (tile -> probabilities), with a bar."""
-    title = title or f"{scoring.split} {scoring.domain}"
-    classes = len(scoring.dataset.table)
-    return evaluate_probabilities(predict, tracked(tiles, title, console), classes)
-
-
-def score(
-    predict: Callable[[Tile], np.ndarray], tiles: Tiles, classes: int, title: str, console: Console
-) -> Evaluation:
-    """The pixel counts of a predictor (tile -> scores) over labelled tiles, with a bar."""
-
-    def classify(tile: Tile) -> Label:
-        return predict(tile).argmax(-1).astype(np.uint8)
-
-    return evaluate_tiles(classify, tracked(tiles, title, console), classes)
-
-
-def validation_scorer(experiment: Experiment) -> Scorer:
-    """(params, buffers, tile) -> scores, compiled once for a whole training."""
-    return tile_scorer(inference_network(experiment), experiment.inference)
+def count(trial: Trial, tiles: Tiles, console: Console, title: str = "") -> Counts:
+    """The counts of the trial's predictor over tiles, with a bar."""
+    title = title or f"{trial.split} {trial.domain}"
+    return count_probabilities(
+        trial.predictor.probabilities, tracked(tiles, title, console), len(trial.table)
+    )
 
 
 def tracked(tiles: Tiles, title: str, console: Console) -> Iterator[Tile]:
@@ -156,10 +131,11 @@ def tracked(tiles: Tiles, title: str, console: Console) -> Iterator[Tile]:
     yield from track(in_order(tiles), title, len(tiles), console=console, disable=disable)
 
 
-def _together(members: Sequence[str]) -> str:
+def _together(members: Sequence[Run]) -> str:
     """Names of the members, short enough for a file, and a digest of where they lie."""
-    digest = blake2b("\n".join(members).encode(), digest_size=3).hexdigest()
-    names = "+".join(Path(member).name for member in members)
+    places = "\n".join(str(member.directory.resolve()) for member in members)
+    digest = blake2b(places.encode(), digest_size=3).hexdigest()
+    names = "+".join(member.name for member in members)
     return f"{names if len(names) < 80 else f'{len(members)} runs'}.{digest}"
 
 

@@ -3,16 +3,19 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax
 
-from rdepth_keras.data.loveda.census import verify
-from rdepth_keras.data.loveda.prepared import open_loveda
+from rdepth_keras.assembly import (
+    assemble,
+    domain_batches,
+    labelled_tiles,
+    open_data,
+    training_sources,
+)
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.run.assembly import assemble
-from rdepth_keras.run.dataset import domain_batches, open_dataset
 from rdepth_keras.train.devices import describe, shard_batch, unused_gpu_warning
 
 GIB = 1 << 30
@@ -85,8 +88,9 @@ def preflight(
         except (ValueError, OSError, ImportError, RuntimeError) as error:
             tell(experiment.recipe, False, " ".join(str(error).split())[:500])
             continue
-        hours += runs_each * experiment.steps * rehearsal.step_seconds / 3600
-        kept = 1 + experiment.cadence.keep_checkpoints + (experiment.selection != "last")
+        hours += runs_each * experiment.training.steps * rehearsal.step_seconds / 3600
+        chosen = experiment.training.choice.selection != "last"
+        kept = 1 + experiment.resources.cadence.keep_checkpoints + chosen
         disk += runs_each * kept * rehearsal.state_bytes
         tell(experiment.recipe, True, _describe(experiment, rehearsal))
     free = shutil.disk_usage(_existing(folder)).free
@@ -100,12 +104,12 @@ def rehearse(experiment: Experiment) -> Rehearsal:
 
     Raises what training would: ValueError, FileNotFoundError, and RuntimeError for memory.
     """
-    experiment = replace(experiment, cache=None)  # it would be written, and hours with it
-    dataset = open_dataset(experiment)
+    experiment = experiment.changed(resources={"cache": None})  # writing it takes hours
+    sources = training_sources(experiment, open_data(experiment))
     assembly = assemble(experiment)
     state = assembly.state
     size = sum(array.nbytes for array in jax.tree.leaves((state.params, state.optimizer)))
-    batches = domain_batches(experiment, dataset, lambda _: None)
+    batches = domain_batches(experiment, sources, lambda _: None)
 
     def step() -> float:
         nonlocal state
@@ -132,30 +136,26 @@ def _repeat(step: Callable[[], float], most: int) -> list[float]:
 
 
 def _look_at_dataset(experiment: Experiment, read_all: bool, tell) -> None:
+    data, place = experiment.data, experiment.resources.data_dir
     try:
-        dataset = open_dataset(experiment)
-        for split, domain in (("train", experiment.source), ("val", experiment.target)):
-            if not dataset.tiles(split, domain).labelled:
-                raise ValueError(f"the {split} split of {domain} has no labels")
+        opened = open_data(experiment)
+        for split, domain in (("train", data.source), ("val", data.target)):
+            reason = labelled_tiles(opened, split, domain)
+            if isinstance(reason, str):
+                raise ValueError(reason)
     except (ValueError, OSError) as error:
         tell("dataset", False, str(error))
         return
-    if experiment.dataset != "loveda_rdepth":
-        tell("dataset", True, f"{experiment.dataset}, not LoveDA")
-    elif not read_all:
-        tell("dataset", True, "found, not read")
-    else:
-        verdict = verify(open_loveda(experiment.data_dir, experiment.config))
-        lines = str(verdict).splitlines()
-        tell("dataset", not (verdict.missing or verdict.wrong), "; ".join([lines[-1], *lines[:-1]]))
+    verdict = data.census(place) if read_all else (True, f"{data.title(place)}, found, not read")
+    tell("dataset", *(verdict or (True, f"{data.title(place)}, which has no published census")))
 
 
 def _describe(experiment: Experiment, rehearsal: Rehearsal) -> str:
     parts = [
-        f"weights {experiment.weights} loaded",
+        f"weights {experiment.training.weights} loaded",
         f"{rehearsal.step_seconds:.2f} s a step",
         f"first step {rehearsal.first_step_seconds:.0f} s",
-        f"{experiment.steps * rehearsal.step_seconds / 3600:.1f} hours a run",
+        f"{experiment.training.steps * rehearsal.step_seconds / 3600:.1f} hours a run",
         f"checkpoint {rehearsal.state_bytes / GIB:.2f} GiB",
     ]
     if rehearsal.peak_bytes is not None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdepth_keras.experiment import Experiment, from_json
-from rdepth_keras.run.dataset import resolve
+from rdepth_keras.experiment import Experiment, from_json, in_words
+from rdepth_keras.run.directory import Run, settled
 from rdepth_keras.run.training import changes
 
 
@@ -25,16 +25,19 @@ class Cell:
     directory: Path
 
     @property
+    def run(self) -> Run:
+        """The run, begun or not."""
+        return Run(self.directory)
+
+    @property
     def finished(self) -> bool:
         """Whether the run came to its end, scored or not."""
-        return (self.directory / "metrics.json").exists()
+        return self.run.metrics is not None
 
     @property
     def metrics(self) -> dict[str, Any] | None:
         """What the finished run scored, or None where there was nothing to score it on."""
-        if not self.finished:
-            return None
-        found = json.loads((self.directory / "metrics.json").read_text(encoding="utf-8"))
+        found = self.run.metrics or {}
         return found if "miou" in found else None
 
 
@@ -69,12 +72,12 @@ def _command(cell: Cell, script: Path, options: Sequence[str]) -> list[str]:
 def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
     """Raises ValueError where a directory holds a run with other settings than are asked for."""
     for cell in cells:
-        if (cell.directory / "experiment.json").exists():
-            changed = changes(cell.directory, resolve(settings(cell, script, options)))
+        if cell.run.begun:
+            changed = changes(cell.run, settled(settings(cell, script, options)))
             if changed:
                 raise ValueError(
                     f"{cell.directory} holds a run with other settings; choose another --out, or "
-                    f"the same options again: {'; '.join(changed)}"
+                    f"the same options again: {'; '.join(in_words(changed))}"
                 )
 
 
@@ -87,7 +90,7 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
     if cell.finished:
         return "finished before"
     command = [*_command(cell, script, options), "--out", str(cell.directory)]
-    if (cell.directory / "experiment.json").exists():
+    if cell.run.begun:
         command += ["--resume"]
     process = subprocess.Popen(command)
     asked = []

@@ -1,5 +1,6 @@
 """Starting a run and going on with one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,38 +9,27 @@ import jax
 from rich.console import Console
 
 from rdepth_keras.arrays import Tiles
-from rdepth_keras.experiment import Experiment, differences
-from rdepth_keras.recipes import deviation
-from rdepth_keras.run.assembly import assemble
-from rdepth_keras.run.dataset import (
-    Dataset,
+from rdepth_keras.assembly import (
+    Assembly,
+    Sources,
+    assemble,
     domain_batches,
-    labelled_tiles,
-    open_dataset,
-    resolve,
+    open_data,
+    training_sources,
 )
-from rdepth_keras.run.directory import (
-    CLASSES,
-    check_depth,
-    environment,
-    read_experiment,
-    write_environment,
-    write_experiment,
-    write_json,
-)
-from rdepth_keras.run.evaluation import evaluate
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.experiment import Experiment, differences, in_words
+from rdepth_keras.recipes import deviation
+from rdepth_keras.run.directory import Run, settled, surroundings
+from rdepth_keras.run.ending import score_the_end
+from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
-from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import check_batch_size, wait_for_hosts
-from rdepth_keras.train.journal import Journal
+from rdepth_keras.train.lock import lock
 from rdepth_keras.train.loop import run_steps
 from rdepth_keras.train.profile import PROFILED
 from rdepth_keras.train.progress import TrainingProgress
-
-LEFT_BY_A_KILLED_START = {CLASSES, "experiment.partial"}
-# Where something lies, how fast it is read, the memory of a step: a resumed run may have others.
-CHANGE_NOTHING = ("data_dir", "classes", "cache", "workers", "accumulate", "segmenter.remat")
 
 
 @dataclass(frozen=True)
@@ -56,112 +46,161 @@ class Watch:
 
 
 def start(
-    experiment: Experiment, directory: Path, console: Console, watch: Watch = Watch()
+    experiment: Experiment, run: Run, console: Console, watch: Watch = Watch()
 ) -> dict[str, Any] | None:
-    """Trains a new run in ``directory``; returns its scores on the target's validation split.
+    """Trains a new run; returns its scores on the target's validation split.
 
     Raises:
-        FileExistsError: if the directory already holds something.
+        FileExistsError: if its directory already holds something.
     """
-    present = {path.name for path in directory.iterdir()} if directory.exists() else set()
-    if present - LEFT_BY_A_KILLED_START:
+    if run.occupied:
         raise FileExistsError(
-            f"{directory} already holds a run or other files. Choose another --out, or go on with "
-            f"it: --resume --out {directory}"
+            f"{run} already holds a run or other files. Choose another --out, or go on with it: "
+            f"--resume --out {run}"
         )
     wait_for_hosts("looked into the run directory")  # before the first of them writes into it
-    return _train(resolve(experiment), directory, console, watch)
+    return _train(settled(experiment), run, console, watch)
 
 
 def resume(
-    experiment: Experiment, directory: Path, console: Console, watch: Watch = Watch()
+    experiment: Experiment, run: Run, console: Console, watch: Watch = Watch()
 ) -> dict[str, Any] | None:
-    """Goes on with the run in ``directory`` from its last whole checkpoint; returns as `start`.
+    """Goes on with the run from its last whole checkpoint; returns as :func:`start`.
 
-    Data that were moved, other workers, and a step in less memory are no other experiment.
+    Other resources are no other experiment. A run that has come to its end may be given more
+    steps; that its schedule began anew there stays with it.
 
     Raises:
         FileNotFoundError: if the directory holds no run.
         ValueError: if the experiment is not the run's own, naming each difference.
     """
-    experiment = resolve(experiment)
-    changed = changes(directory, experiment)
-    if changed:
+    experiment = settled(experiment)
+    changed = changes(run, experiment)
+    more = experiment.training.steps - run.experiment.training.steps
+    if list(changed) == ["training.steps"] and more > 0 and run.metrics is not None:
+        experiment = _extended(experiment, run.experiment.training.steps, console)
+    elif changed:
         raise ValueError(
-            f"The run in {directory} has other settings; leave these away to resume it, or start "
-            f"a new run: {'; '.join(changed)}"
+            f"The run in {run} has other settings; leave these away to resume it, or start a new "
+            f"run: {'; '.join(in_words(changed))}"
         )
-    return _train(experiment, directory, console, watch)
+    return _train(experiment, run, console, watch)
 
 
-def changes(directory: Path, experiment: Experiment) -> list[str]:
-    """What a resolved experiment would change in the results of the run in ``directory``, in words.
+def changes(run: Run, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
+    """What a settled experiment would change in the results of a run, see :func:`differences`.
 
     Raises FileNotFoundError where there is no run.
     """
-    found = differences(read_experiment(directory), experiment)
-    return [change for change in found if change.split(":")[0] not in CHANGE_NOTHING]
+    return differences(run.experiment.essence(), experiment.essence())
+
+
+def _extended(experiment: Experiment, done: int, console: Console) -> Experiment:
+    """The experiment with more steps after its end, which it then remembers."""
+    optimizer, steps = experiment.optimizers.segmenter, experiment.training.steps
+    before, after = optimizer.rate(done)(done - 1), optimizer.rate(steps)(done)
+    console.print(
+        f"extended from {done} to {steps} steps: the learning rate goes on with "
+        f"{float(after):.3g} where it had come to {float(before):.3g}; not the run that {steps} "
+        "steps at once would have given"
+    )
+    ends = (*experiment.training.extended_at, done)
+    return experiment.changed(training={"extended_at": ends})
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """All that a training needs, found and checked before a file is written."""
+
+    data: Opened
+    sources: Sources
+    counts: dict[str, int]
+    validated: Tiles | None
+    batches: dict[str, Any]
+    assembly: Assembly
 
 
 def _train(
-    experiment: Experiment, directory: Path, console: Console, watch: Watch
+    experiment: Experiment, run: Run, console: Console, watch: Watch
 ) -> dict[str, Any] | None:
-    """Both: a run without a whole checkpoint begins at step 0."""
-    check_batch_size(experiment.batch_size, experiment.accumulate)
-    _check_watch(watch, experiment.steps)
-    dataset = open_dataset(experiment)
-    check_depth(directory, dataset)
-    if note := deviation(experiment):
-        console.print(note)
-    batches = domain_batches(experiment, dataset, console.print)
-    validated = validation_tiles(experiment, dataset)
+    """Both: a run without a checkpoint begins at step 0."""
+    prepared = _prepare(experiment, run, console, watch)
+    with lock(run.directory):
+        _train_steps(experiment, prepared, run, console, watch)
+        return score_the_end(run, prepared.data, console)
+
+
+def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -> _Prepared:
+    training = experiment.training
+    check_batch_size(training.batch_size, experiment.resources.accumulate)
+    _check_watch(watch, training.steps)
+    data = open_data(experiment)
+    sources = training_sources(experiment, data)
+    counts = sources.counts(experiment)
+    run.check_data(data, counts)
+    for line in filter(None, [deviation(experiment), *sources.notices, introduce(counts)]):
+        console.print(line)
+    validated = validation_tiles(experiment, data)
+    batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)
-    state = assembly.state
+    if training.start_from is not None and not run.begun:
+        assembly = start_from(Run(Path(training.start_from)), assembly, console.print)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
+    return _Prepared(data, sources, counts, validated, batches, assembly)
 
+
+def _train_steps(
+    experiment: Experiment, prepared: _Prepared, run: Run, console: Console, watch: Watch
+) -> None:
+    training, cadence = experiment.training, experiment.resources.cadence
+    state, batches = prepared.assembly.state, prepared.batches
     first = jax.process_index() == 0
-    directory.mkdir(parents=True, exist_ok=True)
     if first:
-        write_experiment(directory, experiment)
-    keep = experiment.cadence.keep_checkpoints
-    checkpoints = Checkpoints(directory / "checkpoints", keep, console.print)
-    if checkpoints.latest_step() is not None:
+        run.begin(experiment)
+    checkpoints = run.checkpoints(console.print)
+    if checkpoints.steps():
         state, places = checkpoints.restore(state)
         for domain, iterator in batches.items():
             iterator.set_state(places[domain])
         console.print(f"resumed at step {int(state.step)}")
     done = int(state.step)
-    _check_watch(watch, experiment.steps - done)
-    board = Board(directory / "tensorboard", done) if watch.tensorboard and first else None
-    journal = Journal(directory / "journal.jsonl", board and board.scalars)
+    _check_watch(watch, training.steps - done)
+    board = Board(run.directory / "tensorboard", done) if watch.tensorboard and first else None
+    journal = run.journal_with(board and board.scalars)
     if first:
-        write_environment(directory, environment(dataset, experiment), done)
+        run.note_environment(surroundings(experiment, prepared.data, prepared.counts), done)
         journal.cut(done)
-    validate = None
-    if validated is not None:
-        table = dataset.table
-        validate = validation(
-            experiment, validated, table, directory, journal, board, console, done
-        )
-    line_steps = 10 * experiment.cadence.log_steps
-    with TrainingProgress(console, experiment.steps, line_steps) as progress:
+    validated = prepared.validated
+    with TrainingProgress(console, training.steps, 10 * cadence.log_steps) as progress:
         run_steps(
             state,
-            assembly.step,
+            prepared.assembly.step,
             batches,
-            steps=experiment.steps,
-            mesh=assembly.mesh,
-            cadence=experiment.cadence,
+            steps=training.steps,
+            mesh=prepared.assembly.mesh,
+            cadence=cadence,
+            validation_steps=training.choice.validation_steps,
             checkpoints=checkpoints,
             journal=journal,
             progress=progress,
-            learning_rate=experiment.optimizer.rate(experiment.steps),
-            validate=validate,
-            profile=directory / "profile" if watch.profile else None,
+            learning_rate=experiment.optimizers.segmenter.rate(training.steps),
+            validate=validation(experiment, validated, run, journal, board, console, done),
+            profile=run.directory / "profile" if watch.profile else None,
         )
     checkpoints.close()
-    return _finish(experiment, dataset, directory, console)
+
+
+def introduce(counts: Mapping[str, int]) -> str:
+    """What is trained on, in words: ``Training on 1 366 tiles: train/rural 1 366``."""
+    labelled = {name: count for name, count in counts.items() if "without" not in name}
+    parts = ", ".join(f"{name} {spaced(count)}" for name, count in counts.items())
+    return f"Training on {spaced(sum(labelled.values()))} tiles: {parts}"
+
+
+def spaced(number: int) -> str:
+    """A number with thousands apart: ``1 366``."""
+    return f"{number:,}".replace(",", " ")
 
 
 def _check_watch(watch: Watch, steps: int) -> None:
@@ -172,19 +211,3 @@ def _check_watch(watch: Watch, steps: int) -> None:
         )
     if watch.tensorboard:
         summary_writer()
-
-
-def _finish(
-    experiment: Experiment, dataset: Dataset, directory: Path, console: Console
-) -> dict[str, Any] | None:
-    """Scores the finished run on the target's Val, into ``metrics.json``; None without labels."""
-    tiles: Tiles | str = labelled_tiles(dataset, "val", experiment.target)
-    if isinstance(tiles, str):
-        console.print(f"Not evaluated: {tiles}")
-        if jax.process_index() == 0:
-            write_json(directory / "metrics.json", {"not_evaluated": tiles})
-        return None
-    result = evaluate(directory, "val", None, console)
-    if jax.process_index() == 0:
-        write_json(directory / "metrics.json", result)
-    return result

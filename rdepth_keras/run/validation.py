@@ -1,19 +1,23 @@
 """What happens every ``validation_steps`` of a training."""
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import jax
 import numpy as np
 from rich.console import Console
 
 from rdepth_keras.adapt import SEGMENTER
-from rdepth_keras.arrays import Tile, Tiles
+from rdepth_keras.arrays import Label, Tile, Tiles
+from rdepth_keras.assembly import inference_network, labelled_tiles
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.evaluate.counts import count_labels
 from rdepth_keras.evaluate.terminal import confusion_table, score_table
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.infer import classify, tile_predictor
 from rdepth_keras.labels import ClassTable
-from rdepth_keras.run.dataset import Dataset, labelled_tiles
-from rdepth_keras.run.evaluation import score, validation_scorer
+from rdepth_keras.run.directory import Run
+from rdepth_keras.run.evaluation import tracked
 from rdepth_keras.train.board import Board
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import any_host
@@ -21,65 +25,86 @@ from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.state import State
 
 
-def validation_tiles(experiment: Experiment, dataset: Dataset) -> Tiles | None:
+def validation_tiles(experiment: Experiment, data: Opened) -> Tiles | None:
     """The tiles that are looked at during training; None where only its end is scored.
 
     Raises ValueError where they have no labels.
     """
-    if experiment.cadence.validation_steps is None:
+    if experiment.training.choice.validation_steps is None:
         return None
-    tiles = labelled_tiles(dataset, "val", experiment.validation_domain)
+    tiles = labelled_tiles(data, "val", experiment.validation_domain)
     if isinstance(tiles, str):
         raise ValueError(f"There is nothing to validate on: {tiles}")
     return tiles
 
 
-def validation(
-    experiment: Experiment,
-    tiles: Tiles,
-    table: ClassTable,
-    directory: Path,
-    journal: Journal,
-    board: Board | None,
-    console: Console,
-    done: int,
-) -> Callable[[State], bool]:
-    """A function of the state: scores into the journal, table and picture out, the best kept.
+@dataclass(frozen=True)
+class Validation:
+    """Scores a state into the journal, prints table and picture, and keeps the best.
 
-    It returns whether the state is the best so far. ``done`` steps lie behind the run; what was
-    kept beyond them is dropped.
+    Attributes:
+        experiment: what is trained.
+        tiles: what it is scored on.
+        predict: (params, buffers, tile) -> prediction, compiled once.
+        best: where the best is kept.
+        journal: where the scores go.
+        board: where scores and picture go, too.
+        console: where the tables are printed.
     """
-    domain = experiment.validation_domain
-    scorer = validation_scorer(experiment)
-    # Two: the later one may lie beyond the last ordinary checkpoint, and be cut by a resumption.
-    best = Checkpoints(directory / "best", 2, console.print)
-    best.cut(done)
 
-    def validate(state: State) -> bool:
+    experiment: Experiment
+    tiles: Tiles
+    best: Checkpoints
+    journal: Journal
+    board: Board | None
+    console: Console
+    predict: Callable = field(repr=False)
+
+    def __call__(self, state: State) -> bool:
+        """Whether the state is the best so far."""
         params, buffers = state.best_params[SEGMENTER], state.buffers[SEGMENTER]
-        looks: list[tuple[Tile, np.ndarray]] = []
+        looks: list[tuple[Tile, Label]] = []
 
-        def predict(tile: Tile) -> np.ndarray:
-            found = scorer(params, buffers, tile)
+        def label(tile: Tile) -> Label:
+            found = classify(self.predict(params, buffers, tile), tile)
             if not looks:
                 looks.append((tile, found))
             return found
 
-        evaluation = score(predict, tiles, len(table), "validation", console)
-        scores, step = evaluation.scores(table), int(state.step)
+        table, domain = self.experiment.data.classes, self.experiment.validation_domain
+        tiles = tracked(self.tiles, "validation", self.console)
+        counts = count_labels(label, tiles, len(table))
+        scores, step = counts.scores(table), int(state.step)
         title = f"step {step}, val {domain}"
-        console.print(score_table({experiment.recipe: scores}, title))
-        console.print(confusion_table(evaluation.confusion, table, title))
-        better = any_host(jax.process_index() == 0 and scores["miou"] > _best_so_far(journal))
-        if jax.process_index() == 0:
-            journal.write(step, validation=scores, domain=domain)
-        if board:
-            board.picture(step, domain, side_by_side(*looks[0], table))
+        self.console.print(score_table({self.experiment.recipe: scores}, title))
+        self.console.print(confusion_table(counts.confusion, table, title))
+        first = jax.process_index() == 0
+        better = any_host(first and scores["miou"] > _best_so_far(self.journal))
+        if first:
+            self.journal.write(step, validation=scores, domain=domain)
+        if self.board:
+            self.board.picture(step, domain, side_by_side(*looks[0], table))
         if better:
-            best.save(state, {})
+            self.best.save(state, {})
         return better
 
-    return validate
+
+def validation(
+    experiment: Experiment,
+    tiles: Tiles | None,
+    run: Run,
+    journal: Journal,
+    board: Board | None,
+    console: Console,
+    done: int,
+) -> Validation | None:
+    """None where there are no tiles. What was kept beyond the ``done`` steps is dropped."""
+    if tiles is None:
+        return None
+    best = run.best(console.print)
+    best.cut(done)
+    predict = tile_predictor(inference_network(experiment), experiment.training.inference)
+    return Validation(experiment, tiles, best, journal, board, console, predict)
 
 
 def _best_so_far(journal: Journal) -> float:
@@ -87,8 +112,7 @@ def _best_so_far(journal: Journal) -> float:
     return max(found, default=-1.0)
 
 
-def side_by_side(tile: Tile, scores: np.ndarray, table: ClassTable) -> np.ndarray:
+def side_by_side(tile: Tile, label: Label, table: ClassTable) -> np.ndarray:
     """Image, truth and prediction beside each other, RGB uint8 (H, 3 W, 3)."""
-    prediction = scores.argmax(-1).astype(np.uint8)
-    maps = (table.colorize(tile["label"]), table.colorize(prediction))
+    maps = (table.colorize(tile["label"]), table.colorize(label))
     return np.concatenate([tile["image"], *maps], axis=1)

@@ -15,13 +15,12 @@ from safetensors.numpy import save_file
 
 from rdepth_keras import models
 from rdepth_keras.adapt import SEGMENTER
-from rdepth_keras.experiment import Demo
+from rdepth_keras.assembly import assemble, domain_batches, open_data, training_sources
+from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.models.encoders.mit import MiT
 from rdepth_keras.models.encoders.resnet import ResNet
 from rdepth_keras.recipes import RECIPES, recipe
-from rdepth_keras.run.assembly import assemble
-from rdepth_keras.run.dataset import domain_batches, open_dataset
 from rdepth_keras.train.devices import shard_batch
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -47,24 +46,19 @@ def family(name):
 def toy(name, files=None):
     """The recipe with small encoders, from random weights or from ``files``."""
     experiment = recipe(name)
-    parts = experiment.segmenter
-    image = family(parts.image_encoder)
-    depth = parts.depth_encoder and family(parts.depth_encoder)
-    small = replace(parts, image_encoder=image, depth_encoder=depth, channels=16)
-    if small.auxiliary_channels:
+    network = experiment.network
+    toys = {name: family(encoder) for name, encoder in network.encoders.items()}
+    small = replace(network, **toys, channels=16)
+    if getattr(small, "auxiliary_channels", None):
         small = replace(small, auxiliary_channels=8)
     weights = {"weights": "none"}
     if files is not None:
+        image, depth = toys["image_encoder"], toys.get("depth_encoder")
         weights = {"weights": str(files[image]), "depth_weights": depth and str(files[depth])}
-    return replace(
-        experiment,
-        **weights,
-        dataset="demo",
-        steps=2,
-        batch_size=2,
-        crop=64,
-        segmenter=small,
-        demo=Demo(train_tiles=2, val_tiles=1, test_tiles=1, tile_pixels=160),
+    return experiment.changed(
+        data=Demo(train_tiles=2, val_tiles=1, test_tiles=1, tile_pixels=160),
+        network=small,
+        training={**weights, "steps": 2, "batch_size": 2, "crop": 64},
     )
 
 
@@ -87,7 +81,8 @@ def params(state):
 def two_steps(experiment):
     """The params before and after, and the losses."""
     assembly = assemble(experiment)
-    batches = domain_batches(experiment, open_dataset(experiment), lambda _: None)
+    sources = training_sources(experiment, open_data(experiment))
+    batches = domain_batches(experiment, sources, lambda _: None)
     state, losses = assembly.state, []
     before = {path: np.array(value) for path, value in params(state).items()}
     for _ in range(2):
@@ -108,7 +103,7 @@ def test_two_steps_from_random_weights(name):
 def test_two_steps_from_local_files(name, files):
     before, _, losses = two_steps(toy(name, files))
     assert np.isfinite(losses).all()
-    other = params(assemble(replace(toy(name, files), seed=1)).state)
+    other = params(assemble(toy(name, files).changed(training={"seed": 1})).state)
     for path in before:
         # Of an encoder, only ConvNeXt's norms of the first three outputs are in no file.
         if path.startswith(("image_encoder", "depth_encoder")):

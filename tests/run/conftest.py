@@ -1,19 +1,19 @@
 """Runs as training leaves them, but of a toy network with random weights: nothing is trained here,
 and little is compiled."""
 
-import dataclasses
 import json
 from pathlib import Path
 
 import jax.numpy as jnp
 import keras
-import optax
 import pytest
 
 from rdepth_keras.adapt import SEGMENTER
-from rdepth_keras.experiment import Demo, Experiment, to_json
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.experiment import Experiment, to_json
 from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
+from rdepth_keras.optimizers import AdamW
 from rdepth_keras.recipes import recipe
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.state import initial_state
@@ -21,7 +21,7 @@ from rdepth_keras.train.state import initial_state
 
 def toy_network(experiment: Experiment) -> Network:
     """Two convolutions over image and depth; stands in for the experiment's own network."""
-    keras.utils.set_random_seed(experiment.seed)
+    keras.utils.set_random_seed(experiment.training.seed)
     image = keras.Input((None, None, 3), name="image")
     depth = keras.Input((None, None, 1), name="depth")
     both = keras.layers.Concatenate()([keras.layers.Rescaling(1 / 255)(image), depth])
@@ -31,12 +31,9 @@ def toy_network(experiment: Experiment) -> Network:
 
 
 def tiny_experiment(seed: int) -> Experiment:
-    return dataclasses.replace(
-        recipe("demo"),
-        direction="r2u",
-        seed=seed,
-        inference=Inference(window_pixels=64),
-        demo=Demo(train_tiles=2, val_tiles=3, test_tiles=2, tile_pixels=64),
+    return recipe("demo").changed(
+        data=Demo("r2u", train_tiles=2, val_tiles=3, test_tiles=2, tile_pixels=64),
+        training={"seed": seed, "inference": Inference(window_pixels=64)},
     )
 
 
@@ -48,7 +45,7 @@ def make_run(directory: Path, experiment: Experiment) -> Path:
     )
     (directory / "journal.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
     networks = {SEGMENTER: toy_network(experiment)}
-    state = initial_state(networks, experiment.method, {SEGMENTER: optax.identity()}, seed=0)
+    state = initial_state(networks, experiment.method, {SEGMENTER: AdamW()}, seed=0)
     checkpoints = Checkpoints(directory / "checkpoints")
     checkpoints.save(state._replace(step=jnp.ones((), jnp.int32)), {})
     checkpoints.close()
@@ -63,7 +60,7 @@ def saved_runs(tmp_path_factory):
 
 @pytest.fixture
 def random_runs(saved_runs, monkeypatch):
-    """Two runs that differ in their seed, read-only."""
+    """The directories of two runs that differ in their seed, read-only."""
     monkeypatch.setattr("rdepth_keras.run.predictor.inference_network", toy_network)
     return saved_runs
 

@@ -8,24 +8,31 @@ import json
 import numpy as np
 import pytest
 
-from rdepth_keras.evaluate.counts import Evaluation
-from rdepth_keras.experiment import Demo, to_json
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.data.loveda.dataset import LoveDA
+from rdepth_keras.evaluate.counts import Counts
+from rdepth_keras.experiment import Choice, to_json
 from rdepth_keras.labels import LOVEDA
 from rdepth_keras.recipes import deviation, recipe
 from rdepth_keras.run.comparison import compare, describe_inference, headline
+from rdepth_keras.run.directory import Run
 
 
-def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", **changes):
+def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", resources=None, **changes):
     """A run directory with one evaluation: 7 classes, ``right`` of 10 pixels right in each."""
-    experiment = dataclasses.replace(recipe("demo"), direction="r2u", seed=seed, **changes)
+    data = changes.pop("data", Demo("r2u"))
+    experiment = recipe("demo").changed(
+        data=data, training={"seed": seed, **changes}, resources=resources or {}
+    )
     (directory / "evaluations").mkdir(parents=True)
     (directory / "experiment.json").write_text(to_json(experiment))
     confusion = np.eye(7, dtype=np.int64) * (2 * right - 10) + 10 - right
-    counts = Evaluation(ids, np.stack([confusion + number for number in range(len(ids))]))
+    counts = Counts(ids, np.stack([confusion + number for number in range(len(ids))]))
     counts.save(directory / "evaluations" / f"val_{domain}.npz")
     result = counts.all_scores(LOVEDA) | {
         "split": "val", "domain": domain, "direction": "r2u", "recipe": "demo",
-        "inference": dataclasses.asdict(experiment.inference), "depth": {"source": "heights"},
+        "inference": dataclasses.asdict(experiment.training.inference),
+        "dataset": data.title(None), "depth": {"source": "heights"},
     }  # fmt: skip
     (directory / "evaluations" / f"val_{domain}.json").write_text(json.dumps(result))
     return directory
@@ -38,7 +45,8 @@ def table(directories, published=False):
 
 def test_one_row_with_its_tags(tmp_path):
     (line,) = table([make(tmp_path / "a")])
-    assert line["protocol"] == "r2u, target validation (demo scenes urban, 3 tiles)"
+    protocol = "r2u, target validation (demo scenes urban, 3 tiles, target images seen: none)"
+    assert line["protocol"] == protocol
     assert line["method"] == "a" and line["seeds"] == "0" and line["depth"] == "heights"
     assert line["checkpoint"] == "last" and line["target_seen"] == "none"
     assert float(line["low"]) <= float(line["miou"]) <= float(line["high"])
@@ -55,6 +63,14 @@ def test_seeds_become_one_row(tmp_path):
         table([runs[0], make(tmp_path / "again", 0)])
 
 
+def test_what_changes_no_number_makes_no_other_row(tmp_path):
+    """Two seeds, one of them resumed with other workers, in another folder, in parts."""
+    other = {"workers": 7, "data_dir": "/elsewhere", "accumulate": 2, "remat": True}
+    runs = [make(tmp_path / "a", 0, 6), make(tmp_path / "b", 1, 7, resources=other)]
+    (line,) = table(runs)
+    assert line["method"] == "demo (2 seeds)" and not line["note"]
+
+
 def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
     slow = make(tmp_path / "slow", right=6)
     fast = make(tmp_path / "fast", right=8, steps=7)
@@ -67,28 +83,28 @@ def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
 def test_what_is_not_as_in_the_recipe_is_noted(tmp_path):
     runs = [make(tmp_path / "plain"), make(tmp_path / "short", steps=7)]
     text = compare(runs, published=False, format="markdown")
-    assert text.count("not as in the recipe demo") == 1 and "steps: 240 -> 7" in text
+    assert text.count("not as in the recipe demo") == 1 and "training.steps: 240 -> 7" in text
 
 
 def test_a_headline_tells_the_protocol(tmp_path):
     run = make(tmp_path / "a")
     result = json.loads((run / "evaluations/val_urban.json").read_text())
-    assert headline(run, result) == (
-        "r2u, target validation (demo scenes urban, 3 tiles); target seen: none; inference: slide "
-        "256/256, logits averaged; checkpoint: last; depth: heights; seeds: 0"
+    assert headline(Run(run), result) == (
+        "r2u, target validation (demo scenes urban, 3 tiles, target images seen: none); inference: "
+        "slide 256/256, logits averaged; checkpoint: last; depth: heights; seeds: 0"
     )
 
 
 def test_protocols_stay_apart(tmp_path):
-    cadence = dataclasses.replace(recipe("demo").cadence, validation_steps=5)
+    peeks = Choice("best_by_target_labels", validation_steps=5)
     runs = [
         make(tmp_path / "a"),
         make(tmp_path / "source", domain="rural"),
-        make(tmp_path / "peek", selection="best_by_target_labels", cadence=cadence),
+        make(tmp_path / "peek", choice=peeks),
         make(tmp_path / "few", ids=(1, 2)),
     ]
     text = compare(runs, published=True, format="markdown")
-    assert text.count("### ") == 5 and " minus " not in text
+    assert text.count("### ") == 4 + 4 and " minus " not in text
     assert "trained-on source validation" in text and "no adaptation result" in text
     assert "hidden test (LoveDA urban, scored by the benchmark's server)" in text
     assert "ConvNeXt-XL + ConvNeXt-B rDepth" in text and "u2r" not in text
@@ -99,18 +115,18 @@ def test_the_published_rows_alone():
 
 
 def test_other_scenes_are_another_protocol(tmp_path):
-    others = [Demo(), Demo(seed=1), Demo(tile_pixels=128)]
-    runs = [make(tmp_path / str(place), demo=demo) for place, demo in enumerate(others)]
+    others = [Demo(), Demo(scenes_seed=1), Demo(tile_pixels=128)]
+    runs = [make(tmp_path / str(place), data=demo) for place, demo in enumerate(others)]
     assert compare(runs, published=False, format="markdown").count("### ") == 3
 
 
 def test_depth_of_another_source_is_noted(tmp_path):
     """The published numbers are of one source; a recipe without depth has none to miss."""
     for name, noted in (("rdepth_b_s", True), ("convnext_b", False)):
-        experiment = dataclasses.replace(recipe(name), config="depth_anything_v2_small")
+        experiment = recipe(name).changed(data=LoveDA(config="depth_anything_v2_small"))
         wanted = "depth: depth_anything_v1_large -> depth_anything_v2_small"
         assert (wanted in deviation(experiment)) == noted
-        assert not deviation(dataclasses.replace(experiment, config="depth_anything_v1_large"))
+        assert not deviation(experiment.changed(data=LoveDA(config="depth_anything_v1_large")))
 
 
 def test_what_was_scored_before_its_end_is_noted(tmp_path):

@@ -39,7 +39,8 @@ def test_every_image_gets_a_map_once(root, estimated):
         root, "depth_anything_v2_small", said.append, lambda *numbers: told.append(numbers)
     )
     assert count == 4 and told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert said == ["depth by Depth Anything V2, ViT-S, Apache-2.0"]
+    origin = "keras_hub:depth_anything_v2_small"
+    assert said == [f"depth by Depth Anything V2, ViT-S ({origin}); weights under Apache-2.0"]
     assert estimated == ["keras_hub:depth_anything_v2_small"]
     image = png.decode((root / "val/B/images/1.png").read_bytes())[..., 0].astype(float)
     depth = png.decode((root / "val/B/depths/1.png").read_bytes())
@@ -50,7 +51,7 @@ def test_every_image_gets_a_map_once(root, estimated):
     (root / "train/A/depths/0.png").unlink()
     before = (root / "val/B/depths/1.png").stat().st_mtime_ns
     assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 1
-    assert estimated[1:] == ["own/checkpoint"] and said[-1] == "depth by own/checkpoint"
+    assert estimated[1:] == ["own/checkpoint"] and said[-1].startswith("depth by own/checkpoint (")
     assert (root / "val/B/depths/1.png").stat().st_mtime_ns == before
     assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 0
     assert len(estimated) == 2, "nothing is loaded where nothing is wanted"
@@ -63,6 +64,28 @@ def test_the_folder_opens_with_them(root, estimated):
     write_depths(root, "own/checkpoint", print, lambda *_: None)
     tile = open_folder(root, table, with_depth=True).tiles("train", "A")[0]
     assert tile["depth"].shape == (20, 30, 1) and tile["depth"].max() == 1
+
+
+def test_bad_images_are_named_before_the_work(root, estimated):
+    for place in ("train/A/images/1.png", "val/B/images/0.png"):
+        (root / place).write_bytes((root / place).read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"A/images/1\.png: trunc.*B/images/0\.png: trunc"):
+        write_depths(root, "own/checkpoint", print, lambda *_: None)
+    assert not estimated and not list(root.rglob("depths"))
+
+
+def test_constant_maps_are_told(root, estimated):
+    path = root / "val/B/images/0.png"
+    path.write_bytes(png.encode(np.full((20, 30, 3), 7, np.uint8)))
+    said = []
+    write_depths(root, "own/checkpoint", said.append, lambda *_: None)
+    assert said[-1].startswith("WARNING: 1 depth map is constant")
+    assert str(root / "val/B/depths/0.png") in said[-1]
+
+
+def test_an_unknown_source(root, estimated):
+    with pytest.raises(ValueError, match="depth_anything_v2_small, .*; or a folder with"):
+        write_depths(root, "depth_anything_v3", print, lambda *_: None)
 
 
 def test_no_tiles(tmp_path, estimated):

@@ -11,27 +11,25 @@ from rich.console import Console
 from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
-from rdepth_keras.evaluate.counts import load_evaluation
 from rdepth_keras.evaluate.submission import check_submission
-from rdepth_keras.experiment import from_json, to_json
+from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
-from rdepth_keras.run.submit import expected_submission
 
 QUIET = Console(quiet=True)
 
 
 def val_tiles(directory):
-    return run.prepare_scoring(directory, "val", None).tiles
+    return run.prepare_trial(run.Run(directory), "val").tiles
 
 
 def test_scores_and_counts_of_every_tile(copied):
     directory = copied[0]
-    result = run.evaluate(directory, "val", None, QUIET)
+    result = run.evaluate(run.prepare_trial(run.Run(directory), "val"), QUIET)
     assert result == json.loads((directory / "evaluations/val_urban.json").read_text())
-    predictor, counts = load_predictor(directory), 0
+    predictor, counts = load_predictor(run.Run(directory)), 0
     for tile in val_tiles(directory):
         counts = counts + confusion_matrix(tile["label"], predictor(tile).argmax(-1), 7)
-    saved = load_evaluation(directory / "evaluations/val_urban.npz")
+    saved = run.Run(directory).counts("val_urban")
     np.testing.assert_array_equal(saved.confusion, counts)
     assert result["miou"] == pytest.approx(float(mean_iou(counts)))
     assert (result["split"], result["domain"], result["direction"]) == ("val", "urban", "r2u")
@@ -40,14 +38,14 @@ def test_scores_and_counts_of_every_tile(copied):
 
 
 def test_an_ensemble_is_the_mean_of_its_members(random_runs):
-    tile = val_tiles(random_runs[0])[0]
-    one, other = (load_predictor(directory) for directory in random_runs)
+    runs, tile = [run.Run(place) for place in random_runs], val_tiles(random_runs[0])[0]
+    one, other = (load_predictor(run.Run(directory)) for directory in random_runs)
     assert np.abs(one(tile) - other(tile)).max() > 0.01
-    both = load_ensemble(random_runs)
+    both = load_ensemble(runs)
     np.testing.assert_allclose(both(tile), (one(tile) + other(tile)) / 2, rtol=1e-5)
     np.testing.assert_allclose(both.probabilities(tile).sum(-1), np.ones((64, 64)), rtol=1e-5)
     inference = dataclasses.replace(one.inference, average="probabilities")
-    both = load_ensemble(random_runs, inference)
+    both = load_ensemble(runs, inference)
     expected = (one.probabilities(tile) + other.probabilities(tile)) / 2
     np.testing.assert_allclose(both(tile), expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(both.probabilities(tile), both(tile))
@@ -57,18 +55,19 @@ def test_an_ensemble_of_other_depth_is_refused(copied):
     (copied[1] / "environment.json").unlink()
     (copied[1] / "environment.json").write_text('{"depth": {"source": "lidar"}}')
     with pytest.raises(ValueError, match=r"same data and protocol; .*heights.*lidar"):
-        load_ensemble(copied)
+        load_ensemble([run.Run(place) for place in copied])
 
 
 def test_other_inference_is_another_file_and_row(copied):
     directory, other = copied
-    inference = dataclasses.replace(run.read_experiment(directory).inference, views="flips")
-    for scoring in (
-        run.prepare_scoring(directory, "val", None),
-        run.prepare_scoring(directory, "val", None, inference),
-        run.prepare_scoring(directory, "val", None, None, [other]),
+    own = run.Run(directory)
+    inference = dataclasses.replace(own.experiment.training.inference, views="flips")
+    for trial in (
+        run.prepare_trial(own, "val"),
+        run.prepare_trial(own, "val", None, inference),
+        run.prepare_trial(own, "val", None, None, [run.Run(other)]),
     ):
-        run.write_scores(scoring, QUIET)
+        run.evaluate(trial, QUIET)
     stems = sorted(path.stem for path in (directory / "evaluations").glob("*.npz"))
     assert stems[:2] == ["val_urban", "val_urban-views=flips"] and len(stems) == 3
     assert stems[2].startswith("val_urban-with=seed1.")
@@ -79,8 +78,8 @@ def test_other_inference_is_another_file_and_row(copied):
 
 def test_the_report(copied):
     pytest.importorskip("matplotlib")
-    scoring = run.prepare_scoring(copied[0], "val", None)
-    result, page = run.write_report(scoring, QUIET, exhibits=2)
+    trial = run.prepare_trial(run.Run(copied[0]), "val")
+    result, page = run.write_report(trial, QUIET, exhibits=2)
     text = page.read_text(encoding="utf-8")
     assert page == copied[0] / "evaluations/val_urban.html"
     assert text.count("<article") == 2 and "2 of 3 tiles" in text
@@ -90,8 +89,8 @@ def test_the_report(copied):
 
 
 def test_depth_is_ablated(copied):
-    scoring = run.prepare_scoring(copied[0], "val", None)
-    result = run.ablate_depth(scoring, QUIET)
+    trial = run.prepare_trial(run.Run(copied[0]), "val")
+    result = run.ablate_depth(trial, QUIET)
     path = copied[0] / "ablations/depth-val_urban.json"
     assert result == json.loads(path.read_text())
     for kind in ("zeroed", "shuffled", "noised", "luminance"):
@@ -102,40 +101,33 @@ def test_depth_is_ablated(copied):
 
 
 def test_a_network_without_depth_has_nothing_to_ablate(copied, monkeypatch):
-    scoring = run.prepare_scoring(copied[0], "val", None)
-    predictor = dataclasses.replace(scoring.predictor, input_names=("image",))
+    trial = run.prepare_trial(run.Run(copied[0]), "val")
+    predictor = dataclasses.replace(trial.predictor, input_names=("image",))
     with pytest.raises(ValueError, match="takes no depth"):
-        run.ablate_depth(dataclasses.replace(scoring, predictor=predictor), QUIET)
+        run.ablate_depth(dataclasses.replace(trial, predictor=predictor), QUIET)
 
 
 def test_a_submission(copied, tmp_path):
     out = tmp_path / "urban.zip"
-    run.submit(copied[0], "urban", out, QUIET)
-    expected = expected_submission(copied[0], "urban")
+    run.submit(run.Run(copied[0]), "urban", out, QUIET)
+    expected = expected_submission(run.Run(copied[0]), "urban")
     assert len(expected.ids) == 2 and expected.side_pixels == 64
     assert not check_submission(out, expected).faults
-    predictor = load_predictor(copied[0])
-    tile = run.prepare_scoring(copied[0], "test", "urban").tiles[1]
+    predictor = load_predictor(run.Run(copied[0]))
+    tile = run.prepare_trial(run.Run(copied[0]), "test", "urban").tiles[1]
     with zipfile.ZipFile(out) as archive:
         label = png.decode(archive.read(f"{tile['id']}.png"))
     np.testing.assert_array_equal(label, predictor.label(tile))
     with pytest.raises(FileExistsError, match="another --out"):
-        run.submit(copied[0], "urban", out, QUIET)
+        run.submit(run.Run(copied[0]), "urban", out, QUIET)
 
 
 def test_an_incomplete_test_split_is_named_before_work_starts(copied, tmp_path, monkeypatch):
-    monkeypatch.setattr("rdepth_keras.run.submit.expected_submission", lambda *_: PARTIAL)
+    monkeypatch.setattr("rdepth_keras.run.benchmark.expected_submission", lambda *_: PARTIAL)
     with pytest.raises(ValueError, match="holds 2 of 976 tiles"):
-        run.submit(copied[0], "rural", tmp_path / "a.zip", QUIET)
+        run.submit(run.Run(copied[0]), "rural", tmp_path / "a.zip", QUIET)
     assert not (tmp_path / "a.zip").exists()
 
 
 class PARTIAL:
     ids = range(976)
-
-
-def test_old_experiments_without_scales_still_load(random_runs):
-    experiment = run.read_experiment(random_runs[0])
-    fields = json.loads(to_json(experiment))
-    del fields["inference"]["scales"]
-    assert from_json(json.dumps(fields)) == experiment

@@ -9,7 +9,8 @@ import pytest
 from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.depth.normalise import normalise
-from rdepth_keras.run.pictures import predict_tiles
+from rdepth_keras.infer import Inference
+from rdepth_keras.run.pictures import load_picture_predictor, predict_tiles
 from rdepth_keras.run.predictor import load_predictor
 
 
@@ -27,6 +28,11 @@ def picture(tmp_path):
         return *paths, image, ramp
 
     return write
+
+
+def predict(directory, path, depth, **options):
+    options = {"inference": Inference(window_pixels=64), "estimates": depth is None, **options}
+    return load_picture_predictor(run.Run(directory), **options)(path, depth)
 
 
 class Spy:
@@ -66,16 +72,16 @@ def test_depth_travels_with_its_window():
 def test_a_picture_of_a_tile_is_predicted_as_that_tile(copied, picture):
     path, depth_path, image, ramp = picture(64, 64)
     tile = {"id": 0, "image": image, "depth": normalise(ramp), "label": image[..., 0]}
-    label = run.predict_picture(copied[0], path, depth_path, None)
-    np.testing.assert_array_equal(label, load_predictor(copied[0]).label(tile))
+    label = predict(copied[0], path, depth_path)
+    np.testing.assert_array_equal(label, load_predictor(run.Run(copied[0])).label(tile))
 
 
 def test_a_larger_picture_is_predicted_in_tiles(copied, picture):
     """Where only the first window reaches, the label is the one of that tile alone."""
     path, depth_path, image, ramp = picture(64, 150)
-    label = run.predict_picture(copied[0], path, depth_path, None)
+    label = predict(copied[0], path, depth_path)
     tile = {"image": image[:, :64], "depth": normalise(ramp[:, :64])}
-    alone = load_predictor(copied[0]).label({"id": 0, "label": image[..., 0], **tile})
+    alone = load_predictor(run.Run(copied[0])).label({"id": 0, "label": image[..., 0], **tile})
     assert label.shape == (64, 150)
     np.testing.assert_array_equal(label[:, :43], alone[:, :43])
 
@@ -98,7 +104,7 @@ def test_who_estimates_and_under_what_licence(copied, picture, monkeypatch, orig
 
     monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", load)
     path, *_ = picture(70, 64)
-    label = run.predict_picture(copied[0], path, None, origin, said.append)
+    label = predict(copied[0], path, None, depth_checkpoint=origin, notify=said.append)
     assert label.shape == (70, 64) and asked == [origin]
     assert len(said) == 1 and expected in said[0]
 
@@ -110,4 +116,4 @@ def test_depth_that_no_name_leads_to(copied, picture, source):
     environment.unlink()  # a link to the shared run's own
     environment.write_text(json.dumps({"depth": {"source": source, "origin": "depth_checkpoint"}}))
     with pytest.raises(ValueError, match=f"from {source}, which cannot be estimated by name"):
-        run.predict_picture(copied[0], path, None, None)
+        predict(copied[0], path, None)

@@ -1,16 +1,16 @@
 """The look before the first real run: what it measures, and that trouble is named, not raised."""
 
-import dataclasses
 import shutil
 from types import SimpleNamespace
 
 import keras
 import pytest
 
-from rdepth_keras.experiment import Demo
+from rdepth_keras.assembly import training
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.data.loveda.dataset import LoveDA
 from rdepth_keras.network import Network
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run import assembly
 from rdepth_keras.run import preflight as module
 from rdepth_keras.run.preflight import preflight, rehearse
 
@@ -25,9 +25,10 @@ def toy(experiment):
 
 @pytest.fixture
 def experiment(monkeypatch):
-    monkeypatch.setattr(assembly, "training_network", toy)
+    monkeypatch.setattr(training, "training_network", lambda e, *_: toy(e))
     demo = Demo(train_tiles=2, val_tiles=2, test_tiles=2, tile_pixels=64)
-    return dataclasses.replace(recipe("demo"), crop=32, batch_size=2, demo=demo, steps=1000)
+    small = {"crop": 32, "batch_size": 2, "steps": 1000}
+    return recipe("demo").changed(data=demo, training=small)
 
 
 def test_a_rehearsal_is_measured(experiment):
@@ -46,7 +47,9 @@ def test_time_and_disk_follow_from_it(experiment, tmp_path, monkeypatch):
     said = {finding.name: finding.said for finding in found}
     assert "1.0 hours a run" in said["demo"] and "5.0 GiB of the device's memory" in said["demo"]
     assert said["time"].startswith("6.0 hours of training for 6 runs")
-    assert said["disk"].startswith(f"{6 * (1 + experiment.cadence.keep_checkpoints)}.0 GiB needed")
+    assert said["disk"].startswith(
+        f"{6 * (1 + experiment.resources.cadence.keep_checkpoints)}.0 GiB needed"
+    )
     full = SimpleNamespace(free=1 << 30)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     found = preflight([experiment], 1, tmp_path, heard.append)
@@ -55,7 +58,7 @@ def test_time_and_disk_follow_from_it(experiment, tmp_path, monkeypatch):
 
 
 def test_missing_data_are_named(experiment, tmp_path):
-    lost = dataclasses.replace(experiment, dataset="loveda_rdepth", data_dir=str(tmp_path))
+    lost = experiment.changed(data=LoveDA(), resources={"data_dir": str(tmp_path)})
     found = preflight([lost], 1, tmp_path, lambda _: None)
     bad = {finding.name: finding.said for finding in found if not finding.good}
     assert set(bad) == {"dataset", "demo"} and "not prepared" in bad["dataset"]

@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import json
 import re
 import struct
 import sys
@@ -16,21 +15,26 @@ from rich.console import Console
 from tensorboardX.proto.event_pb2 import Event
 
 from rdepth_keras import run
-from rdepth_keras.experiment import Demo
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.experiment import Choice, Optimizers
 from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import Schedule
 from rdepth_keras.recipes import recipe
+from rdepth_keras.run.directory import Run
 from rdepth_keras.run.training import changes
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import Cadence
 
+QUIET = Console(file=io.StringIO())
+
 
 def network(experiment, training):
     """One convolution; with all outputs for training, as `models.build` has it."""
-    keras.utils.set_random_seed(experiment.seed)
+    keras.utils.set_random_seed(experiment.training.seed)
     image = keras.Input((None, None, 3), name="image")
     scaled = keras.layers.Rescaling(1 / 255)(image)
     logits = keras.layers.Conv2D(7, 3, padding="same", name="only")(scaled)
@@ -39,19 +43,19 @@ def network(experiment, training):
 
 @pytest.fixture
 def experiment(monkeypatch):
-    monkeypatch.setattr("rdepth_keras.run.assembly.training_network", lambda e: network(e, True))
-    for module in ("evaluation", "predictor"):
+    place = "rdepth_keras.assembly.training.training_network"
+    monkeypatch.setattr(place, lambda e, *_: network(e, True))
+    for module in ("validation", "predictor", "transfer"):
         monkeypatch.setattr(
             f"rdepth_keras.run.{module}.inference_network", lambda e: network(e, False)
         )
-    return dataclasses.replace(
-        recipe("demo"),
-        steps=12,
-        batch_size=2,
-        crop=32,
-        inference=Inference(window_pixels=64),
-        cadence=Cadence(log_steps=1, checkpoint_steps=6, validation_steps=6),
-        demo=Demo(train_tiles=2, val_tiles=2, test_tiles=2, tile_pixels=64),
+    return recipe("demo").changed(
+        data=Demo(train_tiles=2, val_tiles=2, test_tiles=2, tile_pixels=64),
+        training={
+            **{"steps": 12, "batch_size": 2, "crop": 32, "choice": Choice(validation_steps=6)},
+            "inference": Inference(window_pixels=64),
+        },
+        resources={"cadence": Cadence(log_steps=1, checkpoint_steps=6)},
     )
 
 
@@ -71,8 +75,8 @@ def test_what_is_watched_and_that_watching_changes_nothing(experiment, tmp_path)
     said = io.StringIO()
     watched, plain = tmp_path / "watched", tmp_path / "plain"
     watch = run.Watch(tensorboard=True, profile=True)
-    scores = run.start(experiment, watched, Console(file=said, width=200), watch)
-    assert scores == run.start(run.read_experiment(watched), plain, Console(file=io.StringIO()))
+    scores = run.start(experiment, Run(watched), Console(file=said, width=200), watch)
+    assert scores == run.start(Run(watched).experiment, Run(plain), QUIET)
 
     values = {}
     for event in events(watched / "tensorboard"):
@@ -92,13 +96,17 @@ def test_what_is_watched_and_that_watching_changes_nothing(experiment, tmp_path)
 
 def test_what_is_not_finite_stops_the_run(experiment, tmp_path):
     """The step, its tiles and the last good checkpoint are named; no bad one is written."""
-    cadence = dataclasses.replace(experiment.cadence, checkpoint_steps=1, validation_steps=None)
 
     def start(rate, directory):
-        wild = dataclasses.replace(experiment.optimizer, learning_rate=rate, schedule=Schedule(0.0))
-        wild = dataclasses.replace(experiment, optimizer=wild, cadence=cadence)
+        adamw = experiment.optimizers.of(SEGMENTER)
+        adamw = dataclasses.replace(adamw, learning_rate=rate, schedule=Schedule(0.0))
+        wild = experiment.changed(
+            optimizers=Optimizers(adamw),
+            training={"choice": Choice()},
+            resources={"cadence": Cadence(log_steps=1, checkpoint_steps=1)},
+        )
         with pytest.raises(FloatingPointError, match="finite at step") as error:
-            run.start(wild, directory, Console(file=io.StringIO()))
+            run.start(wild, Run(directory), QUIET)
         return error
 
     error = start(9e37, tmp_path / "at once")  # loss and gradients are finite, the variables not
@@ -114,10 +122,12 @@ def test_what_is_not_finite_stops_the_run(experiment, tmp_path):
 
 def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
     """Killed after the best was kept and before an ordinary checkpoint: the best is cut."""
-    cadence = dataclasses.replace(experiment.cadence, checkpoint_steps=100, validation_steps=3)
-    chosen = dataclasses.replace(experiment, cadence=cadence, selection="best")
+    chosen = experiment.changed(
+        training={"choice": Choice("best", validation_steps=3)},
+        resources={"cadence": Cadence(log_steps=1, checkpoint_steps=100)},
+    )
     directory = tmp_path / "run"
-    run.start(chosen, directory, Console(file=io.StringIO()))
+    run.start(chosen, Run(directory), QUIET)
     entries = Journal(directory / "journal.jsonl").read()
     scores = {entry["step"]: entry["validation"]["miou"] for entry in entries if len(entry) == 3}
     best = max(scores, key=lambda step: (scores[step], -step))
@@ -127,7 +137,7 @@ def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
     assert best in ordinary.steps(), "what is best is an ordinary checkpoint, too"
     ordinary.cut(best - 1)
     (directory / "metrics.json").unlink()
-    run.resume(run.read_experiment(directory), directory, Console(file=io.StringIO()))
+    run.resume(Run(directory).experiment, Run(directory), QUIET)
     assert Checkpoints(directory / "best").latest_step() == best
     again = Journal(directory / "journal.jsonl").read()
     assert [entry.get("validation") for entry in again] == [
@@ -137,27 +147,29 @@ def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
 
 def test_a_batch_that_does_not_split_evenly(experiment, tmp_path):
     """Of the two devices of the tests one takes it all; the numbers are its own."""
-    odd = dataclasses.replace(experiment, batch_size=3, steps=2)
+    odd = experiment.changed(training={"batch_size": 3, "steps": 2, "choice": Choice()})
     said = io.StringIO()
-    run.start(odd, tmp_path / "run", Console(file=said))
+    run.start(odd, Run(tmp_path / "run"), Console(file=said))
     assert "uses 1 of 2 devices" in said.getvalue()
     assert data_mesh(3).size == 1 and data_mesh(4).size == 2 and data_mesh().size == 2
 
 
 def test_data_may_move_and_settings_may_not(experiment, tmp_path):
-    run.start(experiment, tmp_path / "run", Console(file=io.StringIO()))
-    own = run.read_experiment(tmp_path / "run")
-    assert changes(tmp_path / "run", dataclasses.replace(own, workers=1)) == []
-    assert changes(tmp_path / "run", dataclasses.replace(own, seed=1)) == ["seed: 0 -> 1"]
-    run.resume(own, tmp_path / "run", Console(file=io.StringIO()))
-    known = json.loads((tmp_path / "run/environment.json").read_text())
-    assert [entry["step"] for entry in known["resumed"]] == [12]
+    trained = Run(tmp_path / "run")
+    run.start(experiment, trained, QUIET)
+    own = trained.experiment
+    assert changes(trained, own.changed(resources={"workers": 1, "remat": True})) == {}
+    seeded = own.changed(training={"seed": 1})
+    assert changes(trained, seeded) == {"training.seed": (0, 1)}
+    run.resume(own, trained, QUIET)
+    assert [entry["step"] for entry in trained.environment["resumed"]] == [12]
+    assert trained.environment["trained_on"] == {"train/rural": 2, "val/rural": 2}
 
 
 def test_a_start_that_was_killed_at_once_is_no_dead_end(experiment, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run/experiment.partial").write_text("{")
-    assert run.start(experiment, tmp_path / "run", Console(file=io.StringIO()))
+    (tmp_path / "run/.experiment.json.0a.partial").write_text("{")
+    assert run.start(experiment, Run(tmp_path / "run"), QUIET)
 
 
 @pytest.mark.parametrize("missing", ["tensorboardX", "labels"])
@@ -171,19 +183,19 @@ def test_what_is_missing_is_told_before_anything_is_written(
     else:
         monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises((ImportError, ValueError), match=r"pip install|nothing to validate on"):
-        run.start(experiment, tmp_path / "run", Console(file=io.StringIO()), watch)
+        run.start(experiment, Run(tmp_path / "run"), QUIET, watch)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_profile_needs_steps(experiment, tmp_path):
-    few = dataclasses.replace(experiment, steps=5)
+    few = experiment.changed(training={"steps": 5, "choice": Choice()})
     with pytest.raises(ValueError, match="steps after 5; there are 5 to come"):
-        run.start(few, tmp_path / "run", Console(file=io.StringIO()), run.Watch(profile=True))
+        run.start(few, Run(tmp_path / "run"), QUIET, run.Watch(profile=True))
     assert not (tmp_path / "run").exists()
 
 
 def test_a_profile_of_a_run_that_ends_early_is_whole(experiment, tmp_path):
-    short = dataclasses.replace(experiment, steps=7)
-    run.start(short, tmp_path / "run", Console(file=io.StringIO()), run.Watch(profile=True))
+    short = experiment.changed(training={"steps": 7, "choice": Choice()})
+    run.start(short, Run(tmp_path / "run"), QUIET, run.Watch(profile=True))
     assert list((tmp_path / "run" / "profile").rglob("*.xplane.pb"))
-    run.start(short, tmp_path / "again", Console(file=io.StringIO()), run.Watch(profile=True))
+    run.start(short, Run(tmp_path / "again"), QUIET, run.Watch(profile=True))

@@ -52,11 +52,11 @@ def settings(data: Path) -> tuple[object, ...]:
     return (
         *("--recipe", "demo", "--dataset", "folder", "--data-dir", data),
         *("--classes", data / "classes.yaml", "--source-domain", "A", "--target-domain", "B"),
-        *("--steps", "2", "--batch-size", "2", "--crop", "32", "--segmenter.channels", "8"),
-        *("--segmenter.image-encoder", "tiniest"),
-        *("--segmenter.depth-encoder", "None", "--segmenter.decoder", "segformer"),
-        *("--segmenter.auxiliary-channels", "None"),
-        *("--inference.window-pixels", "None", "--cadence.validation-steps", "2"),
+        *("--steps", "2", "--batch-size", "2", "--crop", "32", "--network.channels", "8"),
+        *("--network.image-encoder", "tiniest"),
+        *("--network.depth-encoder", "None", "--network.decoder", "segformer"),
+        *("--network.auxiliary-channels", "None"),
+        *("--inference.window-pixels", "None", "--validation-steps", "2"),
     )
 
 
@@ -87,11 +87,10 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
     ("arguments", "expected"),
     [
         (("--classes", "nothing.yaml"), "There is no class file"),
-        (("--classes", "None"), 'dataset "folder" needs --classes'),
         (("--source-domain", "C"), "no train/C; there are: train/A, val/A, val/B"),
         (("--data-dir", "."), "There are no tiles"),
-        (("--dataset", "demo"), "belong to --dataset folder"),
-        (("--workers", "0"), "workers must be at least 1"),
+        (("--dataset", "demo"), "--classes"),
+        (("--workers", "0"), "--workers must be at least 1"),
         (("--rare-class-temperature", "0"), "above 0"),
     ],
 )
@@ -108,10 +107,10 @@ def test_depth_is_missing(data, tmp_path, call, monkeypatch, capsys):
     away = data / "train/A/away"
     (data / "train/A/depths").rename(away)
     try:
-        options = (*settings(data), "--segmenter.depth-encoder", "atto")
+        options = (*settings(data), "--network.depth-encoder", "atto")
         assert call("train", *options) == 2
     finally:
         away.rename(data / "train/A/depths")
     error = capsys.readouterr().err
-    assert "--segmenter.depth-encoder None" in error and error.count("\n") == 1
+    assert "--network.depth-encoder None" in error and error.count("\n") == 1
     assert not list(tmp_path.iterdir())

@@ -43,8 +43,8 @@ def trained(prepared, tmp_path_factory):
             # Relative to where it starts; what follows starts elsewhere.
             *("--data-dir", prepared.name, "--weights", "none", "--out", directory),
             *("--steps", "30", "--batch-size", "4", "--crop", "64"),
-            *("--segmenter.image-encoder", "atto", "--segmenter.depth-encoder", "None"),
-            *("--segmenter.channels", "16", "--segmenter.drop-path", "0"),
+            *("--network.image-encoder", "atto", "--network.depth-encoder", "None"),
+            *("--network.channels", "16", "--network.drop-path", "0"),
             *("--optimizer.learning-rate", "1e-3", "--optimizer.stage-decay", "1"),
         ],
         capture_output=True,
@@ -62,7 +62,7 @@ def test_trains_on_what_has_labels_and_says_what_has_not(trained):
     lines = [json.loads(line) for line in (directory / "journal.jsonl").read_text().splitlines()]
     assert lines[-1]["loss"] < 0.97 * lines[0]["loss"]
     experiment = json.loads((directory / "experiment.json").read_text())
-    assert experiment["config"] == "depths_png" and experiment["recipe"] == "rdepth_b_b"
+    assert experiment["data"]["config"] == "depths_png" and experiment["recipe"] == "rdepth_b_b"
 
 
 def test_evaluates_the_labelled_tiles(trained, call):

@@ -91,11 +91,13 @@ def test_runs_with_other_settings_are_not_taken_for_these(tmp_path):
     script = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
     (cell,) = plan(["demo"], ["u2r"], [3], tmp_path / "out")
     asked = settings(cell, script, ["--steps", "7"])
-    assert (asked.recipe, asked.direction, asked.seed, asked.steps) == ("demo", "u2r", 3, 7)
+    training = asked.training
+    assert (asked.recipe, asked.data.direction) == ("demo", "u2r")
+    assert (training.seed, training.steps) == (3, 7)
     cell.directory.mkdir(parents=True)
     (cell.directory / "experiment.json").write_text(to_json(asked))
     check([cell], script, ["--steps", "7", "--workers", "1"])
-    with pytest.raises(ValueError, match="other settings; .*: steps: 7 -> 240"):
+    with pytest.raises(ValueError, match="other settings; .*: training.steps: 7 -> 240"):
         check([cell], script, [])
 
 

@@ -19,10 +19,10 @@ from rdepth_keras.models.encoders.resnet import ResNet
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     *("--dataset", "demo", "--steps", "4", "--batch-size", "2", "--crop", "32"),
-    *("--segmenter.decoder", "segformer", "--segmenter.channels", "8"),
-    *("--segmenter.depth-encoder", "None"),
-    *("--demo.train-tiles", "4", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
-    *("--cadence.checkpoint-steps", "2", "--cadence.log-steps", "1"),
+    *("--network.decoder", "segformer", "--network.channels", "8"),
+    *("--network.depth-encoder", "None"),
+    *("--train-tiles", "4", "--val-tiles", "2", "--tile-pixels", "64"),
+    *("--checkpoint-steps", "2", "--log-steps", "1"),
 )
 
 
@@ -51,7 +51,7 @@ def test_trains_and_prints_the_table(trained):
 def test_a_supervised_row_trains_from_random_weights(call, tmp_path, monkeypatch):
     toy = partial(ResNet, (1, 1, 1, 1), width=4, deep_stem=True, output_stride=8)
     monkeypatch.setitem(models.ENCODERS, "toy", toy)
-    given = ("--recipe", "deeplabv3", "--weights", "none", "--segmenter.image-encoder", "toy")
+    given = ("--recipe", "deeplabv3", "--weights", "none", "--network.image-encoder", "toy")
     assert call("train", *TINY, *given, "--steps", "2", "--out", tmp_path / "run") == 0
     lines = [json.loads(line) for line in (tmp_path / "run/journal.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]
@@ -93,17 +93,20 @@ def test_a_finished_run_resumes_to_the_same_scores(trained, call):
         (("--recipie", "demo"), "--recipie"),
         (("--direction", "x2y"), "r2u"),
         (("--steps", "many"), "--steps"),
-        (("--dataset", "demo", "--steps", "0"), "steps must be at least 1"),
+        (("--dataset", "demo", "--steps", "0"), "--steps must be at least 1"),
+        (("--dataset", "demo", "--seed", "-1"), "--seed must be in 0"),
+        (("--dataset", "demo", "--model", "huge"), "known are: twin"),
+        (("--dataset", "moon"), "known are: loveda_rdepth"),
         (("--dataset", "demo", "--batch-size", "3", "--accumulate", "2"), "split evenly"),
-        (("--dataset", "demo", "--segmenter.image-encoder", "huge"), "known are atto"),
+        (("--dataset", "demo", "--network.image-encoder", "huge"), "known are atto"),
         (
-            ("--dataset", "demo", "--segmenter.image-encoder", "resnet50", "--accumulate", "2"),
+            ("--dataset", "demo", "--network.image-encoder", "resnet50", "--accumulate", "2"),
             "A ResNet cannot take its batch in parts",
         ),
         (("--resume",), "--out"),
         (("--resume", "--out", "EMPTY"), "holds no run"),
         (("--direction", "r2u", "--data-dir", "EMPTY"), "scripts/prepare.py"),
-        (("--selection", "best"), "--cadence.validation-steps"),
+        (("--selection", "best"), "--validation-steps N"),
         (("--dataset", "demo", "--hosts.count", "2", "--hosts.index", "0"), "--hosts.coordinator"),
     ],
 )
@@ -129,7 +132,8 @@ def test_resuming_with_other_settings_names_them(trained, call, capsys):
     options = ("--resume", "--out", directory, "--steps", "9", "--optimizer.beta1", "0.8")
     assert call("train", *options) == 2
     error = capsys.readouterr().err
-    assert "steps: 4 -> 9" in error and "optimizer.beta1: 0.9 -> 0.8" in error
+    assert "training.steps: 4 -> 9" in error
+    assert "optimizers.segmenter.beta1: 0.9 -> 0.8" in error
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(call, tmp_path, monkeypatch, capsys):
@@ -139,7 +143,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call, tmp_path, monkeypatch, capsys)
         models.ENCODERS, "tiniest", partial(convnext, depths=(1, 1, 1, 1), widths=(4, 4, 4, 4))
     )
     directory = tmp_path / "run"
-    options = ("--segmenter.image-encoder", "tiniest", "--out", directory)
+    options = ("--network.image-encoder", "tiniest", "--out", directory)
     assert call("train", *TINY, *options) == 130
     again = f"Go on with: python scripts/train.py --resume --out {directory}"
     assert f"Stopped by SIGINT at step 1; saved. {again}" in capsys.readouterr().out
@@ -164,7 +168,7 @@ def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):
     assert printed == json.loads((directory / "experiment.json").read_text())
     for other in (("--recipe", "convnext_b"), ("--resume",)):
         assert call("train", "--rerun", directory, *other, "--print-config") == 2
-        assert "leave --recipe and --resume away" in capsys.readouterr().err
+        assert "leave --recipe, --resume and --from away" in capsys.readouterr().err
 
 
 def test_list_and_print(call, capsys):

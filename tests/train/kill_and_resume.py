@@ -23,8 +23,17 @@ import tiny  # noqa: F401 - the encoder "tiniest"
 from rich.console import Console
 
 from rdepth_keras import run
-from rdepth_keras.experiment import Augmentation, Demo, Experiment, Segmenter
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.experiment import (
+    Augmentation,
+    Choice,
+    Experiment,
+    Optimizers,
+    Resources,
+    Training,
+)
 from rdepth_keras.infer import Inference
+from rdepth_keras.models import Twin
 from rdepth_keras.optimizers import AdamW
 from rdepth_keras.train.devices import keep_compilations
 from rdepth_keras.train.journal import Journal
@@ -41,20 +50,20 @@ LAST_STRUCK = STEPS - 2
 def experiment(seed: int) -> Experiment:
     return Experiment(
         "demo",
-        dataset="demo",
-        weights="none",
-        steps=STEPS,
-        batch_size=2,
-        crop=32,
-        seed=seed,
-        segmenter=Segmenter("tiniest", depth_encoder=None, decoder="segformer", channels=8),
-        optimizer=AdamW(learning_rate=1e-3),
-        augmentation=Augmentation(crop_tries=2),
-        inference=Inference(window_pixels=64),
-        cadence=Cadence(log_steps=1, checkpoint_steps=10, keep_checkpoints=3, validation_steps=12),
-        demo=Demo(train_tiles=4, val_tiles=2, tile_pixels=64),
-        selection="best",
-        average_decay=0.9,
+        data=Demo(train_tiles=4, val_tiles=2, tile_pixels=64),
+        network=Twin("tiniest", depth_encoder=None, decoder="segformer", channels=8),
+        optimizers=Optimizers(AdamW(learning_rate=1e-3)),
+        training=Training(
+            weights="none",
+            steps=STEPS,
+            batch_size=2,
+            crop=32,
+            seed=seed,
+            choice=Choice("best", validation_steps=12, average_decay=0.9),
+            augmentation=Augmentation(crop_tries=2),
+            inference=Inference(window_pixels=64),
+        ),
+        resources=Resources(cadence=Cadence(log_steps=1, checkpoint_steps=10, keep_checkpoints=3)),
     )
 
 
@@ -66,8 +75,8 @@ def train(directory: Path, seed: int) -> int:
     try:
         keep_compilations()
         quiet = Console(file=io.StringIO())
-        begun = (directory / "experiment.json").exists()
-        (run.resume if begun else run.start)(experiment(seed), directory, quiet)
+        own = run.Run(directory)
+        (run.resume if own.begun else run.start)(experiment(seed), own, quiet)
         code = 0
     except Interrupted as stop:
         code = 128 + stop.signal_number

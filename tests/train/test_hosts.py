@@ -15,11 +15,11 @@ import pytest
 TRAIN = (
     *(sys.executable, str(Path(__file__).with_name("tiny.py")), "--dataset", "demo"),
     *("--steps", "18", "--batch-size", "4", "--crop", "32"),
-    *("--segmenter.image-encoder", "tiniest", "--segmenter.depth-encoder", "None"),
-    *("--segmenter.decoder", "segformer", "--segmenter.channels", "8", "--segmenter.dropout", "0"),
-    *("--demo.train-tiles", "8", "--demo.val-tiles", "2", "--demo.tile-pixels", "64"),
-    *("--cadence.checkpoint-steps", "6", "--cadence.log-steps", "1"),
-    *("--cadence.validation-steps", "9", "--selection", "best"),
+    *("--network.image-encoder", "tiniest", "--network.depth-encoder", "None"),
+    *("--network.decoder", "segformer", "--network.channels", "8", "--network.dropout", "0"),
+    *("--train-tiles", "8", "--val-tiles", "2", "--tile-pixels", "64"),
+    *("--checkpoint-steps", "6", "--log-steps", "1"),
+    *("--validation-steps", "9", "--selection", "best"),
     *("--optimizer.learning-rate", "1e-4", "--tensorboard"),
 )
 

@@ -1,16 +1,18 @@
 """No label of the target reaches a training, whatever the method."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from rdepth_keras.adapt import METHODS, SourceOnly
 from rdepth_keras.arrays import Tile
+from rdepth_keras.assembly import domain_batches, training_sources
+from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.demo.tiles import DemoTiles
+from rdepth_keras.experiment import Choice
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.dataset import Dataset, domain_batches
 
 
 @dataclass(frozen=True)
@@ -40,21 +42,14 @@ class Adapting(SourceOnly):
 
 def batches_of(method, selection="last"):
     read: list = []
-    base = recipe("demo")
-    experiment = replace(
-        base,
-        method=method,
-        crop=32,
-        batch_size=2,
-        selection=selection,
-        cadence=replace(base.cadence, validation_steps=1),
-    )
+    small = {"crop": 32, "batch_size": 2, "choice": Choice(selection, validation_steps=1)}
+    experiment = recipe("demo").changed(method=method, training=small)
 
     def tiles(split, domain):
         return Watched(DemoTiles(domain, split, count=3, size=64), read)
 
-    dataset = Dataset({}, tiles)
-    return domain_batches(experiment, dataset, print), read
+    sources = training_sources(experiment, Opened({}, tiles))
+    return domain_batches(experiment, sources, print), read
 
 
 @pytest.mark.parametrize("method", [kind() for kind in METHODS.values()], ids=list(METHODS))

@@ -1,6 +1,6 @@
 """``scripts/train.py`` with an encoder too small for any recipe: ``tiniest``.
 
-python tiny.py --segmenter.image-encoder tiniest ...
+python tiny.py --network.image-encoder tiniest ...
 """
 
 import os

@@ -5,33 +5,32 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rdepth_keras.arrays import Tiles
-from rdepth_keras.evaluate.submission import PUBLISHED, Expected, write_submission
+from rdepth_keras.assembly import open_data
+from rdepth_keras.evaluate.submission import Expected, write_submission
 from rdepth_keras.infer import Inference
-from rdepth_keras.run.dataset import open_dataset
-from rdepth_keras.run.directory import read_experiment
+from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import tracked
 from rdepth_keras.run.predictor import load_ensemble
 
 
 def submit(
-    directory: Path,
+    run: Run,
     domain: str,
     out: Path,
     console: Console,
     *,
     inference: Inference | None = None,
-    members: Sequence[Path] = (),
+    members: Sequence[Run] = (),
 ) -> None:
     """Predicts the test split of a domain and writes the benchmark's zip.
 
     Args:
-        directory: of the run.
+        run: the run.
         domain: ``"rural"`` or ``"urban"``.
         out: the zip; it appears once it is whole and valid.
         console: shows a bar.
         inference: other than the run's own.
-        members: further runs whose scores are averaged with this one's.
+        members: further runs whose predictions are averaged with this one's.
 
     Raises:
         FileExistsError: if there is such a file.
@@ -39,8 +38,8 @@ def submit(
     """
     if out.exists():
         raise FileExistsError(f"{out} exists already; choose another --out.")
-    tiles = test_tiles(directory, domain)
-    expected = expected_submission(directory, domain)
+    expected = expected_submission(run, domain)
+    tiles = open_data(run.experiment).tiles("test", domain)
     if len(tiles) != len(expected.ids):
         raise ValueError(
             f"The prepared test split of {domain} holds {len(tiles)} of {len(expected.ids)} tiles; "
@@ -52,7 +51,7 @@ def submit(
             f"The prepared test split of {domain} holds tiles {sorted(outside)}, which are none of "
             f"the published ones. Prepare Test.zip as it was published."
         )
-    predictor = load_ensemble([directory, *members], inference)
+    predictor = load_ensemble([run, *members], inference)
     labels = (
         (int(tile["id"]), predictor.label(tile))
         for tile in tracked(tiles, f"test {domain}", console)
@@ -60,20 +59,7 @@ def submit(
     write_submission(out, labels, expected)
 
 
-def expected_submission(directory: Path, domain: str) -> Expected:
-    """The published test split; that of the demo scenes for a run on them."""
-    dataset = read_experiment(directory).dataset
-    if dataset == "folder":
-        raise ValueError(
-            f"{directory} was trained on a folder; the benchmark takes LoveDA's tiles."
-        )
-    if dataset != "demo":
-        return PUBLISHED[domain]
-    tiles = test_tiles(directory, domain)
-    first = tiles[0]
-    return Expected(range(first["id"], first["id"] + len(tiles)), len(first["label"]))
-
-
-def test_tiles(directory: Path, domain: str) -> Tiles:
-    """The tiles of the test split, labelled or not."""
-    return open_dataset(read_experiment(directory)).tiles("test", domain)
+def expected_submission(run: Run, domain: str) -> Expected:
+    """What a submission of the run's dataset must hold; ValueError where it has no benchmark."""
+    data = run.experiment.data
+    return Expected(*data.test_split(domain), len(data.classes))

@@ -1,0 +1,25 @@
+"""An experiment's parts put together: networks, step, tiles and batches. No directory, no file."""
+
+from rdepth_keras.assembly.networks import inference_network, training_network
+from rdepth_keras.assembly.tiles import (
+    Sources,
+    check_files,
+    domain_batches,
+    labelled_tiles,
+    open_data,
+    training_sources,
+)
+from rdepth_keras.assembly.training import Assembly, assemble
+
+__all__ = [
+    "Assembly",
+    "Sources",
+    "assemble",
+    "check_files",
+    "domain_batches",
+    "inference_network",
+    "labelled_tiles",
+    "open_data",
+    "training_network",
+    "training_sources",
+]

@@ -1,0 +1,147 @@
+"""Which tiles an experiment trains on and is scored on, and the batches made of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.cache import cached
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.pipeline import Unlabelled, training_batches
+from rdepth_keras.data.rarity import chances, count_pixels
+from rdepth_keras.data.splits import AbsentSplit, labelled_part
+from rdepth_keras.experiment import Experiment
+
+Tell = Callable[[str], None]
+
+
+def open_data(experiment: Experiment) -> Opened:
+    """The experiment's data; raises with the remedy where they are not there."""
+    return experiment.data.open(experiment.resources.data_dir, experiment.network.reads_depth)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The tiles that a training reads.
+
+    Attributes:
+        source: split -> labelled tiles of the source domain.
+        target: the tiles a method may adapt to, without labels; None where it reads none.
+        notices: in words, which splits and tiles are left out, and what else is odd about them.
+    """
+
+    source: Mapping[str, Tiles]
+    target: Tiles | None
+    notices: tuple[str, ...] = ()
+
+    def counts(self, experiment: Experiment) -> dict[str, int]:
+        """``split/domain`` -> number of tiles; the target's under their own name."""
+        data, target_split = experiment.data, experiment.training.sampling.target_split
+        found = {f"{split}/{data.source}": len(tiles) for split, tiles in self.source.items()}
+        if self.target is not None:
+            found[f"{target_split}/{data.target} (without labels)"] = len(self.target)
+        return found
+
+
+def training_sources(experiment: Experiment, data: Opened) -> Sources:
+    """What the experiment trains on; a split that is absent or has no labels is left out.
+
+    Raises ValueError where nothing is left, and for bad files, naming every one of them.
+    """
+    domain, found, reasons = experiment.data.source, {}, []
+    for split in experiment.training_splits:
+        tiles = labelled_tiles(data, split, domain)
+        if isinstance(tiles, str):
+            reasons.append(tiles)
+        else:
+            found[split] = tiles
+    if not found:
+        raise ValueError(
+            f"There are no labelled tiles of the {domain} domain to train on; add them with their "
+            f"masks: {'; '.join(reasons)}"
+        )
+    target = None
+    if experiment.method.uses_target:
+        split = experiment.training.sampling.target_split
+        target = Unlabelled(data.tiles(split, experiment.data.target))
+    read = [*found.values(), *([target.tiles] if target else [])]
+    check_files(data, read)
+    notices = [f"Not used for training: {reason}" for reason in reasons]
+    for split, tiles in found.items():
+        without = len(data.tiles(split, domain)) - len(tiles)
+        if without:
+            notices.append(f"Not used for training: {without} tiles of {split}/{domain}: no masks")
+    if experiment.network.reads_depth:
+        notices += [notice for tiles in read if (notice := flat_depth(data, tiles))]
+    return Sources(found, target, tuple(notices))
+
+
+def flat_depth(data: Opened, tiles: Tiles) -> str:
+    """A warning, where the depth of some tiles is one value all over; else empty."""
+    flat = data.constant_depths(tiles)
+    shown = ", ".join(flat[:8]) + (", ..." if len(flat) > 8 else "")
+    warning = f"WARNING: the depth of {len(flat)} of {len(tiles)} tiles is one value all over"
+    return f"{warning}: {shown}" if flat else ""
+
+
+def check_files(data: Opened, parts: Sequence[Tiles]) -> None:
+    """Raises ValueError that names every file whose header is bad; decodes no pixel."""
+    faults = [fault for tiles in parts for fault in data.faults(tiles, False)]
+    if faults:
+        shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" * (len(faults) > 20))
+        raise ValueError(f"{len(faults)} files are bad; replace or remove them: {shown}")
+
+
+def labelled_tiles(data: Opened, split: str, domain: str) -> Tiles | str:
+    """The tiles that have labels, or in words why there are none; whatever else is wrong raises."""
+    try:
+        tiles = data.tiles(split, domain)
+    except AbsentSplit as error:
+        return str(error)
+    part = labelled_part(tiles)
+    return f"the {split} split of {domain} has no labels." if part is None else part
+
+
+def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> dict[str, Any]:
+    """``"source"`` batches and, for a method that uses it, ``"target"`` ones without labels."""
+    training, resources = experiment.training, experiment.resources
+    source = list(sources.source.values())
+    if resources.cache is not None:
+        folder = Path(resources.cache).expanduser()
+        source = [cached(tiles, folder, notify) for tiles in source]
+    make = partial(
+        training_batches,
+        batch_size=training.batch_size,
+        host=jax.process_index(),
+        hosts=jax.process_count(),
+        workers=resources.workers,
+    )
+    transforms = training.augmentation.transforms(training.crop)
+    batches = {
+        "source": make(
+            source, transforms, seed=training.seed, chances=tile_chances(experiment, source)
+        )
+    }
+    if sources.target is not None:
+        augmentation = training.target_augmentation or training.augmentation
+        transforms = augmentation.transforms(training.crop)
+        # Another seed: else the two domains would be cropped and turned alike.
+        batches["target"] = make([sources.target], transforms, seed=training.seed + 1)
+    return batches
+
+
+def tile_chances(experiment: Experiment, tiles: Sequence[Tiles]) -> np.ndarray | None:
+    """The chances the training tiles are drawn with; None draws all alike.
+
+    Reads every label, but for the prepared LoveDA, whose pixels are counted.
+    """
+    temperature = experiment.training.sampling.rare_class_temperature
+    if temperature is None:
+        return None
+    count = partial(count_pixels, classes=len(experiment.data.classes))
+    return chances(np.concatenate([count(part) for part in tiles]), temperature)

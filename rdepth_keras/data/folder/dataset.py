@@ -1,0 +1,68 @@
+"""Anyone's own tiles as a part of an experiment."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from rdepth_keras.data.dataset import Dataset, Opened, Place
+from rdepth_keras.data.folder.checks import constant_depths, faults
+from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.labels import ClassTable
+
+NO_CLASSES = ClassTable((), (), ())
+
+
+@dataclass(frozen=True)
+class Folder(Dataset):
+    """A plain tree of tiles, see :mod:`rdepth_keras.data.folder.folder`.
+
+    ``direction`` is a label only: the two domains are named.
+
+    Attributes:
+        classes: what the masks hold: a class file, see :mod:`rdepth_keras.data.folder.classes`.
+        source_domain: the domain that trains.
+        target_domain: the domain a run is scored on.
+    """
+
+    # A field here, a property of the base.
+    classes: ClassTable = NO_CLASSES
+    source_domain: str | None = None
+    target_domain: str | None = None
+
+    def open(self, place: Place, with_depth: bool = True) -> Opened:
+        root = self._root(place)
+        folder = open_folder(root, self.classes, with_depth=with_depth)
+        depth = {"source": "maps of the folder" if with_depth else "none"}
+        return Opened(depth, folder.tiles, faults, constant_depths)
+
+    def settled(self, place: Place) -> Self:
+        self._root(place)
+        return self
+
+    @property
+    def source(self) -> str:
+        return self.source_domain or ""
+
+    @property
+    def target(self) -> str:
+        return self.target_domain or ""
+
+    @property
+    def route(self) -> str:
+        return f"{self.source} to {self.target}"
+
+    def title(self, place: Place) -> str:
+        return "/".join(Path(place or "").parts[-2:]) or "a folder"
+
+    def _root(self, place: Place) -> Path:
+        """Its folder; raises ValueError where not all of it was said."""
+        given = {
+            "--classes": len(self.classes),
+            "--source-domain": self.source_domain,
+            "--target-domain": self.target_domain,
+            "--data-dir": place,
+        }
+        missing = ", ".join(flag for flag, value in given.items() if not value)
+        if missing:
+            raise ValueError(f'dataset "folder" needs {missing}.')
+        return Path(str(place)).expanduser()

@@ -1,0 +1,39 @@
+"""The random transforms of training tiles, as settings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rdepth_keras.data.transforms import (
+    Photometric,
+    RandomCrop,
+    RandomFlips,
+    RandomRotation,
+    RandomScale,
+)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random transforms of the training tiles; the defaults are the paper's.
+
+    Attributes:
+        crop_tries: how often a crop is drawn at most.
+        crop_largest_share: a crop is drawn again while one class covers this share of it.
+        scale: resizes the tile before the crop; 1 to 1 leaves it.
+        rotation: small rotations, or else quarter turns.
+        flips: mirrored images.
+        photometric: brightness, contrast and colour of the image; off by default.
+    """
+
+    crop_tries: int = 10
+    crop_largest_share: float = 0.75
+    scale: RandomScale = RandomScale()
+    rotation: RandomRotation = RandomRotation()
+    flips: RandomFlips = RandomFlips()
+    photometric: Photometric = Photometric()
+
+    def transforms(self, crop_pixels: int) -> tuple[Any, ...]:
+        """The transforms, in their order."""
+        crop = RandomCrop(crop_pixels, self.crop_tries - 1, self.crop_largest_share)
+        steps = (self.scale, crop, self.rotation, self.flips, self.photometric)
+        return tuple(step for step in steps if step not in (RandomScale(), Photometric()))

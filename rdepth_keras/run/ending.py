@@ -1,0 +1,42 @@
+"""The end of a training: its scores on the target, and a picture of them."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from rdepth_keras.assembly import labelled_tiles
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.evaluate.examples import draw_examples
+from rdepth_keras.run.directory import Run
+from rdepth_keras.run.evaluation import Trial, evaluate, prepare_trial
+
+EXAMPLES = 4  # tiles in the picture
+
+
+def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | None:
+    """Scores the finished run on the target's Val; None where that has no labels."""
+    tiles = labelled_tiles(data, "val", run.experiment.data.target)
+    if isinstance(tiles, str):
+        console.print(f"Not evaluated: {tiles}")
+        if jax.process_index() == 0:
+            run.finish({"not_evaluated": tiles})
+        return None
+    trial = prepare_trial(run, "val")
+    result = evaluate(trial, console)
+    picture = draw(trial)
+    if jax.process_index() == 0:
+        console.print(f"Tiles of the target, as they are predicted: {run.write_examples(picture)}")
+        run.finish(result)
+    return result
+
+
+def draw(trial: Trial) -> np.ndarray:
+    """A few tiles, evenly over the split, beside their truth and prediction."""
+    count = min(EXAMPLES, len(trial.tiles))
+    places = np.linspace(0, len(trial.tiles) - 1, count).round().astype(int)
+    tiles = [trial.tiles[int(place)] for place in places]
+    labels = [trial.predictor.label(tile) for tile in tiles]
+    title = f"{trial.experiment.recipe}, {trial.split} {trial.domain}"
+    return draw_examples(tiles, labels, trial.table, title)
