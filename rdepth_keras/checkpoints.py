@@ -48,7 +48,7 @@ def find_file(source: str | Path, name: str) -> Path:
     """Another file of a checkpoint, such as ``config.json``: in its folder, or downloaded."""
     path = Path(source).expanduser()
     if not path.is_dir() and not _looks_like_path(str(source)):
-        return _download(str(source), name)
+        return _download(str(source), name, folder_remedy(str(source)))
     if not (path / name).is_file():
         raise FileNotFoundError(f"{path / name} is missing; the folder must hold it and {FILE}.")
     return path / name
@@ -88,9 +88,17 @@ def _looks_like_path(source: str) -> bool:
     return source.count("/") != 1 or source[0] in "./~" or Path(source).suffix == ".safetensors"
 
 
-def _download(name: str, file: str = FILE) -> Path:
+def folder_remedy(name: str) -> str:
+    """What to do where a repository with a configuration cannot be reached, in a sentence."""
+    return (
+        f"Download config.json and {FILE} of https://huggingface.co/{name}/tree/main elsewhere, "
+        "into one folder, and give that folder instead of the name."
+    )
+
+
+def _download(name: str, file: str = FILE, remedy: str = "") -> Path:
     url = f"https://huggingface.co/{name}/resolve/main/{file}"
-    remedy = f"Download {url} elsewhere and give the path of that file instead of the name."
+    remedy = remedy or f"Download {url} elsewhere and give the path of that file instead."
     try:
         return Path(hf_hub_download(name, file, local_files_only=True))
     except (OSError, ValueError):

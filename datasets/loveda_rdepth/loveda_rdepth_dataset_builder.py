@@ -14,8 +14,10 @@ from tensorflow_datasets.proto import tf_example_pb2 as protocol
 
 from rdepth_keras.data import png
 from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
+from rdepth_keras.data.loveda.spelling import DOMAINS
 from rdepth_keras.data.loveda.statistics import format_shares
-from rdepth_keras.data.loveda.tree import DOMAINS, LAYOUT, RECORD, TileFiles, find_tiles
+from rdepth_keras.data.loveda.tree import LAYOUT, RECORD, TileFiles, absent_places, find_tiles
+from rdepth_keras.depth.normalise import constant_notice
 from rdepth_keras.depth.presets import PRESETS, PUBLISHED
 from rdepth_keras.labels import LOVEDA
 
@@ -127,11 +129,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._require_array_record()
         config = _known(self.builder_config)
         name, manual_dir = config.name, Path(dl_manager.manual_dir)
-        tree = _by_split(find_tiles(manual_dir, with_depth=name == "depths_png"))
+        places = find_tiles(manual_dir, with_depth=name == "depths_png")
+        tree = _by_split(places)
         cache_dir = Path(dl_manager.download_dir) / "depth_cache"
         opening = Opening(name, manual_dir, cache_dir, sum(map(len, tree.values())))
         source = open_source(opening)
         print(config.description)
+        if absent := absent_places(places):
+            print(f"Not in {manual_dir}, so prepared without: {', '.join(absent)}.")
         facts = {split: self._inspect(split, tiles) for split, tiles in tree.items()}
         _known(self.info.metadata).update(_metadata(source, facts))
         return {split: self._generate_examples(tiles, opening) for split, tiles in tree.items()}
@@ -179,7 +184,8 @@ def _known(value: Any) -> Any:
 def make_examples(
     tiles: Sequence[TileFiles], opening: Opening
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(tile number, record) of each tile."""
+    """(tile number, record) of each tile; says last which depth maps are constant."""
+    constant = []
     for tile, depth in zip(tiles, open_source(opening).stream(tiles), strict=True):
         size = depth.values.shape
         mask = tile.mask.read() if tile.mask else png.encode(np.zeros(size, np.uint8))
@@ -193,7 +199,11 @@ def make_examples(
             "label": io.BytesIO(mask),
             "labelled": tile.mask is not None,
         }
+        if depth.minimum == depth.maximum:
+            constant.append(f"{tile.split.title()}/{tile.domain.title()} {tile.id}")
         yield tile.id, record
+    if constant:
+        print(constant_notice(constant))
 
 
 def _by_split(tree) -> dict[str, tuple[TileFiles, ...]]:
@@ -209,6 +219,7 @@ def _metadata(source: DepthSource, facts: dict[str, list[TileFacts]]) -> dict[st
                 "ids": [tile.id for tile in tiles],
                 "labelled": tiles[0].pixels_per_value is not None,
                 "pixels_per_value": [tile.pixels_per_value for tile in tiles],
+                "constant_depth": [tile.id for tile in tiles if tile.constant_depth],
             }
             for split, tiles in facts.items()
         },

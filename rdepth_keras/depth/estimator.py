@@ -16,6 +16,7 @@ from rdepth_keras.depth.conversion import (
     network_arguments,
     read_config,
 )
+from rdepth_keras.depth.presets import find_checkpoint
 from rdepth_keras.depth.scene import estimate_scene, is_single_view
 
 SIDE = 518  # pixels; the side these networks were trained at
@@ -108,9 +109,7 @@ def load_estimator(origin: str | Path, *, precision: str = "float32") -> DepthEs
     """
     name = str(origin)
     if name.startswith("keras_hub:"):
-        preset = name.removeprefix("keras_hub:")
-        family = _import_keras_hub().models.DepthAnythingBackbone
-        backbone = family.from_preset(preset, dtype=precision)
+        backbone = _fetch(name.removeprefix("keras_hub:"), precision)
     else:
         _import_keras_hub()  # its absence is the first thing to know
         config = read_config(checkpoints.find_file(name, "config.json"))
@@ -119,6 +118,20 @@ def load_estimator(origin: str | Path, *, precision: str = "float32") -> DepthEs
     for layer in (backbone.head.conv1, backbone.head.conv2, backbone.head.conv3):
         layer.dtype_policy = "float32"
     return DepthEstimator(backbone, precision=precision)
+
+
+def _fetch(preset: str, precision: str) -> Any:
+    """A KerasHub backbone by name; any failure, such as no network, ends in the remedy."""
+    family = _import_keras_hub().models.DepthAnythingBackbone
+    try:
+        return family.from_preset(preset, dtype=precision)
+    except Exception as error:  # its downloaders raise of many kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        where = find_checkpoint(f"keras_hub:{preset}").repository
+        raise FileNotFoundError(
+            f"The weights of {preset} cannot be fetched ({reason:.200}). "
+            f"{checkpoints.folder_remedy(where)}"
+        ) from error
 
 
 def _import_keras_hub() -> Any:

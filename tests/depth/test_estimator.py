@@ -2,9 +2,12 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from rdepth_keras.depth import estimator
 
 HERE = Path(__file__).parent
 TOLERANCE = 1e-4  # of the output's range
@@ -133,3 +136,28 @@ def test_without_keras_hub_the_remedy_is_named(tmp_path):
 
     with pytest.raises(ImportError, match=r"pip install 'rdepth_keras\[prepare\]'"):
         load_estimator(tmp_path)
+
+
+def test_offline_the_remedy_is_a_folder(monkeypatch):
+    """Whatever KerasHub raises where there is no network."""
+
+    class Backbone:
+        @staticmethod
+        def from_preset(preset, dtype):
+            raise ConnectionError("HTTPSConnectionPool(host='www.kaggle.com'): no route\nmore")
+
+    hub = SimpleNamespace(models=SimpleNamespace(DepthAnythingBackbone=Backbone))
+    monkeypatch.setattr(estimator, "_import_keras_hub", lambda: hub)
+    with pytest.raises(FileNotFoundError) as refused:
+        estimator.load_estimator("keras_hub:depth_anything_v2_small")
+    said = str(refused.value)
+    assert "weights of depth_anything_v2_small cannot be fetched (HTTPSConnection" in said
+    assert "config.json and model.safetensors of https://huggingface.co/depth-anything/" in said
+    assert "give that folder instead of the name" in said and "\n" not in said
+
+
+def test_offline_a_hub_name_has_the_same_remedy(monkeypatch):
+    monkeypatch.setattr(estimator, "_import_keras_hub", lambda: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(FileNotFoundError, match=r"someone/own-depth/tree/main .* that folder"):
+        estimator.load_estimator("someone/own-depth")

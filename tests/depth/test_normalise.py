@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.depth.normalise import LEVELS, dequantise, normalise, quantise
+from rdepth_keras.depth.normalise import (
+    LEVELS,
+    constant_notice,
+    dequantise,
+    is_constant,
+    normalise,
+    quantise,
+)
 
 
 def test_values_by_hand():
@@ -64,3 +71,13 @@ def test_refuses(depth, message):
 def test_dequantise_refuses_other_types():
     with pytest.raises(ValueError, match="uint16"):
         dequantise(np.zeros((2, 2), np.uint8))
+
+
+def test_constant_maps_and_what_is_said_of_them():
+    assert is_constant(np.zeros((2, 3, 1), np.float32)) and is_constant(
+        np.full((2, 2), 7, np.uint8)
+    )
+    assert not is_constant(np.array([[0, 0], [0, 1]])) and not is_constant(np.zeros((0, 3)))
+    assert "WARNING: 1 depth map is constant" in constant_notice(["a.png"])
+    assert "2 depth maps are constant" in constant_notice(["a.png", "b.png"])
+    assert constant_notice(["a.png", "b.png"]).count("a.png, b.png") == 1

@@ -32,9 +32,13 @@ def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
         return [line for line in said if line]
 
 
-def constant_depths(tiles: Tiles) -> list[str]:
-    """The tiles whose depth is one value all over, by number; as noted when they were prepared."""
-    return [str(number) for number in _prepared(tiles).constant_depths()]
+def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
+    """The tiles whose depth is one value all over, by number; they are legal but tell nothing.
+
+    Ready-made maps were looked at when they were prepared; ``pixels`` looks at estimated ones, too.
+    """
+    prepared = _prepared(tiles)
+    return [f"{prepared.name} {number}" for number in prepared.constant_depths(pixels)]
 
 
 def _prepared(tiles: Tiles) -> LovedaTiles:

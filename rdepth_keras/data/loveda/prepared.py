@@ -15,7 +15,8 @@ import tensorflow_datasets as tfds
 
 from rdepth_keras.arrays import Tile
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.tree import DOMAINS, LAYOUT, RECORD
+from rdepth_keras.data.loveda.spelling import DOMAINS
+from rdepth_keras.data.loveda.tree import LAYOUT, RECORD
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.depth.normalise import dequantise
 from rdepth_keras.labels import IGNORE, LOVEDA
@@ -65,8 +66,14 @@ class LovedaTiles:
             for path, count in zip(split.filepaths, split.shard_lengths, strict=True)
         ]
 
-    def constant_depths(self) -> list[int]:
-        """Numbers of the tiles whose depth is constant, where preparation noted them."""
+    def constant_depths(self, pixels: bool = False) -> list[int]:
+        """Numbers of the tiles whose depth is constant, by rising number.
+
+        Ready-made maps were looked at when they were prepared; ``pixels`` reads every record.
+        """
+        if pixels:
+            records = (self._records[index] for index in range(len(self)))
+            return sorted(int(r["id"]) for r in records if r["depth_minimum"] == r["depth_maximum"])
         metadata: Any = self._builder.info.metadata
         return list(metadata["tiles"][self._split].get("constant_depth", []))
 
@@ -100,6 +107,11 @@ class LovedaTiles:
         rows = dict(zip(entry["ids"], values, strict=True))
         # Records lie in another order than statistics, and only they say which.
         return np.stack([rows[int(self._records[index]["id"])] for index in range(len(self))])
+
+    @property
+    def name(self) -> str:
+        """Split and domain, such as ``train_urban``."""
+        return self._split
 
     def __repr__(self):
         return f"LovedaTiles({self._split}, {len(self)} tiles, labelled={self.labelled})"

@@ -17,16 +17,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from rdepth_keras.data.loveda.spelling import DOMAINS, KINDS, misspelled
 from rdepth_keras.data.splits import SPLITS
 
-DOMAINS = ("urban", "rural")
 RECORD = "https://zenodo.org/records/5706578"
 LAYOUT = (
     "Train/Urban/images_png/1366.png with Train/Urban/masks_png/1366.png, ..., likewise for "
     "Train/Rural, Val/* and Test/* (folders, or Train.zip, Val.zip, Test.zip as downloaded)"
 )
-_KINDS = ("images_png", "masks_png", "depths_png")
-_FILE = re.compile(rf"(Train|Val|Test)/(Urban|Rural)/({'|'.join(_KINDS)})/([^/]+)")
+_FILE = re.compile(rf"(Train|Val|Test)/(Urban|Rural)/({'|'.join(KINDS)})/([^/]+)")
 
 _DAMAGED = (  # what zipfile raises for an archive that is not whole
     zipfile.BadZipFile,
@@ -113,14 +112,20 @@ def find_tiles(root: Path, *, with_depth: bool = False) -> Tree:
     """(split, domain) -> its tiles by rising id, for every ``images_png`` under ``root``.
 
     ``with_depth``: every tile must have its ready-made depth map, as it must have its mask when
-    its folder has masks at all. Raises FileNotFoundError where nothing is found or files are
-    missing, ValueError for names that are no tile number.
+    its folder has masks at all. Raises FileNotFoundError where nothing is found, files are missing
+    or folders are spelled wrongly, ValueError for names that are no tile number.
     """
     folders = _list_files(root)
+    complaints = misspelled(root, _members(root), with_depth)
+    if complaints:
+        raise FileNotFoundError(
+            f"Folders of {root} are not named as expected. {' '.join(complaints)} Rename what is "
+            f"meant and move the rest away; expected {LAYOUT}, as in {RECORD}."
+        )
     tree = {}
     for split in SPLITS:
         for domain in DOMAINS:
-            kinds = {kind: folders.get((split, domain, kind)) for kind in _KINDS}
+            kinds = {kind: folders.get((split, domain, kind)) for kind in KINDS}
             if kinds["images_png"] is not None:
                 tree[split, domain] = _match(split, domain, kinds, with_depth)
     if not tree:
@@ -128,6 +133,12 @@ def find_tiles(root: Path, *, with_depth: bool = False) -> Tree:
             f"No LoveDA tiles in {root}; expected {LAYOUT}. Download them from {RECORD}."
         )
     return tree
+
+
+def absent_places(tree: Tree) -> list[str]:
+    """The published folders that are not in the tree, such as ``Test/Urban``."""
+    pairs = ((split, domain) for split in SPLITS for domain in DOMAINS)
+    return [f"{s.title()}/{d.title()}" for s, d in pairs if (s, d) not in tree]
 
 
 def _list_files(root: Path) -> dict[tuple[str, str, str], dict[int, Source]]:
@@ -144,12 +155,18 @@ def _list_files(root: Path) -> dict[tuple[str, str, str], dict[int, Source]]:
             found |= _list_zip(archive, split)
     for split in ("Train", "Val", "Test"):
         for domain in ("Urban", "Rural"):
-            for kind in _KINDS:
+            for kind in KINDS:
                 folder = root / split / domain / kind
                 if folder.is_dir():
                     files = (Source(path) for path in folder.iterdir() if _is_png(path.name))
                     found[split.lower(), domain.lower(), kind] = _by_id(files)
     return found
+
+
+def _members(root: Path) -> list[str]:
+    """The names in all archives."""
+    archives = [root / f"{split.title()}.zip" for split in SPLITS]
+    return [name for path in archives if path.is_file() for name in _open_zip(path).namelist()]
 
 
 def _list_zip(archive: Path, split: str) -> dict[tuple[str, str, str], dict[int, Source]]:
