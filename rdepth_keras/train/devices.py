@@ -24,15 +24,30 @@ class Hosts:
             ``JAX_COORDINATOR_ADDRESS``, and without that, trains on this host alone.
         count: number of hosts; None takes it from ``JAX_NUM_PROCESSES``.
         index: number of this host, from 0; None takes it from ``JAX_PROCESS_ID``.
+        auto: asks the cluster for all three, where JAX recognises one: SLURM, Open MPI, Kubernetes,
+            Cloud TPU.
     """
 
     coordinator: str | None = None
     count: int | None = None
     index: int | None = None
+    auto: bool = False
+
+    def __post_init__(self):
+        if self.auto and (self.coordinator, self.count, self.index) != (None, None, None):
+            raise ValueError(
+                "--hosts.auto asks the cluster; leave --hosts.coordinator, --hosts.count and "
+                "--hosts.index away, or leave --hosts.auto away."
+            )
 
 
 def join_hosts(hosts: Hosts) -> None:
-    """Connects to the other hosts, if there are any; before anything else touches a device."""
+    """Connects to the other hosts, if there are any; before anything else touches a device.
+
+    Raises ValueError where they are not told, or where ``auto`` finds no cluster.
+    """
+    if hosts.auto:
+        return _join_cluster()
     coordinator = hosts.coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
     if coordinator is None:
         if hosts.count is not None or hosts.index is not None:
@@ -50,6 +65,17 @@ def join_hosts(hosts: Hosts) -> None:
             "--hosts.index, or JAX_NUM_PROCESSES and JAX_PROCESS_ID."
         )
     jax.distributed.initialize(coordinator, int(count), int(index))
+
+
+def _join_cluster() -> None:
+    try:
+        jax.distributed.initialize()
+    except ValueError as error:
+        raise ValueError(
+            f"--hosts.auto found no cluster that JAX recognises ({error}). Start the command by "
+            "srun, mpirun or in a Kubernetes job, or tell the hosts with --hosts.coordinator, "
+            "--hosts.count and --hosts.index."
+        ) from error
 
 
 def wait_for_hosts(reason: str) -> None:
