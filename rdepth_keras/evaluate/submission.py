@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rdepth_keras.arrays import Label
+from rdepth_keras.atomic import writing
 from rdepth_keras.data import png
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: same labels, same bytes
@@ -60,7 +61,7 @@ class Findings:
 
 
 def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: Expected) -> None:
-    """Writes the zip, under a temporary name until it is whole and passes :func:`check_submission`.
+    """Writes the zip, which is there once it is whole and passes :func:`check_submission`.
 
     Args:
         path: of the zip.
@@ -68,11 +69,14 @@ def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: 
         expected: what it must hold.
 
     Raises:
-        ValueError: where the labels make no valid submission; nothing is left behind.
+        ValueError: for another name than *.zip, before the first label is asked for; or where the
+            labels make no valid submission. Nothing is left behind.
     """
+    if path.suffix.lower() != ".zip":
+        raise ValueError(f"A submission is a zip; received the name {path}. Name it *.zip.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.partial")
-    try:
+    with writing(path) as temporary:
+        temporary.touch()  # a folder that takes no file is told before anything is predicted
         files = {number: png.encode(label) for number, label in labels}
         with zipfile.ZipFile(temporary, "w") as archive:
             for number in sorted(files):
@@ -82,9 +86,6 @@ def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: 
         found = check_submission(temporary, expected)
         if found.faults:
             raise ValueError(f"This makes no valid submission. {found}")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_submission(path: Path, expected: Expected) -> Findings:

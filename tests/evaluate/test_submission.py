@@ -57,7 +57,7 @@ def test_what_is_written_is_valid(tmp_path):
 
 def test_the_same_labels_make_the_same_bytes_in_any_order(tmp_path):
     digests = set()
-    for name, given in (("a", labels()), ("b", reversed(labels()))):
+    for name, given in (("a.zip", labels()), ("b.zip", reversed(labels()))):
         write_submission(tmp_path / name, given, EXPECTED)
         digests.add(hashlib.sha256((tmp_path / name).read_bytes()).digest())
     assert len(digests) == 1
@@ -76,6 +76,18 @@ def test_a_bad_or_broken_off_submission_leaves_nothing_behind(tmp_path):
     with pytest.raises(ValueError, match=r"values outside 0..6: 40.png"):
         write_submission(tmp_path / "a.zip", [(n, label + 1) for n, label in labels()], EXPECTED)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_no_zip_is_told_before_anything_is_predicted(tmp_path):
+    def never():
+        pytest.fail("a label was asked for")
+        yield
+
+    with pytest.raises(ValueError, match=r"\*\.zip"):
+        write_submission(tmp_path / "a.png", never(), EXPECTED)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        write_submission(tmp_path / "file" / "a.zip", never(), EXPECTED)
 
 
 def test_the_published_ids():
