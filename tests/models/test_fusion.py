@@ -59,23 +59,6 @@ def test_gate():
     np.testing.assert_allclose(found[1], gate, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("fusion", ["gated", "concat", None])
-def test_inspection_shows_what_the_decoder_sees(fusion):
-    arguments = SIZES if fusion is None else {**SIZES, "depth_encoder": DEPTH, "fusion": fusion}
-    model = models.build("convnext_b", image_encoder=IMAGE, taps=True, **arguments)
-    inside = models.inspection(model)
-    inputs = {"image": np.random.default_rng(0).integers(0, 256, (1, 40, 33, 3)).astype(np.uint8)}
-    if fusion:
-        inputs["depth"] = np.random.default_rng(1).random((1, 40, 33, 1), np.float32)
-    found = inside.predict(inputs, verbose=0)
-    expected = model.predict(inputs, verbose=0)["features"]
-    for ours, theirs in zip(found["features"], expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
-    assert ("gates" in found) == (fusion == "gated")
-    for gate, features in zip(found.get("gates", ()), expected, strict=fusion == "gated"):
-        assert gate.shape == features.shape and 0 < gate.min() < gate.max() < 1
-
-
 @pytest.mark.parametrize("width", [3, 2])
 def test_add(width):
     layer = Added()

@@ -14,8 +14,8 @@ from rdepth_keras.models.decoders.aspp import ASPP, SummedASPP
 from rdepth_keras.models.decoders.daformer import DAFormer
 from rdepth_keras.models.decoders.pyramid import Pyramid
 from rdepth_keras.models.decoders.segformer import SegFormer
-from rdepth_keras.models.encoders.resnet import ResNet
 from rdepth_keras.models.dgcd.refiner import Refiner
+from rdepth_keras.models.encoders.resnet import ResNet
 from rdepth_keras.models.weights import load as weights
 from rdepth_keras.models.weights.layouts import Layout
 from rdepth_keras.models.weights.layouts_resnet import RESNET_TIMM_DEEP
