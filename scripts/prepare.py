@@ -1,17 +1,39 @@
-"""Prepares LoveDA with relative depth: `tfds build` with the same flags, but without TensorFlow.
+"""Prepares data: LoveDA with a depth map for every tile, or depth maps for tiles of your own.
 
-    python scripts/prepare.py datasets/loveda_rdepth --config depths_png \
-        --manual_dir DIR --data_dir DIR
+Fetch LoveDA (CC BY-NC-SA 4.0, for academic use only):
+    python scripts/prepare.py --download --accept_license --manual_dir LoveDA
+Prepare it, with depth by SOURCE:
+    python scripts/prepare.py --config SOURCE --manual_dir LoveDA --data_dir data
+Write depth maps beside your own tiles, where there are none yet:
+    python scripts/prepare.py --folder DIR --config SOURCE
+Read every pixel of what is prepared, or of a folder, and name everything that is wrong:
+    python scripts/prepare.py --verify --data_dir data
+    python scripts/prepare.py --verify --folder DIR --classes classes.yaml
+Look at the depth: a sheet of pictures, and the mean depth of each class:
+    python scripts/prepare.py --depth_report report.png --data_dir data
 
-The configs name where depth comes from; see datasets/loveda_rdepth/README.md. Ready-made maps
-(`depths_png`) need nothing beyond the base install, estimated depth needs the `prepare` extra.
-`--folder DIR --config depth_anything_v2_small` writes depth maps beside the tiles of a folder of
-your own. `--download --accept_license` without a dataset fetches the archives and stops there.
+SOURCE is one of
+    {presets}
+    a checkpoint's name on the Hugging Face hub (OWNER/NAME)
+    a folder with config.json and model.safetensors
+    depths_png   (LoveDA) maps that you have made: Train/Urban/depths_png/1366.png, ...
+    checkpoint   (LoveDA) the folder depth_checkpoint in the manual directory
+All but depths_png need: pip install 'rdepth_keras[prepare]'
+
+Places and how much
+    --manual_dir DIR    where LoveDA lies: Train, Val and Test as folders or as downloaded
+    --data_dir DIR      where the result goes; ~/tensorflow_datasets when left out
+    --download_dir DIR  where depth maps are kept, so that a killed preparation goes on
+    --overwrite         prepare again
+    --max_examples_per_split N    a part, to try things
+All flags, which are those of `tfds build` and some more: --helpfull
 """
 
 import contextlib
 import dataclasses
 import io
+import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,15 +48,20 @@ from rich.progress import (
 )
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
+from rdepth_keras.atomic import write_bytes
 from rdepth_keras.command import fail
 from rdepth_keras.data import png
+from rdepth_keras.data.folder.checks import verify_folder
+from rdepth_keras.data.folder.classes import load_classes
 from rdepth_keras.data.loveda.census import verify
 from rdepth_keras.data.loveda.depth_report import class_depth, draw_sheet
 from rdepth_keras.data.loveda.download import LICENCE, URL, download
 from rdepth_keras.data.loveda.prepared import open_loveda
-from rdepth_keras.depth.presets import PUBLISHED
+from rdepth_keras.depth.presets import PRESETS, PUBLISHED, find_checkpoint
 
 DATASET = Path(__file__).resolve().parents[1] / "datasets" / "loveda_rdepth"
+HELP = (__doc__ or "").replace("{presets}", "\n    ".join(PRESETS))
+NOT_ESTIMATED = ("depths_png", "checkpoint")  # configs that are no checkpoint's name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,10 +78,14 @@ class Args(build.Args):
     """Where the three archives lie."""
 
     verify: bool = simple_parsing.flag(default=False)
-    """Compare what is prepared with the published dataset, and build nothing."""
+    """Read every pixel of what is prepared, or of --folder, and name what is wrong; build
+    nothing. Prepared data are compared with the published dataset."""
 
     folder: str | None = None
     """Write depth maps beside the tiles of a folder of your own, by --config; build nothing."""
+
+    classes: str | None = None
+    """The class file of the folder that --verify reads."""
 
     depth_report: str | None = None
     """Draw what is prepared into this PNG (image, depth, histogram), print depth by class."""
@@ -67,7 +98,7 @@ class Args(build.Args):
 
 def parse(argv: Sequence[str]) -> Args:
     """The command line; a wrong flag ends in one line and exit code 2."""
-    flags_parser = cli_utils.make_flags_parser(Args, description=__doc__ or "")
+    flags_parser = cli_utils.make_flags_parser(Args, description=HELP)
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
@@ -80,15 +111,15 @@ def parse(argv: Sequence[str]) -> Args:
 
 def run(args: Args) -> int:
     """Downloads, builds or verifies; returns the exit code."""
+    if args.classes and not (args.verify and args.folder):
+        raise ValueError("--classes goes with --verify --folder DIR.")
     if args.verify:
-        verdict = verify(open_loveda(str(args.paths.data_dir), args.generation.config))
-        print(verdict)
-        return 1 if verdict.wrong else 0
+        return verify_all(args)
     if args.depth_report:
         report_depth(args, Path(args.depth_report))
         return 0
     if args.folder:
-        estimate_folder(Path(args.folder), args.generation.config or PUBLISHED)
+        estimate_folder(Path(args.folder).expanduser(), args.generation.config or PUBLISHED)
         return 0
     if args.download:
         fetch(args)
@@ -96,8 +127,55 @@ def run(args: Args) -> int:
         if args.download:
             return 0
         args.positional_datasets.append(str(DATASET))
-    args.execute()
+    config = builder_config(args.generation.config)
+    generation = dataclasses.replace(args.generation, config=config)
+    dataclasses.replace(args, generation=generation).execute()
     return 0
+
+
+def builder_config(source: str | None) -> str | None:
+    """What `tfds build` takes for a depth source: a config's name, or a new config as JSON.
+
+    Raises ValueError, listing the known ones, for an unknown source.
+    """
+    if source is None or source in NOT_ESTIMATED or source in PRESETS or source.startswith("{"):
+        return source
+    try:
+        checkpoint = find_checkpoint(source)
+    except ValueError as error:
+        raise ValueError(f"{error} For maps of your own, give depths_png.") from error
+    name = Path(checkpoint.origin).name if Path(checkpoint.origin).is_dir() else source
+    config = {
+        "name": "checkpoint_" + re.sub(r"[^\w.]+", "-", name),
+        "description": f"Depth by {checkpoint}.",
+        "licence": checkpoint.licence,
+        "origin": checkpoint.origin,
+    }
+    return json.dumps(config)
+
+
+def prepared_config(source: str | None) -> str | None:
+    """The name of the config that was prepared with a depth source."""
+    config = builder_config(source) if source and ("/" in source or Path(source).is_dir()) else None
+    return json.loads(config)["name"] if config else source
+
+
+def verify_all(args: Args) -> int:
+    """Prints what is wrong with prepared data or a folder; 1 where something is."""
+    if not args.folder:
+        verdict = verify(
+            open_loveda(str(args.paths.data_dir), prepared_config(args.generation.config))
+        )
+        print(verdict)
+        return 1 if verdict.wrong else 0
+    if not args.classes:
+        raise ValueError("--verify --folder DIR needs --classes FILE: what its masks may hold.")
+    root = Path(args.folder).expanduser()
+    faults = verify_folder(root, load_classes(Path(args.classes).expanduser()), print)
+    for fault in faults:
+        print(f"wrong    {fault}")
+    print(f"WRONG: {len(faults)} faults." if faults else "SOUND: every file was read.")
+    return 1 if faults else 0
 
 
 def estimate_folder(root: Path, source: str) -> None:
@@ -119,7 +197,7 @@ def estimate_folder(root: Path, source: str) -> None:
 
 def report_depth(args: Args, out: Path, rows: int = 8, most: int = 200) -> None:
     """A sheet of the first tiles, and the depth of the classes in up to ``most`` tiles a split."""
-    prepared = open_loveda(str(args.paths.data_dir), args.generation.config)
+    prepared = open_loveda(str(args.paths.data_dir), prepared_config(args.generation.config))
     sheet = []
     for split, domain in prepared.splits():
         tiles = prepared.tiles(split, domain)
@@ -127,7 +205,7 @@ def report_depth(args: Args, out: Path, rows: int = 8, most: int = 200) -> None:
         if tiles.labelled:
             print(f"{split} {domain}, depth by {prepared.depth['source']}")
             print(class_depth(tiles[index] for index in range(min(len(tiles), most))))
-    out.write_bytes(png.encode(draw_sheet(sheet[:rows])))
+    write_bytes(out, png.encode(draw_sheet(sheet[:rows])))
 
 
 def fetch(args: Args) -> None:
@@ -155,6 +233,9 @@ def fetch(args: Args) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
+    if not argv or {"-h", "--help"} & set(argv):
+        print(HELP, file=sys.stdout if argv else sys.stderr)
+        return 0 if argv else 2
     args = parse(argv)
     try:
         return run(args)

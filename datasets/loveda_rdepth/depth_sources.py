@@ -13,7 +13,6 @@ from tensorflow_datasets.core.utils import tqdm
 from rdepth_keras.data.loveda.raw import read_depth, read_image
 from rdepth_keras.data.loveda.tree import TileFiles
 from rdepth_keras.depth.normalise import StoredDepth, quantise
-from rdepth_keras.depth.presets import PRESETS
 from rdepth_keras.depth.store import DepthCache
 
 CHUNK = 16  # images of a batch on a GPU, and of a work item under Beam
@@ -23,11 +22,13 @@ CHUNK = 16  # images of a batch on a GPU, and of a work item under Beam
 class Opening:
     """What a depth source is opened with, in this process or in a worker.
 
-    ``name`` is a config; ``total`` the number of tiles of the whole build, for a forecast.
+    ``name`` is a config, ``origin`` its checkpoint ("" for ready-made maps) and ``licence`` that of
+    the depth; ``total`` is the number of tiles of the whole build, for a forecast.
     """
 
     name: str
-    manual_dir: Path
+    origin: str
+    licence: str
     cache_dir: Path
     total: int
 
@@ -58,22 +59,23 @@ class ReadyMade:
 class Estimated:
     """Maps by Depth Anything, each kept in a cache as soon as it is there."""
 
-    def __init__(self, opening: Opening, origin: str, licence: str):
+    def __init__(self, opening: Opening):
         from rdepth_keras.depth.estimator import has_gpu, load_estimator
 
         on_gpu = has_gpu()
-        self._name, self._origin, self._licence = opening.name, origin, licence
+        self._opening = opening
         self._batch_size = CHUNK if on_gpu else 1
         precision = "mixed_bfloat16" if on_gpu else "float32"
-        self._estimator = load_estimator(origin, precision=precision)
+        self._estimator = load_estimator(opening.origin, precision=precision)
         forecast = Forecast(opening.total, self._batch_size)
         self._cache = WatchedCache(opening.cache_dir, self._estimator.fingerprint, forecast)
 
     def describe(self) -> dict[str, str]:
+        origin = Path(self._opening.origin)
         return {
-            "source": self._name,
-            "origin": Path(self._origin).name if self._name == "checkpoint" else self._origin,
-            "licence": self._licence,
+            "source": self._opening.name,
+            "origin": origin.name if origin.is_dir() else self._opening.origin,
+            "licence": self._opening.licence,
             "fingerprint": self._estimator.fingerprint,
         }
 
@@ -148,10 +150,4 @@ def open_source(opening: Opening) -> DepthSource:
 
     A missing checkpoint or package is an error here, before anything else is done.
     """
-    if opening.name == "depths_png":
-        return ReadyMade()
-    if opening.name == "checkpoint":
-        folder = opening.manual_dir / "depth_checkpoint"
-        return Estimated(opening, str(folder), "that of the checkpoint")
-    preset = PRESETS[opening.name]
-    return Estimated(opening, preset.origin, preset.licence)
+    return Estimated(opening) if opening.origin else ReadyMade()

@@ -28,9 +28,14 @@ LABELS = ["no-data", *LOVEDA.names]  # in the order of the stored values 0..7
 
 @dataclass(eq=False)
 class DepthConfig(tfds.core.BuilderConfig):
-    """Names where depth comes from: ``depths_png``, ``checkpoint``, or a published checkpoint."""
+    """Names where depth comes from: ``depths_png``, ``checkpoint``, or a published checkpoint.
+
+    ``origin`` is what the depth is estimated with, see ``rdepth_keras.depth.presets``; "" for
+    ready-made maps, and for the checkpoint in the manual directory.
+    """
 
     licence: str = "your own"
+    origin: str = ""
 
 
 CONFIGS = {
@@ -38,6 +43,7 @@ CONFIGS = {
         name=name,
         description=f"Depth by {preset.title} ({preset.origin}); weights under {preset.licence}.",
         licence=preset.licence,
+        origin=preset.origin,
     )
     for name, preset in PRESETS.items()
 } | {
@@ -132,7 +138,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         places = find_tiles(manual_dir, with_depth=name == "depths_png")
         tree = _by_split(places)
         cache_dir = Path(dl_manager.download_dir) / "depth_cache"
-        opening = Opening(name, manual_dir, cache_dir, sum(map(len, tree.values())))
+        origin, licence = config.origin, config.licence
+        if name == "checkpoint":
+            origin, licence = str(manual_dir / "depth_checkpoint"), "that of the checkpoint"
+        opening = Opening(name, origin, licence, cache_dir, sum(map(len, tree.values())))
         source = open_source(opening)
         print(config.description)
         if absent := absent_places(places):

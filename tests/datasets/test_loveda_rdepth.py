@@ -75,6 +75,28 @@ def test_without_a_config_only_the_published_depth_is_built(builder_module):
     assert builder.get_builder_config("nothing") is None
 
 
+def test_a_config_of_its_own_for_another_checkpoint(builder_module, sources, tmp_path, monkeypatch):
+    """As `tfds build --config` makes it of JSON; the record says what it was estimated with."""
+    opened = []
+
+    def load(origin, precision):
+        opened.append(origin)
+        return SimpleNamespace(fingerprint="f" * 32)
+
+    monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", load)
+    kind = builder_module.Builder.builder_config_cls
+    config = kind(name="checkpoint_own", description="Depth by own.", origin="someone/own")
+    builder = builder_module.Builder(config=config, data_dir=tmp_path)
+    assert builder.data_dir == f"{tmp_path}/loveda_rdepth/checkpoint_own/1.0.0"
+    for origin, recorded in (("someone/own", "someone/own"), (str(tmp_path), tmp_path.name)):
+        opening = sources.Opening("checkpoint_own", origin, "its own", tmp_path / "cache", 1)
+        said = sources.open_source(opening).describe()
+        assert opened[-1] == origin and said["origin"] == recorded
+        assert said["source"] == "checkpoint_own" and said["licence"] == "its own"
+    ready_made = sources.Opening("depths_png", "", "your own", tmp_path / "cache", 1)
+    assert sources.open_source(ready_made).describe()["source"] == "depths_png"
+
+
 def test_every_config_says_its_source_and_licence(builder_module):
     for name, config in builder_module.CONFIGS.items():
         assert config.name == name

@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
+from rdepth_keras.data.loveda.checks import constant_depths
 from rdepth_keras.data.loveda.prepared import open_loveda, prepared_configs
+from rdepth_keras.depth.presets import PRESETS
 from rdepth_keras.labels import LOVEDA
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +98,22 @@ def test_a_cut_dataset_says_so(tmp_path):
     assert len(open_loveda(tmp_path).tiles("train", "rural")) == 2
 
 
+def test_what_is_absent_and_constant_is_said(tmp_path):
+    manual = shutil.copytree(DUMMY, tmp_path / "manual")
+    shutil.rmtree(manual / "Test")
+    for number in (1366, 1368):
+        path = manual / f"Train/Urban/depths_png/{number}.png"
+        path.write_bytes(png.encode(np.zeros((48, 48, 3), np.uint8)))
+    done = prepare(manual, tmp_path / "data", "--config", "depths_png")
+    assert done.returncode == 0, done.stderr
+    assert "prepared without: Test/Urban, Test/Rural." in done.stdout
+    assert "WARNING: 2 depth maps are constant" in done.stdout
+    assert "Train/Urban 1366, Train/Urban 1368" in done.stdout
+    tiles = open_loveda(tmp_path / "data").tiles("train", "urban")
+    for pixels in (False, True):
+        assert constant_depths(tiles, pixels) == ["train_urban 1366", "train_urban 1368"]
+
+
 def spoil(manual: Path, what: str) -> None:
     folder = manual / "Val/Rural"
     if what == "truncated PNG":
@@ -104,6 +123,8 @@ def spoil(manual: Path, what: str) -> None:
         (folder / "masks_png/2522.png").write_bytes(png.encode(np.ones((48, 47), np.uint8)))
     elif what == "mask value":
         (folder / "masks_png/2522.png").write_bytes(png.encode(np.full((48, 48), 9, np.uint8)))
+    elif what == "lower case":
+        (manual / "Val/Urban").rename(manual / "Val/urban")
     elif what == "mask missing":
         (folder / "masks_png/2522.png").unlink()
     elif what == "depth missing":
@@ -120,10 +141,11 @@ def spoil(manual: Path, what: str) -> None:
         ("mask value", "", "Val/Rural/masks_png/2522.png: The mask holds the values [9]"),
         ("mask missing", "", "tiles without a mask in masks_png: 1 of 2 (ids 2522)"),
         ("depth missing", "", "tiles without a depth map in depths_png: 1 of 2 (ids 2522)"),
+        ("lower case", "", "Val: missing are Urban, but there are urban. Rename what is meant"),
         ("no folder", "", "Train/Urban/images_png/1366.png"),
         ("format", "--file_format tfrecord", "array_record only"),
         ("unknown flag", "--colour red", "unrecognized arguments: --colour red"),
-        ("unknown config", "--config nothing", "nothing"),
+        ("unknown config", "--config nothing", "give one of depth_anything_v1_small, "),
         ("nothing to write", "--max_examples_per_split 0", "empty dataset that looks finished"),
         ("no consent", "--download", "give --accept_license with --download"),
         ("no server", "--download --accept_license --archives_url http://127.0.0.1:9", "127.0.0.1"),
@@ -144,11 +166,100 @@ def test_wrong_use_is_one_line_and_leaves_nothing_half_done(tmp_path, what, flag
     assert not list((tmp_path / "data").glob("loveda_rdepth/[a-z]*/*"))
 
 
-def test_a_download_without_a_dataset_stops_there(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def script(monkeypatch):
+    """The script as a module: most of what it does needs no process of its own."""
     specification = importlib.util.spec_from_file_location("prepare", ROOT / "scripts/prepare.py")
-    script = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(sys.modules, "prepare", script)
-    specification.loader.exec_module(script)
+    module = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "prepare", module)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_without_arguments_it_explains_itself(script, capsys):
+    assert script.main([]) == 2
+    said = capsys.readouterr().err
+    for word in ("--download --accept_license", "--folder DIR", "--verify", *PRESETS, "depths_png"):
+        assert word in said
+    assert script.main(["--help"]) == 0
+    assert capsys.readouterr().out == said
+
+
+def refusal(script, capsys, *arguments):
+    """The one line of an error, for wrong use."""
+    with pytest.raises(SystemExit) as stop:
+        script.main([str(argument) for argument in arguments])
+    assert stop.value.code == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    return line
+
+
+@pytest.mark.parametrize("flags", [[], ["--folder", "."]])
+def test_an_unknown_config_lists_the_known_ones(script, capsys, flags, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = refusal(script, capsys, "--config", "depth_anything_v9", *flags)
+    assert all(name in said for name in (*PRESETS, "OWNER/NAME", "a folder with config.json"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_flag_takes_names_of_all_kinds(script, tmp_path):
+    """As they are where a config bears that name; else a config made for the checkpoint."""
+    for name in (None, "depths_png", "checkpoint", *PRESETS):
+        assert script.builder_config(name) == script.prepared_config(name) == name
+    folder = tmp_path / "my checkpoint"
+    folder.mkdir()
+    names = {
+        "someone/own-depth": "checkpoint_someone-own-depth",
+        folder: "checkpoint_my-checkpoint",
+    }
+    for source, name in names.items():
+        config = json.loads(script.builder_config(str(source)))
+        assert config["name"] == name == script.prepared_config(str(source))
+        assert config["origin"] == str(source)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A folder of two domains, one of them unlabelled, and its class file."""
+    rng = np.random.default_rng(0)
+    for place, kinds in (("train/A", ("images", "masks")), ("val/B", ("images", "depths"))):
+        for kind in kinds:
+            for number in range(2):
+                shape = (9, 8, 3) if kind == "images" else (9, 8)
+                path = tmp_path / "own" / place / kind / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(png.encode(rng.integers(0, 2, shape, np.uint8)))
+    (tmp_path / "own/classes.yaml").write_text(
+        "classes:\n  - {name: a, value: 0, color: [0, 0, 0]}\n"
+        "  - {name: b, value: 1, color: [1, 1, 1]}\nignored: []\n"
+    )
+    return tmp_path / "own"
+
+
+def test_verify_a_folder(script, own, capsys):
+    flags = ["--verify", "--folder", str(own), "--classes", str(own / "classes.yaml")]
+    assert script.main(flags) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "train/A: 2 tiles, 2 labelled, without depth",
+        "val/B: 2 tiles, 0 labelled, with depth",
+        "SOUND: every file was read.",
+    ]
+    (own / "train/A/masks/0.png").write_bytes(png.encode(np.full((9, 8), 5, np.uint8)))
+    (own / "val/B/depths/1.png").write_bytes(png.encode(np.zeros((9, 8), np.uint8)))
+    (own / "val/B/images/1.png").write_bytes(b"")
+    assert script.main(flags) == 1
+    said = capsys.readouterr().out
+    assert "A/masks/0.png: The mask holds the values [5]" in said
+    assert "B/images/1.png: empty file" in said and said.endswith("WRONG: 2 faults.\n")
+    assert "WARNING: 1 depth map is constant" in said and "B/depths/1.png" in said
+
+
+def test_verify_a_folder_needs_its_classes(script, own, capsys):
+    assert "needs --classes FILE" in refusal(script, capsys, "--verify", "--folder", own)
+    assert "goes with --verify" in refusal(script, capsys, "--classes", own / "classes.yaml")
+
+
+def test_a_download_without_a_dataset_stops_there(script, tmp_path, monkeypatch, capsys):
     fetched = []
     monkeypatch.setattr(script, "download", lambda folder, **_: fetched.append(folder))
     flags = ["--download", "--accept_license", "--manual_dir", str(tmp_path / "LoveDA")]

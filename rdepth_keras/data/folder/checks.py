@@ -8,8 +8,8 @@ from typing import Any
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.folder import Files, FolderTiles
-from rdepth_keras.depth.normalise import is_constant
+from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
+from rdepth_keras.depth.normalise import constant_notice, is_constant
 from rdepth_keras.labels import ClassTable
 
 _READING = 4  # files read at once
@@ -37,6 +37,29 @@ def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
     with ThreadPoolExecutor(_READING) as pool:
         constant = pool.map(partial(_has_constant_depth, pixels), paths)
         return [str(path) for path, found in zip(paths, constant, strict=True) if found]
+
+
+def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
+    """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
+
+    Tells of each split what it holds, and which depth maps are constant. Raises as
+    :func:`rdepth_keras.data.folder.folder.open_folder`.
+    """
+    wrong: list[str] = []
+    for (split, domain), place in sorted(open_folder(root, table, with_depth=False).places.items()):
+        with_depth = (place / "depths").is_dir()
+        try:
+            tiles = open_folder(root, table, with_depth=with_depth).tiles(split, domain)
+        except (ValueError, OSError) as error:
+            wrong.append(str(error))
+            continue
+        labelled = tiles.labelled_part()
+        depth = "with depth" if with_depth else "without depth"
+        tell(f"{split}/{domain}: {len(tiles)} tiles, {len(labelled or ())} labelled, {depth}")
+        wrong += faults(tiles, pixels=True)
+        if constant := constant_depths(tiles, pixels=True):
+            tell(constant_notice(constant))
+    return wrong
 
 
 def _folder_tiles(tiles: Tiles) -> FolderTiles:
