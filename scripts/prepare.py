@@ -119,7 +119,9 @@ def run(args: Args) -> int:
         report_depth(args, Path(args.depth_report))
         return 0
     if args.folder:
-        estimate_folder(Path(args.folder).expanduser(), args.generation.config or PUBLISHED)
+        source = args.generation.config or PUBLISHED
+        find_checkpoint(source)  # a wrong name is told before what takes seconds
+        estimate_folder(Path(args.folder).expanduser(), source)
         return 0
     if args.download:
         fetch(args)

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,28 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.fixture
+def script(monkeypatch):
+    """The script as a module: most of what it does needs no process of its own."""
+    specification = importlib.util.spec_from_file_location("prepare", ROOT / "scripts/prepare.py")
+    module = importlib.util.module_from_spec(specification)
+    monkeypatch.setitem(sys.modules, "prepare", module)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def build(script, capsys):
+    """Builds of ready-made depth in this process; returns what is printed."""
+
+    def build(manual_dir: Path, data_dir: Path, *flags: str) -> str:
+        places = ["--manual_dir", str(manual_dir), "--data_dir", str(data_dir)]
+        assert script.main([*places, "--config", "depths_png", *flags]) == 0
+        return capsys.readouterr().out
+
+    return build
+
+
 def test_two_builds_are_equal_to_the_byte_and_need_no_tensorflow(tmp_path):
     shim = tmp_path / "without_tensorflow.py"
     shim.write_text(WITHOUT_TENSORFLOW.format(script=str(ROOT / "scripts/prepare.py")))
@@ -64,15 +87,14 @@ def test_two_builds_are_equal_to_the_byte_and_need_no_tensorflow(tmp_path):
     assert one_info.replace(b"/one/", b"/other/") == other_info
 
 
-def test_zips_and_folders_give_the_same_records(tmp_path):
+def test_zips_and_folders_give_the_same_records(build, tmp_path):
     manual = tmp_path / "manual"
     manual.mkdir()
     for split in ("Train", "Val"):
         with zipfile.ZipFile(manual / f"{split}.zip", "w") as archive:
             for path in (DUMMY / split).rglob("*.png"):
                 archive.write(path, path.relative_to(DUMMY))
-    done = prepare(manual, tmp_path / "data", "--config", "depths_png")
-    assert done.returncode == 0, done.stderr
+    build(manual, tmp_path / "data")
     prepared = open_loveda(tmp_path / "data")
     assert ("test", "urban") not in prepared.splits()
     for tile in map(prepared.tiles("val", "urban").__getitem__, range(2)):
@@ -80,38 +102,44 @@ def test_zips_and_folders_give_the_same_records(tmp_path):
         np.testing.assert_array_equal(tile["image"], png.decode(path.read_bytes()))
 
 
-def test_prepared_data_are_reused_and_overwritten_on_demand(tmp_path):
+def test_prepared_data_are_reused_and_overwritten_on_demand(build, data_dir, tmp_path):
     manual = shutil.copytree(DUMMY, tmp_path / "manual")
-    assert prepare(manual, tmp_path, "--config", "depths_png").returncode == 0
+    shutil.copytree(data_dir / "loveda_rdepth", tmp_path / "loveda_rdepth")
     shutil.rmtree(manual / "Test")
-    assert prepare(manual, tmp_path, "--config", "depths_png").returncode == 0
+    build(manual, tmp_path)
     assert ("test", "urban") in open_loveda(tmp_path).splits()
-    assert prepare(manual, tmp_path, "--config", "depths_png", "--overwrite").returncode == 0
+    build(manual, tmp_path, "--overwrite")
     assert ("test", "urban") not in open_loveda(tmp_path).splits()
 
 
-def test_a_cut_dataset_says_so(tmp_path):
-    done = prepare(DUMMY, tmp_path, "--config", "depths_png", "--max_examples_per_split", "2")
-    assert done.returncode == 0, done.stderr
-    assert "PARTIAL: train_rural has 2 of 3 tiles" in done.stdout
-    assert "val_rural has" not in done.stdout
+def test_a_cut_dataset_says_so(build, tmp_path):
+    said = build(DUMMY, tmp_path, "--max_examples_per_split", "2")
+    assert "PARTIAL: train_rural has 2 of 3 tiles" in said
+    assert "val_rural has" not in said
     assert len(open_loveda(tmp_path).tiles("train", "rural")) == 2
 
 
-def test_what_is_absent_and_constant_is_said(tmp_path):
+def test_what_is_absent_and_constant_is_said(build, tmp_path):
     manual = shutil.copytree(DUMMY, tmp_path / "manual")
     shutil.rmtree(manual / "Test")
     for number in (1366, 1368):
         path = manual / f"Train/Urban/depths_png/{number}.png"
         path.write_bytes(png.encode(np.zeros((48, 48, 3), np.uint8)))
-    done = prepare(manual, tmp_path / "data", "--config", "depths_png")
-    assert done.returncode == 0, done.stderr
-    assert "prepared without: Test/Urban, Test/Rural." in done.stdout
-    assert "WARNING: 2 depth maps are constant" in done.stdout
-    assert "Train/Urban 1366, Train/Urban 1368" in done.stdout
+    said = build(manual, tmp_path / "data")
+    assert "prepared without: Test/Urban, Test/Rural." in said
+    assert "WARNING: 2 depth maps are constant" in said
+    assert "Train/Urban 1366, Train/Urban 1368" in said
     tiles = open_loveda(tmp_path / "data").tiles("train", "urban")
     for pixels in (False, True):
         assert constant_depths(tiles, pixels) == ["train_urban 1366", "train_urban 1368"]
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> Path:
+    """The dummy tiles, prepared."""
+    folder = tmp_path_factory.mktemp("prepared")
+    assert prepare(DUMMY, folder, "--config", "depths_png").returncode == 0
+    return folder
 
 
 def spoil(manual: Path, what: str) -> None:
@@ -144,7 +172,7 @@ def spoil(manual: Path, what: str) -> None:
         ("lower case", "", "Val: missing are Urban, but there are urban. Rename what is meant"),
         ("no folder", "", "Train/Urban/images_png/1366.png"),
         ("format", "--file_format tfrecord", "array_record only"),
-        ("unknown flag", "--colour red", "unrecognized arguments: --colour red"),
+        ("unknown flag", "--colour red", "unrecognized arguments: --colour"),
         ("unknown config", "--config nothing", "give one of depth_anything_v1_small, "),
         ("nothing to write", "--max_examples_per_split 0", "empty dataset that looks finished"),
         ("no consent", "--download", "give --accept_license with --download"),
@@ -152,28 +180,24 @@ def spoil(manual: Path, what: str) -> None:
         ("not there", "--verify", "is not prepared in"),
     ],
 )
-def test_wrong_use_is_one_line_and_leaves_nothing_half_done(tmp_path, what, flags, message):
+def test_wrong_use_is_one_line_and_leaves_nothing_half_done(
+    script, capsys, monkeypatch, tmp_path, what, flags, message
+):
+    monkeypatch.setattr(script, "download", partial(script.download, wait_seconds=0))
     manual = shutil.copytree(DUMMY, tmp_path / "manual")
     spoil(manual, what)
     config = [] if "--config" in flags else ["--config", "depths_png"]
-    done = prepare(manual, tmp_path / "data", *config, *flags.split())
-    assert done.returncode == 2
-    complaint = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(complaint) == 1
-    assert message in complaint[0]
-    assert "Traceback" not in done.stderr
+    places = ["--manual_dir", manual, "--data_dir", tmp_path / "data"]
+    assert message in refusal(script, capsys, *places, *config, *flags.split())
     assert prepared_configs(tmp_path / "data") == ()
     assert not list((tmp_path / "data").glob("loveda_rdepth/[a-z]*/*"))
 
 
-@pytest.fixture
-def script(monkeypatch):
-    """The script as a module: most of what it does needs no process of its own."""
-    specification = importlib.util.spec_from_file_location("prepare", ROOT / "scripts/prepare.py")
-    module = importlib.util.module_from_spec(specification)
-    monkeypatch.setitem(sys.modules, "prepare", module)
-    specification.loader.exec_module(module)
-    return module
+def test_an_error_of_the_whole_program_is_one_line(tmp_path):
+    done = prepare(tmp_path / "nowhere", tmp_path / "data", "--config", "depths_png")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "error: " in line]
+    assert "Train/Urban/images_png/1366.png" in line
 
 
 def test_without_arguments_it_explains_itself(script, capsys):
@@ -283,13 +307,19 @@ def link_with_depth(loveda: Path, manual: Path) -> None:
             depth.write_bytes(png.encode(image.mean(-1).astype(np.uint8)))
 
 
-def test_real_tiles(loveda, tmp_path):
-    """The tiles of LoveDA with made-up depth: what is read back is what lies in the files."""
-    manual = tmp_path / "manual"
-    link_with_depth(loveda, manual)
-    done = prepare(manual, tmp_path / "data", "--config", "depths_png")
+@pytest.fixture(scope="module")
+def real(loveda, tmp_path_factory) -> Path:
+    """The tiles of LoveDA with made-up depth, prepared."""
+    folder = tmp_path_factory.mktemp("real")
+    link_with_depth(loveda, folder / "manual")
+    done = prepare(folder / "manual", folder / "data", "--config", "depths_png")
     assert done.returncode == 0, done.stderr
-    prepared = open_loveda(tmp_path / "data")
+    return folder / "data"
+
+
+def test_real_tiles(loveda, real):
+    """What is read back is what lies in the files."""
+    prepared = open_loveda(real)
     seen = 0
     for split, domain in prepared.splits():
         tiles = prepared.tiles(split, domain)
@@ -306,18 +336,14 @@ def test_real_tiles(loveda, tmp_path):
     assert seen == len(list(loveda.glob("*/*/images_png/*.png")))
 
 
-def test_verify_tells_a_part_from_another_dataset(loveda, tmp_path):
-    manual = tmp_path / "manual"
-    link_with_depth(loveda, manual)
-    assert prepare(manual, tmp_path / "data", "--config", "depths_png").returncode == 0
-    done = prepare(manual, tmp_path / "data", "--verify")
-    assert done.returncode == 0, done.stderr
-    assert "train_rural: 1363 of 1366 tiles (3, 4, 5, 6, 7, 8, ...)" in done.stdout
-    assert "train_urban: the masks" in done.stdout
-    assert "test_urban: all 820 tiles" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("PARTIAL")
-    assert prepare(DUMMY, tmp_path / "dummy", "--config", "depths_png").returncode == 0
-    done = prepare(DUMMY, tmp_path / "dummy", "--verify")
-    assert done.returncode == 1
-    assert "train_urban: tiles 1366, 1367, 1368 are not 1024x1024 pixels" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("WRONG")
+def test_verify_tells_a_part_from_another_dataset(script, real, data_dir, capsys):
+    assert script.main(["--verify", "--data_dir", str(real)]) == 0
+    said = capsys.readouterr().out
+    assert "train_rural: 1363 of 1366 tiles (3, 4, 5, 6, 7, 8, ...)" in said
+    assert "train_urban: the masks" in said
+    assert "test_urban: all 820 tiles" in said
+    assert said.splitlines()[-1].startswith("PARTIAL")
+    assert script.main(["--verify", "--data_dir", str(data_dir)]) == 1
+    said = capsys.readouterr().out
+    assert "train_urban: tiles 1366, 1367, 1368 are not 1024x1024 pixels" in said
+    assert said.splitlines()[-1].startswith("WRONG")
