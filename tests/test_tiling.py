@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.tiling import blend_weights, windows
+from rdepth_keras.tiling import blend_weights, blend_windows, coverage, windows
 
 
 def random_geometries(count):
@@ -51,3 +51,55 @@ def test_impossible_geometries(sizes):
 def test_unknown_blend():
     with pytest.raises(ValueError, match="blend must be one of"):
         blend_weights(4, 4, "gauss")
+
+
+def test_extents_are_the_windows():
+    grid = windows(100, 40, 64, 48)
+    assert list(grid.extents()) == [
+        (slice(0, 64), slice(0, 40)),
+        (slice(36, 100), slice(0, 40)),
+    ]
+
+
+@pytest.mark.parametrize("blend", ["uniform", "tapered"])
+@pytest.mark.parametrize("classes", [(), (3,)])
+def test_blending_is_the_weighted_mean_of_every_pixel(blend, classes):
+    rng = np.random.default_rng(1)
+    for height, width, window, stride in random_geometries(20):
+        grid = windows(height, width, window, stride)
+        size = (grid.window_height, grid.window_width)
+        parts = [rng.random((*size, *classes), np.float32) for _ in range(len(grid))]
+        weight = blend_weights(*size, blend)
+        y, x = rng.integers(height), rng.integers(width)
+        seen = [
+            (weight[y - top, x - left], part[y - top, x - left])
+            for top, left, part in zip(grid.tops, grid.lefts, parts, strict=True)
+            if 0 <= y - top < size[0] and 0 <= x - left < size[1]
+        ]
+        blended = blend_windows(grid, iter(parts), blend)
+        assert blended.shape == (height, width, *classes) and blended.dtype == np.float32
+        expected = np.average([value for _, value in seen], 0, [share for share, _ in seen])
+        np.testing.assert_allclose(blended[y, x], expected, rtol=1e-5)
+        np.testing.assert_allclose(
+            coverage(grid, weight)[y, x], sum(share for share, _ in seen), rtol=1e-5
+        )
+
+
+def test_tapered_windows_that_contradict_each_other_meet_without_a_seam():
+    """Every window says something else; the blend nowhere jumps by more than its slope."""
+    window = 64
+    grid = windows(192, 224, window, window // 2)
+    rng = np.random.default_rng(0)
+    parts = [np.full((window, window), rng.choice([-1.0, 1.0])) for _ in range(len(grid))]
+    for blend, most in (("tapered", 6 / window), ("uniform", 2.0)):
+        blended = blend_windows(grid, parts, blend)
+        steps = max(np.abs(np.diff(blended, axis=axis)).max() for axis in (0, 1))
+        assert steps <= most
+    assert steps > 0.5, "uniform windows do show theirs"
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_as_many_parts_as_windows(count):
+    grid = windows(4, 8, 4, 4)
+    with pytest.raises(ValueError, match="zip"):
+        blend_windows(grid, [np.ones((4, 4))] * count)

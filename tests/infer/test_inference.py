@@ -1,12 +1,16 @@
 """Windows and views against a plain NumPy loop, and properties."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
 from rdepth_keras import models
 from rdepth_keras.infer import VIEWS, Inference, predict_tile, tile_predictor
+from rdepth_keras.infer.forward import fill_up
 from rdepth_keras.network import Network
 from rdepth_keras.tiling import blend_weights, windows
 from rdepth_keras.train.devices import local_mesh, replicated
@@ -27,6 +31,11 @@ def tile(height, width, seed=0):
         "image": jnp.asarray(rng.integers(0, 256, (height, width, 3)), jnp.uint8),
         "depth": jnp.asarray(rng.random((height, width, 1)), jnp.float32),
     }
+
+
+def predict(forward, inputs, inference):
+    """:func:`predict_tile`, compiled as in production."""
+    return jax.jit(lambda arrays: predict_tile(forward, arrays, inference))(inputs)
 
 
 def numpy_slide(inputs, inference):
@@ -68,18 +77,18 @@ def numpy_predict(inputs, inference):
 def test_numpy_twin(views, size, options):
     inference = Inference(**options, views=views)
     inputs = tile(*size)
-    ours = jax.jit(lambda arrays: predict_tile(local, arrays, inference))(inputs)
+    ours = predict(local, inputs, inference)
     np.testing.assert_allclose(ours, numpy_predict(inputs, inference), rtol=1e-4, atol=1e-3)
 
 
 @pytest.mark.parametrize("blend", ["uniform", "tapered"])
 def test_a_constant_network_stays_constant_at_any_size(blend):
     rng = np.random.default_rng(1)
-    for _ in range(8):
+    for _ in range(4):
         height, width, window = (int(value) for value in rng.integers(1, 40, 3))
         stride = int(rng.integers(1, window + 1))
         inference = Inference(window, stride, blend=blend, views="symmetries")
-        scores = predict_tile(
+        scores = predict(
             lambda batch: jnp.broadcast_to(jnp.array([1.0, -2.0]), (*batch["image"].shape[:3], 2)),
             tile(height, width),
             inference,
@@ -92,8 +101,8 @@ def test_the_eight_symmetries_commute_with_turning_the_tile():
     inputs = tile(12, 12)
     turned = {name: jnp.rot90(array) for name, array in inputs.items()}
     np.testing.assert_allclose(
-        predict_tile(local, turned, inference),
-        jnp.rot90(predict_tile(local, inputs, inference)),
+        predict(local, turned, inference),
+        jnp.rot90(predict(local, inputs, inference)),
         rtol=1e-4,
         atol=1e-3,
     )
@@ -111,7 +120,7 @@ def test_scales_are_the_mean_of_resized_tiles():
         }
         scores = numpy_predict(seen, Inference(window_pixels=9, views="flips"))
         expected = expected + jax.image.resize(scores, (20, 13, 3), "linear") / 3
-    ours = predict_tile(local, inputs, Inference(window_pixels=9, views="flips", scales=scales))
+    ours = predict(local, inputs, Inference(window_pixels=9, views="flips", scales=scales))
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-3)
 
 
@@ -119,8 +128,8 @@ def test_probabilities_sum_to_one_whatever_is_averaged():
     inference = Inference(
         7, 3, "tapered", average="probabilities", views="symmetries", scales=(0.4, 1.3)
     )
-    scores = predict_tile(local, tile(15, 11), inference)
-    np.testing.assert_allclose(scores.sum(-1), np.ones((15, 11)), rtol=1e-5)
+    found = predict(local, tile(15, 11), inference)
+    np.testing.assert_allclose(found.sum(-1), np.ones((15, 11)), rtol=1e-5)
 
 
 def test_more_views_cost_time_not_memory():
@@ -138,40 +147,97 @@ def test_more_views_cost_time_not_memory():
     assert accumulator <= bytes_needed("symmetries") <= bytes_needed("one") + accumulator
 
 
-def test_unknown_settings_are_named():
-    with pytest.raises(ValueError, match="scales must be factors"):
-        Inference(scales=())
-    with pytest.raises(ValueError, match="views must be one of"):
-        Inference(views="many")
-    with pytest.raises(ValueError, match="window_batch"):
-        Inference(window_batch=0)
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"scales": ()}, "scales must be factors"),
+        ({"scales": (1.0, float("nan"))}, "scales must be factors"),
+        ({"scales": (0.0,)}, "scales must be factors"),
+        ({"views": "many"}, "views must be one of"),
+        ({"blend": "gauss"}, "blend must be one of"),
+        ({"average": "labels"}, "average must be one of"),
+        ({"window_batch": 0}, "window_batch must be at least 1"),
+        ({"window_pixels": 0}, "window_pixels must be at least 1; received 0"),
+        ({"window_pixels": -512}, "window_pixels must be at least 1"),
+        ({"stride_pixels": 0}, "stride_pixels must be at least 1"),
+        ({"stride_pixels": -1}, "stride_pixels must be at least 1"),
+        ({"window_pixels": 256, "stride_pixels": 257}, r"at most window_pixels \(256\).* smaller"),
+        ({"window_pixels": None, "stride_pixels": 256}, "None where there is no window"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(settings, said):
+    with pytest.raises(ValueError, match=said):
+        Inference(**settings)
+
+
+def test_seamless_windows_overlap_by_half_and_fade():
+    usual = Inference(512, views="flips")
+    assert usual.seamless() == Inference(512, 256, "tapered", views="flips")
+    assert Inference(33).seamless().stride_pixels == 17
+    assert Inference(1).seamless().stride_pixels == 1
+    whole = Inference(None)
+    assert whole.seamless() == whole
+
+
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_prediction_that_is_not_finite_names_its_tile(average, value):
+    ours = network()
+    predict = tile_predictor(ours, Inference(window_pixels=32, average=average))
+    params, buffers = ours.init()
+    image = np.full((32, 40, 3), 9, np.uint8)
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        assert predict(params, buffers, {"id": 8, "image": image}).shape == (32, 40, 3)
+        name = next(name for name in params if name.endswith("bias"))
+        broken = {**params, name: params[name].at[1].set(value)}
+        with pytest.raises(FloatingPointError, match="tile 8 is not finite"):
+            predict(broken, buffers, {"id": 8, "image": image})
+
+
+def network() -> Network:
+    """A convolution that sees its neighbours, of an image alone."""
+    inputs = keras.Input((None, None, 3), name="image")
+    outputs = keras.layers.Conv2D(3, 3, padding="same")(keras.layers.Rescaling(1 / 255)(inputs))
+    return Network(keras.Model({"image": inputs}, outputs))
+
+
+def colours(*size: int):
+    rng = np.random.default_rng(0)
+    return {"id": 1, "image": rng.integers(0, 256, (*size, 3)).astype(np.uint8)}
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 50), (31, 32)])
 def test_tiles_below_what_networks_take(size):
-    """A real network refuses sides below 32 pixels; the scorer repeats the tile's edges for it."""
-    encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
-    network = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
-    rng = np.random.default_rng(0)
-    tile = {"id": 1, "image": rng.integers(0, 256, (*size, 3)).astype(np.uint8)}
-    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
-        found = tile_predictor(network, Inference(window_pixels=512))(*network.init(), tile)
+    """The predictor repeats the tile's edges up to 32 pixels."""
+    ours, tile = network(), colours(*size)
     margins = [(0, max(32 - side, 0)) for side in size]
     filled = np.pad(tile["image"], [*margins, (0, 0)], mode="edge")
-    with jax.numpy_rank_promotion("allow"):
-        expected = np.asarray(network.model({"image": filled[None]}))[0, : size[0], : size[1]]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        found = tile_predictor(ours, Inference(window_pixels=512))(*ours.init(), tile)
+        expected = jax.jit(lambda image: ours.model({"image": image}))(filled[None])[0]
+    np.testing.assert_allclose(found, expected[: size[0], : size[1]], rtol=1e-4, atol=1e-5)
+
+
+def test_a_real_network_refuses_what_is_filled_up_for_it():
+    encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
+    ours = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
+    batch = {"image": jnp.zeros((1, 7, 50, 3), jnp.uint8)}
+
+    def forward(batch):
+        return ours.apply(*ours.init(), batch)[0]
+
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        assert jax.eval_shape(partial(fill_up, forward), batch).shape == (1, 7, 50, 7)
+        with pytest.raises(ValueError, match="32"):
+            jax.eval_shape(forward, batch)
 
 
 @pytest.mark.parametrize("window_batch", [1, 4])
 def test_many_devices_share_the_windows(window_batch):
     """Three windows do not split evenly over two devices; what fills them up leaves no trace."""
     assert jax.device_count() == 2, "tests run on two CPU devices"
-    encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
-    network = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
-    rng = np.random.default_rng(0)
-    tile = {"id": 1, "image": rng.integers(0, 256, (32, 96, 3)).astype(np.uint8)}
-    score = tile_predictor(network, Inference(window_pixels=32, window_batch=window_batch))
-    one, many = network.init(), jax.device_put(network.init(), replicated(local_mesh()))
-    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
-        np.testing.assert_allclose(score(*many, tile), score(*one, tile), rtol=1e-4, atol=1e-5)
+    ours, tile = network(), colours(32, 96)
+    predict = tile_predictor(ours, Inference(window_pixels=32, window_batch=window_batch))
+    one, many = ours.init(), jax.device_put(ours.init(), replicated(local_mesh()))
+    with jax.numpy_rank_promotion("allow"):
+        np.testing.assert_allclose(predict(*many, tile), predict(*one, tile), rtol=1e-4, atol=1e-5)
