@@ -83,7 +83,8 @@ def test_a_config_of_its_own_for_another_checkpoint(builder_module, sources, tmp
         opened.append(origin)
         return SimpleNamespace(fingerprint="f" * 32)
 
-    monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", load)
+    estimator = SimpleNamespace(load_estimator=load, has_gpu=lambda: False)
+    monkeypatch.setitem(sys.modules, "rdepth_keras.depth.estimator", estimator)
     kind = builder_module.Builder.builder_config_cls
     config = kind(name="checkpoint_own", description="Depth by own.", origin="someone/own")
     builder = builder_module.Builder(config=config, data_dir=tmp_path)
@@ -115,13 +116,20 @@ def test_what_the_dataset_says_of_itself(builder_module, tmp_path):
     assert info.file_format.value == "array_record"
 
 
-def test_records_hold_the_range_of_the_source(tmp_path):
+@pytest.fixture(scope="module")
+def ready_made(tmp_path_factory) -> Path:
+    """The dummy tiles with their ready-made maps, prepared: the folder of the records."""
+    folder = tmp_path_factory.mktemp("ready_made")
     command = ["scripts/prepare.py", "--config", "depths_png", "--manual_dir", DUMMY]
-    assert run(*command, "--data_dir", tmp_path).returncode == 0
+    assert run(*command, "--data_dir", folder).returncode == 0
+    return folder / "loveda_rdepth/depths_png/1.0.0"
+
+
+def test_records_hold_the_range_of_the_source(ready_made):
     import tensorflow_datasets as tfds
 
     raw = {name: tfds.decode.SkipDecoding() for name in ("image", "depth", "label")}
-    builder = tfds.builder_from_directory(tmp_path / "loveda_rdepth/depths_png/1.0.0")
+    builder = tfds.builder_from_directory(ready_made)
     for split, domain in (("train_urban", 0), ("val_rural", 1)):
         for record in builder.as_data_source(split, decoders=raw):
             (path,) = DUMMY.glob(f"*/*/depths_png/{record['id']}.png")
@@ -327,18 +335,8 @@ def test_a_bad_checkpoint_stops_before_the_work(manual_dir, tmp_path, spoil, mes
     assert prepared_configs(tmp_path / "data") == ()
 
 
-def test_the_metadata_are_plain_json(tmp_path):
-    done = run(
-        "scripts/prepare.py",
-        "--manual_dir",
-        DUMMY,
-        "--data_dir",
-        tmp_path,
-        "--config",
-        "depths_png",
-    )
-    assert done.returncode == 0
-    text = (tmp_path / "loveda_rdepth/depths_png/1.0.0/metadata.json").read_text()
-    tiles = json.loads(text)["tiles"]
+def test_the_metadata_are_plain_json(ready_made):
+    tiles = json.loads((ready_made / "metadata.json").read_text())["tiles"]
     assert tiles["train_rural"]["ids"] == [0, 1, 2]
+    assert tiles["train_rural"]["constant_depth"] == []
     assert tiles["test_rural"]["labelled"] is False
