@@ -3,7 +3,6 @@ import pytest
 
 from rdepth_keras.data.loveda import census
 from rdepth_keras.data.loveda.census import Survey, Verdict, load_census
-from rdepth_keras.data.loveda.statistics import format_shares
 
 TRAIN = load_census()["train_urban"]
 PIXELS = np.array(list(TRAIN["pixels_per_mask_value"].values()))
@@ -83,19 +82,3 @@ def test_more_of_a_class_than_there_is_cannot_be_a_part():
     few = np.arange(1366, 1400)
     found = survey(ids=few, sizes=np.full((34, 2), 1024), pixels=PIXELS * [1, 1, 1, 1, 1, 1, 1, 2])
     assert any("agriculture" in line for line in judge(found).wrong)
-
-
-def test_a_histogram_in_per_cent():
-    text = format_shares(
-        {
-            "train_urban": {
-                "ids": [1, 2],
-                "labelled": True,
-                "pixels_per_value": [[0, 3, 0, 0, 0, 0, 0, 1]] * 2,
-            },
-            "test_urban": {"ids": [3], "labelled": False, "pixels_per_value": [None]},
-        }
-    )
-    _, train, test = text.splitlines()
-    assert train.split() == ["train_urban", "2", "0.00", "75.00", *["0.00"] * 5, "25.00"]
-    assert test.split() == ["test_urban", "1", "unlabelled"]
