@@ -53,6 +53,12 @@ def kind(name):
 
 
 KINDS = list({kind(name): name for name in reversed(models.MODELS)}.values())
+# By default these stand for their kin, of the same parts in other numbers; RDEPTH_PROOFS=2 for all.
+LEARNING = (
+    *("dgcd", "convnext_b", "deeplabv3", "deeplabv3_plus", "segformer_b0", "segformer_b5_blocks"),
+    *("deeplabv2_two_taps", "deeplabv2_transnorm", "pspnet"),
+)
+LARGE = ("dgcd", "rdepth_xl_b", "deeplabv3_plus", "segformer_b5", "deeplabv2_transnorm", "pspnet")
 
 
 def build(name, **arguments):
@@ -78,8 +84,10 @@ def no_numbers(monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(models.MODELS))
 @pytest.mark.usefixtures("no_numbers")
-def test_full_size_network(name):
+def test_full_size_network(name, proofs):
     """The real network at an odd size, in shapes only: nothing is allocated or computed."""
+    if proofs < 2 and name not in LARGE:
+        pytest.skip("run with RDEPTH_PROOFS=2")
 
     def call():
         model = models.build(name)
@@ -93,7 +101,7 @@ def test_full_size_network(name):
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.usefixtures("no_numbers")
 def test_shapes(name):
-    sizes = ((32, 32), (33, 96), (61, 47))
+    sizes = ((32, 32), (61, 47))
 
     def call():
         plain, tapped = (build(name, taps=taps, dtype="mixed_bfloat16") for taps in (False, True))
@@ -151,7 +159,9 @@ def test_saving_and_loading_changes_nothing(name, taps, tmp_path):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_step_downhill_lowers_the_loss(name):
+def test_a_step_downhill_lowers_the_loss(name, proofs):
+    if proofs < 2 and kind(name) not in map(kind, LEARNING):
+        pytest.skip("run with RDEPTH_PROOFS=2")
     model = build(name, taps=True, drop_path=0.0, dropout=0.0)
     network = Network(model)
     params, buffers = network.init()
@@ -176,7 +186,7 @@ def test_a_step_downhill_lowers_the_loss(name):
 
 def test_plain_logits_are_the_tapped_ones_enlarged():
     """A model is what a Keras user expects: called, or with predict, on bytes."""
-    plain, tapped = build("twin"), build("twin", taps=True)
+    plain, tapped = build("convnext_b"), build("convnext_b", taps=True)
     inputs = draw_inputs(plain, 39, 45)
     full = plain.predict(inputs, verbose=0)
     logits = tapped.predict(inputs, verbose=0)["logits"]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
@@ -50,11 +51,8 @@ def test_depth_trains_as_three_equal_channels(model):
     fixed = [variable.value for variable in model.non_trainable_variables]
 
     def energy(params):
-        maps, _ = model.stateless_call(params, fixed, inputs)
-        # Both halves of a fused map alike: widths of the two encoders are the same.
-        halves = [
-            (x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]) for x in maps["features"]
-        ]
+        features, _ = model.stateless_call(params, fixed, inputs)
+        halves = [jnp.split(x, 2, -1) for x in features]  # the encoders are of the same widths
         return sum((half**3).sum() for pair in halves for half in pair), halves
 
     slopes, halves = jax.jit(jax.grad(energy, has_aux=True))(params)
