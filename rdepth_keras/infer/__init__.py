@@ -3,8 +3,9 @@
 A *prediction* is an array (H, W, K): the logits or the probabilities of every pixel's classes.
 """
 
-from rdepth_keras.infer.inference import Inference, predict_tile, tile_predictor
+from rdepth_keras.infer.inference import Inference
 from rdepth_keras.infer.prediction import check_finite, classify
+from rdepth_keras.infer.tile import predict_tile, tile_predictor
 from rdepth_keras.infer.views import VIEWS
 
 __all__ = ["VIEWS", "Inference", "check_finite", "classify", "predict_tile", "tile_predictor"]

@@ -1,26 +1,12 @@
-"""How a tile is predicted, and the compiled function that does it.
+"""How a tile is predicted."""
 
-Everything runs inside one compiled function per tile size: views and batches of windows are a
-loop with one accumulator, so that more views cost time, not memory.
-"""
-
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import get_args
+from typing import Literal, get_args
 
-import jax
-import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
-
-from rdepth_keras.arrays import Params, Tile
-from rdepth_keras.infer.forward import fill_up, mesh_of, share
-from rdepth_keras.infer.prediction import check_finite
-from rdepth_keras.infer.scales import mean_over_scales
-from rdepth_keras.infer.views import Views, mean_over_views
-from rdepth_keras.infer.windows import Average, Forward, slide
-from rdepth_keras.network import Network
+from rdepth_keras.infer.views import Views
 from rdepth_keras.tiling import Blend
+
+Average = Literal["logits", "probabilities"]
 
 
 @dataclass(frozen=True)
@@ -68,58 +54,3 @@ class Inference:
         if self.window_pixels is None:
             return self
         return replace(self, stride_pixels=-(-self.window_pixels // 2), blend="tapered")
-
-
-def tile_predictor(
-    network: Network, inference: Inference
-) -> Callable[[Params, Params, Tile], np.ndarray]:
-    """The compiled ``(params, buffers, tile) -> prediction``, float32 (H, W, K).
-
-    ``network`` has full-size logits as its output, i.e. it was built without taps. The windows are
-    shared by the devices that hold the params. It is compiled once for each size of tile. The
-    predictor raises FloatingPointError, naming the tile, where its prediction is not finite.
-    """
-
-    @partial(jax.jit, static_argnames="mesh")
-    def compiled(params, buffers, inputs, mesh):
-        forward = partial(fill_up, lambda batch: network.apply(params, buffers, batch)[0])
-        if mesh is None:
-            return predict_tile(forward, inputs, inference)
-        together = replace(inference, window_batch=inference.window_batch * mesh.size)
-        found = predict_tile(partial(share, forward, mesh), inputs, together)
-        return jax.lax.with_sharding_constraint(found, NamedSharding(mesh, PartitionSpec()))
-
-    def predict(params: Params, buffers: Params, tile: Tile) -> np.ndarray:
-        inputs = {name: tile[name] for name in network.input_names}
-        found = compiled(params, buffers, inputs, mesh=mesh_of(params))
-        return check_finite(np.asarray(found), tile)
-
-    return predict
-
-
-def predict_tile(
-    forward: Forward, inputs: Mapping[str, jax.Array], inference: Inference
-) -> jax.Array:
-    """The mean prediction of a tile, float32 (H, W, K): logits or probabilities.
-
-    Args:
-        forward: maps a batch of inputs, e.g. image (N, h, w, 3) and depth (N, h, w, 1), to
-            full-size logits (N, h, w, K).
-        inputs: the same arrays of one tile without the batch axis, all (H, W, ...).
-        inference: windows, views, scales and what is averaged.
-    """
-
-    def see(inputs: Mapping[str, jax.Array]) -> jax.Array:
-        look = partial(
-            slide,
-            forward,
-            inputs,
-            window_pixels=inference.window_pixels,
-            stride_pixels=inference.stride_pixels,
-            blend=inference.blend,
-            average=inference.average,
-            window_batch=inference.window_batch,
-        )
-        return mean_over_views(look, inference.views)
-
-    return mean_over_scales(see, inputs, inference.scales)

@@ -1,45 +1,36 @@
 """A tile seen through windows, in batches, blended where they overlap: one compiled loop."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rdepth_keras.infer.inference import Inference
 from rdepth_keras.infer.views import Look
-from rdepth_keras.tiling import Blend, Windows, blend_weights, coverage, windows
+from rdepth_keras.tiling import Windows, blend_weights, coverage, windows
 
-Average = Literal["logits", "probabilities"]
 Forward = Callable[[Mapping[str, jax.Array]], jax.Array]
 
 
 def slide(
     forward: Forward,
     inputs: Mapping[str, jax.Array],
+    inference: Inference,
     look: Look,
-    *,
-    window_pixels: int | None,
-    stride_pixels: int | None,
-    blend: Blend,
-    average: Average,
-    window_batch: int,
 ) -> jax.Array:
-    """The prediction (h, w, K) of a tile as it is looked at, at that view's height and width.
-
-    The arguments are those of :class:`~rdepth_keras.infer.inference.Inference`.
-    """
+    """The prediction (h, w, K) of a tile as it is looked at, at that view's height and width."""
     height, width = next(iter(inputs.values())).shape[:2]
     if look.turned:
         height, width = width, height
-    window = window_pixels or max(height, width)
-    grid = windows(height, width, window, stride_pixels or window)
-    weight = blend_weights(grid.window_height, grid.window_width, blend)
-    corners, real = _batches(grid, window_batch)
+    window = inference.window_pixels or max(height, width)
+    grid = windows(height, width, window, inference.stride_pixels or window)
+    weight = blend_weights(grid.window_height, grid.window_width, inference.blend)
+    corners, real = _batches(grid, inference.window_batch)
 
     def one_batch(total, batch):
         found = forward(_cut(inputs, batch[0], grid, look)).astype(jnp.float32)
-        if average == "probabilities":
+        if inference.average == "probabilities":
             found = jax.nn.softmax(found)
         found = found * weight[None, ..., None] * batch[1][:, None, None, None]
         for index in range(found.shape[0]):

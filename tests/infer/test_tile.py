@@ -1,0 +1,211 @@
+"""Windows and views against a plain NumPy loop, and properties."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+
+from rdepth_keras import models
+from rdepth_keras.infer import VIEWS, Inference, predict_tile, tile_predictor
+from rdepth_keras.infer.forward import fill_up
+from rdepth_keras.network import Network
+from rdepth_keras.tiling import blend_weights, windows
+from rdepth_keras.train.devices import local_mesh, replicated
+
+pytestmark = pytest.mark.usefixtures("strict_ranks")
+
+
+def local(batch):
+    """A 'network' that looks at places: not invariant to turning or mirroring."""
+    image = batch["image"].astype(jnp.float32)
+    ramp = jnp.linspace(0, 1, image.shape[2])[None, None, :, None]
+    return jnp.concatenate([image[..., :1] * ramp, image[..., 1:2], batch["depth"]], -1)
+
+
+def tile(height, width, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "image": jnp.asarray(rng.integers(0, 256, (height, width, 3)), jnp.uint8),
+        "depth": jnp.asarray(rng.random((height, width, 1)), jnp.float32),
+    }
+
+
+def predict(forward, inputs, inference):
+    """:func:`predict_tile`, compiled as in production."""
+    return jax.jit(lambda arrays: predict_tile(forward, arrays, inference))(inputs)
+
+
+def numpy_slide(inputs, inference):
+    height, width, _ = inputs["image"].shape
+    window = inference.window_pixels or max(height, width)
+    grid = windows(height, width, window, inference.stride_pixels or window)
+    weight = blend_weights(grid.window_height, grid.window_width, inference.blend)[..., None]
+    total, share = np.zeros((height, width, 3)), np.zeros((height, width, 1))
+    for top, left in zip(grid.tops, grid.lefts, strict=True):
+        place = np.s_[top : top + grid.window_height, left : left + grid.window_width]
+        scores = local({name: array[place][None] for name, array in inputs.items()})[0]
+        if inference.average == "probabilities":
+            scores = jax.nn.softmax(scores)
+        total[place] += np.asarray(scores) * weight
+        share[place] += weight
+    return total / share
+
+
+def numpy_predict(inputs, inference):
+    total = 0
+    for turns, mirror in VIEWS[inference.views]:
+        seen = {name: jnp.rot90(array, turns) for name, array in inputs.items()}
+        seen = {name: array[:, ::-1] if mirror else array for name, array in seen.items()}
+        scores = numpy_slide(seen, inference)
+        total = total + np.rot90(scores[:, ::-1] if mirror else scores, -turns)
+    return total / len(VIEWS[inference.views])
+
+
+@pytest.mark.parametrize("views", ["one", "flips", "symmetries"])
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((24, 24), {"window_pixels": 12}),
+        ((23, 31), {"window_pixels": 16, "stride_pixels": 9, "blend": "tapered"}),
+        ((17, 9), {"window_pixels": None}),
+        ((20, 14), {"window_pixels": 8, "average": "probabilities", "window_batch": 3}),
+    ],
+)
+def test_numpy_twin(views, size, options):
+    inference = Inference(**options, views=views)
+    inputs = tile(*size)
+    ours = predict(local, inputs, inference)
+    np.testing.assert_allclose(ours, numpy_predict(inputs, inference), rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("blend", ["uniform", "tapered"])
+def test_a_constant_network_stays_constant_at_any_size(blend):
+    rng = np.random.default_rng(1)
+    for _ in range(4):
+        height, width, window = (int(value) for value in rng.integers(1, 40, 3))
+        stride = int(rng.integers(1, window + 1))
+        inference = Inference(window, stride, blend=blend, views="symmetries")
+        scores = predict(
+            lambda batch: jnp.broadcast_to(jnp.array([1.0, -2.0]), (*batch["image"].shape[:3], 2)),
+            tile(height, width),
+            inference,
+        )
+        np.testing.assert_allclose(scores, np.full((height, width, 2), [1.0, -2.0]), rtol=1e-5)
+
+
+def test_the_eight_symmetries_commute_with_turning_the_tile():
+    inference = Inference(window_pixels=None, views="symmetries")
+    inputs = tile(12, 12)
+    turned = {name: jnp.rot90(array) for name, array in inputs.items()}
+    np.testing.assert_allclose(
+        predict(local, turned, inference),
+        jnp.rot90(predict(local, inputs, inference)),
+        rtol=1e-4,
+        atol=1e-3,
+    )
+
+
+def test_scales_are_the_mean_of_resized_tiles():
+    inputs, scales = tile(20, 13), (0.5, 1.0, 1.75)
+    expected = 0
+    for height, width in ((10, 6), (20, 13), (35, 23)):
+        seen = {
+            name: jax.image.resize(
+                array.astype(jnp.float32), (height, width, array.shape[-1]), "linear"
+            )
+            for name, array in inputs.items()
+        }
+        scores = numpy_predict(seen, Inference(window_pixels=9, views="flips"))
+        expected = expected + jax.image.resize(scores, (20, 13, 3), "linear") / 3
+    ours = predict(local, inputs, Inference(window_pixels=9, views="flips", scales=scales))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_probabilities_sum_to_one_whatever_is_averaged():
+    inference = Inference(
+        7, 3, "tapered", average="probabilities", views="symmetries", scales=(0.4, 1.3)
+    )
+    found = predict(local, tile(15, 11), inference)
+    np.testing.assert_allclose(found.sum(-1), np.ones((15, 11)), rtol=1e-5)
+
+
+def test_more_views_cost_time_not_memory():
+    """Eight views need what one needs, and at most one more accumulator."""
+    inputs = {
+        name: jax.ShapeDtypeStruct(array.shape, array.dtype) for name, array in tile(96, 96).items()
+    }
+
+    def bytes_needed(views):
+        inference = Inference(window_pixels=48, views=views)
+        program = jax.jit(lambda arrays: predict_tile(local, arrays, inference))
+        return program.lower(inputs).compile().memory_analysis().temp_size_in_bytes
+
+    accumulator = 96 * 96 * 3 * 4
+    assert accumulator <= bytes_needed("symmetries") <= bytes_needed("one") + accumulator
+
+
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_prediction_that_is_not_finite_names_its_tile(average, value):
+    ours = network()
+    predict = tile_predictor(ours, Inference(window_pixels=32, average=average))
+    params, buffers = ours.init()
+    image = np.full((32, 40, 3), 9, np.uint8)
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        assert predict(params, buffers, {"id": 8, "image": image}).shape == (32, 40, 3)
+        name = next(name for name in params if name.endswith("bias"))
+        broken = {**params, name: params[name].at[1].set(value)}
+        with pytest.raises(FloatingPointError, match="tile 8 is not finite"):
+            predict(broken, buffers, {"id": 8, "image": image})
+
+
+def network() -> Network:
+    """A convolution that sees its neighbours, of an image alone."""
+    inputs = keras.Input((None, None, 3), name="image")
+    outputs = keras.layers.Conv2D(3, 3, padding="same")(keras.layers.Rescaling(1 / 255)(inputs))
+    return Network(keras.Model({"image": inputs}, outputs))
+
+
+def colours(*size: int):
+    rng = np.random.default_rng(0)
+    return {"id": 1, "image": rng.integers(0, 256, (*size, 3)).astype(np.uint8)}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 50), (31, 32)])
+def test_tiles_below_what_networks_take(size):
+    """The predictor repeats the tile's edges up to 32 pixels."""
+    ours, tile = network(), colours(*size)
+    margins = [(0, max(32 - side, 0)) for side in size]
+    filled = np.pad(tile["image"], [*margins, (0, 0)], mode="edge")
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        found = tile_predictor(ours, Inference(window_pixels=512))(*ours.init(), tile)
+        expected = jax.jit(lambda image: ours.model({"image": image}))(filled[None])[0]
+    np.testing.assert_allclose(found, expected[: size[0], : size[1]], rtol=1e-4, atol=1e-5)
+
+
+def test_a_real_network_refuses_what_is_filled_up_for_it():
+    encoder = {"depths": (1, 1, 1, 1), "widths": (4, 4, 4, 4)}
+    ours = Network(models.build("convnext_b", image_encoder=encoder, channels=4))
+    batch = {"image": jnp.zeros((1, 7, 50, 3), jnp.uint8)}
+
+    def forward(batch):
+        return ours.apply(*ours.init(), batch)[0]
+
+    with jax.numpy_rank_promotion("allow"):  # Keras's layers rely on it
+        assert jax.eval_shape(partial(fill_up, forward), batch).shape == (1, 7, 50, 7)
+        with pytest.raises(ValueError, match="32"):
+            jax.eval_shape(forward, batch)
+
+
+@pytest.mark.parametrize("window_batch", [1, 4])
+def test_many_devices_share_the_windows(window_batch):
+    """Three windows do not split evenly over two devices; what fills them up leaves no trace."""
+    assert jax.device_count() == 2, "tests run on two CPU devices"
+    ours, tile = network(), colours(32, 96)
+    predict = tile_predictor(ours, Inference(window_pixels=32, window_batch=window_batch))
+    one, many = ours.init(), jax.device_put(ours.init(), replicated(local_mesh()))
+    with jax.numpy_rank_promotion("allow"):
+        np.testing.assert_allclose(predict(*many, tile), predict(*one, tile), rtol=1e-4, atol=1e-5)
