@@ -22,7 +22,11 @@ MENDED = (
     *(FloatingPointError, OverflowError),
 )
 _NO_MEMORY = ("RESOURCE_EXHAUSTED", "(-4:Insufficient memory)")  # of JAX, of OpenCV
-_STYLE = (tyro.conf.FlagCreatePairsOff, tyro.conf.AvoidSubcommands)
+_STYLE = (
+    tyro.conf.FlagCreatePairsOff,
+    tyro.conf.AvoidSubcommands,
+    tyro.conf.SuppressFixed,
+)
 _CONSTRUCTORS = tyro.constructors.ConstructorRegistry()
 
 

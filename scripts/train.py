@@ -31,22 +31,26 @@ from rdepth_keras.train.signals import Interrupted
 
 @dataclass(frozen=True)
 class Choice:
-    """The arguments that decide every other one's default."""
+    """What decides every other argument's default, beside the recipe and the direction."""
 
-    recipe: str | None = None
-    """Which experiment, see --list-recipes; the direction's published row when left out."""
     dataset: str | None = None
     """loveda_rdepth, folder (tiles of your own) or demo; the recipe's when left out."""
-    model: str | None = None
-    """Another network for the recipe, by a name of docs/networks.md."""
     out: Path | None = None
     """Directory of the run; runs/<recipe>-<direction>-<time> when left out."""
     resume: bool = False
-    """Go on with the run in --out from its last checkpoint, or from its end with more --steps."""
+    """Go on with the run in --out from its last checkpoint; from its end with more --steps."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Other beginnings."""
+
+    model: str | None = None
+    """Another network for the recipe, by a name of docs/networks.md."""
     rerun: Path | None = None
     """Start the same run again, with the settings of this run directory."""
-    start_from: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Start a new run from the weights of this one: its own settings, --recipe's, or yours."""
+    run: Annotated[Path | None, tyro.conf.arg(name="from")] = None
+    """Start a new run from the weights of this one, with its settings, --recipe's, or yours."""
     list_recipes: bool = False
     """Print the recipes and leave."""
     print_config: bool = False
@@ -54,9 +58,10 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Direction:
-    """What else decides defaults, but has a place in the experiment."""
+class Named:
+    """Parts of the experiment that decide the defaults of the others."""
 
+    recipe: str | None = None
     direction: str | None = None
 
 
@@ -66,21 +71,25 @@ class Train:
 
     choice: Annotated[Choice, tyro.conf.arg(name="")]
     experiment: Annotated[Experiment, tyro.conf.arg(name="")]
-    watch: Annotated[run.Watch, tyro.conf.arg(name="")] = run.Watch()
+    start: Annotated[Start, tyro.conf.OmitArgPrefixes] = Start()
+    watch: Annotated[run.Watch, tyro.conf.OmitArgPrefixes] = run.Watch()
     hosts: Hosts = Hosts()
 
 
 def main() -> int:
-    choice = command.peek(Choice)
-    if choice.list_recipes:
+    choice, start = command.peek(Choice), command.peek(Start)
+    if start.list_recipes:
         for name, make in RECIPES.items():
             print(f"{name:12} {(make.__doc__ or '').splitlines()[0]}")
         return 0
-    default = default_experiment(choice, command.peek(Direction).direction)
-    arguments = command.parse(Train, default=Train(choice, default))
+    default = default_experiment(choice, start, command.peek(Named))
+    arguments = command.parse(Train, default=Train(choice, default, start))
     experiment = arguments.experiment
-    if arguments.choice.print_config:
-        rates = rate_table(experiment.optimizers.segmenter, experiment.network.encoders)
+    if arguments.start.print_config:
+        rates = rate_table(
+            experiment.optimizers.segmenter,
+            [name.removesuffix("_encoder") for name in experiment.network.encoders],
+        )
         print(json.dumps({**to_dict(experiment), "learning_rates": rates}, indent=2))
         return 0
 
@@ -116,38 +125,38 @@ def train(arguments: Train, own: run.Run) -> int:
     return 0
 
 
-def default_experiment(choice: Choice, direction: str | None) -> Experiment:
+def default_experiment(choice: Choice, start: Start, named: Named) -> Experiment:
     """What the other arguments change: the settings of a run, or a recipe."""
-    experiment = _given_experiment(choice, direction)
+    experiment = _given_experiment(choice, start, named)
     if choice.dataset is not None:
         kind = command.choose("--dataset", choice.dataset, DATASETS)
         if not isinstance(experiment.data, kind):
             experiment = experiment.changed(data=kind(experiment.data.direction))
-    if choice.model is not None:
-        network = command.choose("--model", choice.model, MODELS)
+    if start.model is not None:
+        network = command.choose("--model", start.model, MODELS)
         experiment = experiment.changed(network=network)
     return experiment
 
 
-def _given_experiment(choice: Choice, direction: str | None) -> Experiment:
-    if choice.rerun is not None:
-        if choice.recipe is not None or choice.resume or choice.start_from is not None:
+def _given_experiment(choice: Choice, start: Start, named: Named) -> Experiment:
+    if start.rerun is not None:
+        if named.recipe is not None or choice.resume or start.run is not None:
             raise ValueError(
                 "--rerun starts a run again with its own recipe, from its beginning; leave "
                 "--recipe, --resume and --from away."
             )
-        return run.Run(choice.rerun).experiment
+        return run.Run(start.rerun).experiment
     if choice.resume:
         if choice.out is None:
             raise ValueError("--resume needs to know the run: add --out DIR.")
         own = run.Run(choice.out).experiment
-        return own if choice.recipe is None else recipe(choice.recipe)
-    if choice.start_from is None:
-        return recipe(choice.recipe or default_recipe(direction or "r2u", choice.dataset))
-    own = run.Run(choice.start_from).experiment
-    place = str(choice.start_from.expanduser().resolve())
+        return own if named.recipe is None else recipe(named.recipe)
+    if start.run is None:
+        return recipe(named.recipe or default_recipe(named.direction or "r2u", choice.dataset))
+    own = run.Run(start.run).experiment
+    place = str(start.run.expanduser().resolve())
     fresh = {"weights": "none", "depth_weights": None, "start_from": place, "extended_at": ()}
-    return (recipe(choice.recipe) if choice.recipe else own).changed(training=fresh)
+    return (recipe(named.recipe) if named.recipe else own).changed(training=fresh)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ FLOORS = {
     "predict": 6,
     "experiment": 7,
     "recipes": 8,
+    "assembly": 8,
     "run": 9,
     "command": 9,
 }
@@ -41,7 +42,8 @@ CONFINED = {
     "orbax": {"train/checkpoint.py"},
     "grain": {"data"},
     "tensorflow_datasets": {"data"},
-    "tyro": {"command.py"},
+    "tyro": {"command.py", "experiment"},  # there: the names of flags
+    "PIL": {"evaluate/examples.py"},
     "cattrs": {"experiment/record.py"},
     "safetensors": {"checkpoints.py"},
     "huggingface_hub": {"checkpoints.py"},

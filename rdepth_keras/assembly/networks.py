@@ -23,8 +23,8 @@ def training_network(
         name=name,
         taps=True,
         weights=weights,
-        remat=resources.remat,
-        accumulate=resources.accumulate,
+        remat=resources.economy.remat,
+        accumulate=resources.economy.accumulate,
     )
 
 

@@ -111,15 +111,15 @@ def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> di
     """``"source"`` batches and, for a method that uses it, ``"target"`` ones without labels."""
     training, resources = experiment.training, experiment.resources
     source = list(sources.source.values())
-    if resources.cache is not None:
-        folder = Path(resources.cache).expanduser()
+    if resources.economy.cache is not None:
+        folder = Path(resources.economy.cache).expanduser()
         source = [cached(tiles, folder, notify) for tiles in source]
     make = partial(
         training_batches,
         batch_size=training.batch_size,
         host=jax.process_index(),
         hosts=jax.process_count(),
-        workers=resources.workers,
+        workers=resources.economy.workers,
     )
     transforms = training.augmentation.transforms(training.crop)
     batches = {

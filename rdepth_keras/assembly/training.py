@@ -43,7 +43,7 @@ def assemble(experiment: Experiment) -> Assembly:
     training, method = experiment.training, experiment.method
     networks = method.networks(parts(experiment))
     optimizers = {name: experiment.optimizers.of(name) for name in trained(method, networks)}
-    mesh = data_mesh(training.batch_size // experiment.resources.accumulate)
+    mesh = data_mesh(training.batch_size // experiment.resources.economy.accumulate)
     decay = training.choice.average_decay
     state = initial_state(
         networks, method, optimizers, seed=training.seed, average=decay is not None

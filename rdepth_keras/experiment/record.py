@@ -97,10 +97,10 @@ def _exactly(value: Any, kind: type) -> Any:
 
 def _tag(converter, base: type, kinds: Mapping[str, type]) -> None:
     """Lets the converter write the name of a ``base``'s kind beside its fields, and read it."""
-    names = {kind: name for name, kind in kinds.items()}
 
     def write(value):
-        return {"name": names[type(value)], **_plain(value)}
+        name = next(name for name, kind in kinds.items() if kind is type(value))
+        return {"name": name, **_plain(value)}
 
     def read(value: dict[str, Any], _):
         fields = dict(value)

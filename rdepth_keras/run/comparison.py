@@ -13,7 +13,7 @@ from rdepth_keras.evaluate.confusion import mean_iou
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.recipes import deviation
+from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.directory import Run
 
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
@@ -98,7 +98,7 @@ def row(evaluated: Evaluated) -> Row:
             "labelled pixel."
         )
     interval = result.get("miou_interval")
-    known = interval and None not in interval
+    low, high = interval or (None, None)
     return Row(
         evaluated.title,
         protocol(evaluated),
@@ -111,7 +111,7 @@ def row(evaluated: Evaluated) -> Row:
             "depth": _depth(result.get("depth") or {}),
             "seeds": ", ".join(map(str, result.get("seeds", [experiment.training.seed]))),
         },
-        interval=(100 * interval[0], 100 * interval[1]) if known else None,
+        interval=None if low is None or high is None else (100 * low, 100 * high),
         note="; ".join(filter(None, [_unfinished(evaluated), deviation(experiment)])),
     )
 

@@ -151,7 +151,7 @@ class Run:
         ``data`` tell their depth; ``trained_on`` the numbers of tiles, where training goes on.
         """
         began = self.environment
-        pairs = [("other depth", began.get("depth"), dict(data.depth))]
+        pairs: list[tuple[str, Any, Any]] = [("other depth", began.get("depth"), dict(data.depth))]
         if trained_on is not None:
             pairs.append(("other tiles", began.get("trained_on"), dict(trained_on)))
         for what, then, now in pairs:

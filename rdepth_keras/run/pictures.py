@@ -97,7 +97,8 @@ def predict_tiles(
     tile; so it is stretched over each window's own footprint. The predictions of overlapping
     windows are blended.
     """
-    grid = windows(*depth.shape, tile_pixels, max(1, round(STRIDE_SHARE * tile_pixels)))
+    height, width = depth.shape
+    grid = windows(height, width, tile_pixels, max(1, round(STRIDE_SHARE * tile_pixels)))
 
     def look(place: tuple[slice, slice]) -> np.ndarray:
         label = np.full(depth[place].shape, IGNORE, np.uint8)

@@ -15,7 +15,7 @@ from rdepth_keras.assembly import (
     open_data,
     training_sources,
 )
-from rdepth_keras.experiment import Experiment
+from rdepth_keras.experiment import Economy, Experiment
 from rdepth_keras.train.devices import describe, shard_batch, unused_gpu_warning
 
 GIB = 1 << 30
@@ -104,7 +104,7 @@ def rehearse(experiment: Experiment) -> Rehearsal:
 
     Raises what training would: ValueError, FileNotFoundError, and RuntimeError for memory.
     """
-    experiment = experiment.changed(resources={"cache": None})  # writing it takes hours
+    experiment = experiment.changed(resources={"economy": Economy()})  # a cache takes hours
     sources = training_sources(experiment, open_data(experiment))
     assembly = assemble(experiment)
     state = assembly.state

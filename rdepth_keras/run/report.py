@@ -10,7 +10,7 @@ from rich.progress import track
 from rdepth_keras.evaluate.confusion import Absent, mean_iou
 from rdepth_keras.evaluate.gallery import Exhibit, exhibit, spread
 from rdepth_keras.evaluate.page import check_installed, render
-from rdepth_keras.recipes import deviation
+from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.comparison import Evaluated, protocol, row
 from rdepth_keras.run.evaluation import Trial, evaluate
 

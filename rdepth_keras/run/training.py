@@ -19,7 +19,7 @@ from rdepth_keras.assembly import (
 )
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.experiment import Experiment, differences, in_words
-from rdepth_keras.recipes import deviation
+from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.directory import Run, settled, surroundings
 from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.transfer import start_from
@@ -98,10 +98,12 @@ def changes(run: Run, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
 def _extended(experiment: Experiment, done: int, console: Console) -> Experiment:
     """The experiment with more steps after its end, which it then remembers."""
     optimizer, steps = experiment.optimizers.segmenter, experiment.training.steps
-    before, after = optimizer.rate(done)(done - 1), optimizer.rate(steps)(done)
+    before, after = map(
+        float, jax.device_get((optimizer.rate(done)(done - 1), optimizer.rate(steps)(done)))
+    )
     console.print(
         f"extended from {done} to {steps} steps: the learning rate goes on with "
-        f"{float(after):.3g} where it had come to {float(before):.3g}; not the run that {steps} "
+        f"{after:.3g} where it had come to {before:.3g}; not the run that {steps} "
         "steps at once would have given"
     )
     ends = (*experiment.training.extended_at, done)
@@ -132,7 +134,7 @@ def _train(
 
 def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -> _Prepared:
     training = experiment.training
-    check_batch_size(training.batch_size, experiment.resources.accumulate)
+    check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     _check_watch(watch, training.steps)
     data = open_data(experiment)
     sources = training_sources(experiment, data)

@@ -25,8 +25,9 @@ def start_from(run: Run, assembly: Assembly, notify: Callable[[str], None]) -> A
     found = inference_network(experiment).init()
     checkpoints = run.chosen(notify)
     averaged = experiment.training.choice.average_decay is not None
-    like = ({SEGMENTER: values} for values in found)
-    found = [tree[SEGMENTER] for tree in checkpoints.restore_variables(*like, averaged)]
+    params, buffers = ({SEGMENTER: values} for values in found)
+    restored = checkpoints.restore_variables(params, buffers, averaged)
+    found = [tree[SEGMENTER] for tree in restored]
     step = checkpoints.latest_step()
     checkpoints.close()
     state = assembly.state

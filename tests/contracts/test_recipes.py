@@ -9,6 +9,7 @@ from rdepth_keras.data.datasets import DATASETS
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import (
     Choice,
+    Economy,
     Resources,
     Sampling,
     differences,
@@ -19,7 +20,8 @@ from rdepth_keras.experiment import (
 from rdepth_keras.infer import Inference
 from rdepth_keras.models import MODELS
 from rdepth_keras.optimizers import AdamW
-from rdepth_keras.recipes import RECIPES, changes, default_recipe, recipe
+from rdepth_keras.recipes import RECIPES, default_recipe, recipe
+from rdepth_keras.recipes.deviation import changes
 from rdepth_keras.train.loop import Cadence
 
 
@@ -110,7 +112,7 @@ def test_another_kind_is_a_difference():
 def test_what_changes_no_number_is_no_difference():
     """By construction: resources are the part that the comparison leaves out, whatever is in it."""
     one = recipe("demo")
-    other = one.changed(resources=Resources("here", "there", 7, 2, True, Cadence(3, 4, 5)))
+    other = one.changed(resources=Resources("here", Economy("there", 7, 2, True), Cadence(3, 4, 5)))
     assert differences(one, other) and not differences(one.essence(), other.essence())
     seeded = one.changed(training={"seed": 5})
     assert differences(one.essence(), seeded.essence())
@@ -127,7 +129,6 @@ def test_what_changes_no_number_is_no_difference():
         ("training", {"choice": Choice("best")}),
         ("training", {"choice": Choice("best", validation_steps=10**6)}),
         ("training", {"sampling": Sampling(rare_class_temperature=0.0)}),
-        *(("resources", {"accumulate": 0}), ("resources", {"workers": 0})),
     ],
 )
 def test_impossible_settings(part, change):
@@ -135,6 +136,12 @@ def test_impossible_settings(part, change):
     name = next(iter(change)) if isinstance(value, int) else "(validation|average|rare|selection)"
     with pytest.raises(ValueError, match=name.replace("_", "[-_]")):
         recipe("demo").changed(**{part: change})
+
+
+@pytest.mark.parametrize("name", ["workers", "accumulate"])
+def test_impossible_economy(name):
+    with pytest.raises(ValueError, match=f"--{name} must be at least 1; received 0"):
+        Economy(**{name: 0})
 
 
 def test_a_reference_is_not_chosen_by_what_it_is_scored_on():

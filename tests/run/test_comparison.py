@@ -11,9 +11,10 @@ import pytest
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.loveda.dataset import LoveDA
 from rdepth_keras.evaluate.counts import Counts
-from rdepth_keras.experiment import Choice, to_json
+from rdepth_keras.experiment import Choice, Economy, to_json
 from rdepth_keras.labels import LOVEDA
-from rdepth_keras.recipes import deviation, recipe
+from rdepth_keras.recipes import recipe
+from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.comparison import compare, describe_inference, headline
 from rdepth_keras.run.directory import Run
 
@@ -65,7 +66,7 @@ def test_seeds_become_one_row(tmp_path):
 
 def test_what_changes_no_number_makes_no_other_row(tmp_path):
     """Two seeds, one of them resumed with other workers, in another folder, in parts."""
-    other = {"workers": 7, "data_dir": "/elsewhere", "accumulate": 2, "remat": True}
+    other = {"data_dir": "/elsewhere", "economy": Economy("cache", 7, 2, True)}
     runs = [make(tmp_path / "a", 0, 6), make(tmp_path / "b", 1, 7, resources=other)]
     (line,) = table(runs)
     assert line["method"] == "demo (2 seeds)" and not line["note"]

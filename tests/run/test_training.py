@@ -17,7 +17,7 @@ from tensorboardX.proto.event_pb2 import Event
 from rdepth_keras import run
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.data.demo.dataset import Demo
-from rdepth_keras.experiment import Choice, Optimizers
+from rdepth_keras.experiment import Choice, Economy, Optimizers
 from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import Schedule
@@ -158,7 +158,9 @@ def test_data_may_move_and_settings_may_not(experiment, tmp_path):
     trained = Run(tmp_path / "run")
     run.start(experiment, trained, QUIET)
     own = trained.experiment
-    assert changes(trained, own.changed(resources={"workers": 1, "remat": True})) == {}
+    assert (
+        changes(trained, own.changed(resources={"economy": Economy(workers=1, remat=True)})) == {}
+    )
     seeded = own.changed(training={"seed": 1})
     assert changes(trained, seeded) == {"training.seed": (0, 1)}
     run.resume(own, trained, QUIET)

@@ -1,0 +1,45 @@
+"""By what means a network is trained: a part of an experiment that decides none of its numbers."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from rdepth_keras.experiment.checks import check
+from rdepth_keras.train.loop import Cadence
+
+
+@dataclass(frozen=True)
+class Economy:
+    """What saves time or memory.
+
+    Attributes:
+        cache: folder for a raw copy of the training tiles that is read without decoding.
+        workers: threads that make batches.
+        accumulate: equal parts in which the encoders take a batch, in turn: less memory.
+        remat: computes the encoders' branches twice instead of keeping them: less memory.
+    """
+
+    cache: str | None = None
+    workers: int = 2
+    accumulate: int = 1
+    remat: bool = False
+
+    def __post_init__(self):
+        for name in ("workers", "accumulate"):
+            check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Whatever may differ between two runs that give the same numbers.
+
+    Attributes:
+        data_dir: where the data lie; None is TFDS's own folder.
+        economy: what saves time or memory.
+        cadence: how often the run logs and saves.
+    """
+
+    data_dir: str | None = None
+    economy: Annotated[Economy, tyro.conf.OmitArgPrefixes] = Economy()
+    cadence: Annotated[Cadence, tyro.conf.OmitArgPrefixes] = Cadence()

@@ -1,0 +1,36 @@
+"""Named experiments, one function each, which is called for a new one."""
+
+from collections.abc import Callable
+from typing import get_args
+
+from rdepth_keras.data.dataset import Direction
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.recipes.demo import demo
+from rdepth_keras.recipes.paper import convnext_b, dgcd, rdepth_b_b, rdepth_b_s, rdepth_xl_b
+from rdepth_keras.recipes.supervised import deeplabv3, segformer
+
+RECIPES: dict[str, Callable[[], Experiment]] = {
+    "rdepth_b_s": rdepth_b_s,
+    "rdepth_b_b": rdepth_b_b,
+    "rdepth_xl_b": rdepth_xl_b,
+    "convnext_b": convnext_b,
+    "dgcd": dgcd,
+    "deeplabv3": deeplabv3,
+    "segformer": segformer,
+    "demo": demo,
+}
+# What is meant when none is named: the published row of a direction, but for the demo's data.
+PUBLISHED_ROWS: dict[str, str] = {"r2u": "rdepth_b_b", "r2r": "rdepth_b_b", "u2r": "rdepth_b_s"}
+DEFAULTS: dict[str, dict[str, str]] = {"demo": dict.fromkeys(get_args(Direction), "demo")}
+
+
+def recipe(name: str) -> Experiment:
+    """The experiment of that name; ValueError lists the known ones."""
+    if name not in RECIPES:
+        raise ValueError(f"Unknown recipe {name!r}; known are: {', '.join(RECIPES)}.")
+    return RECIPES[name]()
+
+
+def default_recipe(direction: str, dataset: str | None) -> str:
+    """The name of the recipe that is meant when none is given."""
+    return DEFAULTS.get(dataset or "", PUBLISHED_ROWS).get(direction, "rdepth_b_s")
