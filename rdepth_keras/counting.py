@@ -32,8 +32,8 @@ def count(name: str, pixels: int = 512, **arguments) -> Counts:
         for variables in (model.trainable_variables, model.non_trainable_variables)
     )
     inputs = {
-        name: jax.ShapeDtypeStruct((1, pixels, pixels, tensor.shape[-1]), "float32")
-        for name, tensor in model.input.items()
+        tensor.name: jax.ShapeDtypeStruct((1, pixels, pixels, tensor.shape[-1]), "float32")
+        for tensor in model.inputs
     }
     jaxpr = jax.make_jaxpr(model.stateless_call)(trained, fixed, inputs)
     return Counts(sum(math.prod(array.shape) for array in trained), _multiply_adds(jaxpr.jaxpr))

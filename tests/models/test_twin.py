@@ -37,9 +37,10 @@ def test_paths_and_groups_of_variables(model):
 def test_depth_trains_as_three_equal_channels(model):
     """A grey image and its depth map: the two encoders have equal maps and equal gradients.
 
-    All of a step follows from that, whatever the optimizer.
+    All of a step follows from that, whatever the optimizer. The first stage is enough: the rest
+    of both is the same.
     """
-    model = keras.Model(model.input, model.output["features"])
+    model = keras.Model(model.input, model.output["features"][:1])
     variables = {v.path.partition("_encoder/")[::2]: v.value for v in model.trainable_variables}
     twins = {rest for kind, rest in variables if kind == "depth"}
     params = [
