@@ -171,10 +171,13 @@ def paired_differences(evaluated: Sequence[Evaluated]) -> list[str]:
             continue
         score = partial(mean_iou, absent=protocol(base).absent)
         gap = bootstrap_difference(ours.confusions, theirs.confusions, score)
+        interval = f"[{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
+        over = f"bootstrap over {len(ours.ids)} tiles"
+        if gap.unknown:
+            interval, over = "unknown", "it takes at least two tiles"
         said.append(
             f"{found.title} minus {base.title}: {100 * gap.value:+.2f} mIoU, {gap.level:.0%} "
-            f"interval [{100 * gap.low:+.2f}, {100 * gap.high:+.2f}] (bootstrap over "
-            f"{len(ours.ids)} tiles)"
+            f"interval {interval} ({over})"
         )
     return said
 

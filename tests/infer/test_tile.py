@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import cv2
 import jax
 import jax.numpy as jnp
 import keras
@@ -209,3 +210,27 @@ def test_many_devices_share_the_windows(window_batch):
     one, many = ours.init(), jax.device_put(ours.init(), replicated(local_mesh()))
     with jax.numpy_rank_promotion("allow"):
         np.testing.assert_allclose(predict(*many, tile), predict(*one, tile), rtol=1e-4, atol=1e-5)
+
+
+def border_changes(label, side):
+    """How much likelier a class changes across the borders of windows than elsewhere."""
+    changes = sum((np.diff(label, axis=axis) != 0).mean(1 - axis) for axis in (0, 1))
+    borders = np.arange(side, len(label), side) - 1
+    return changes[borders].mean() / np.delete(changes, borders).mean()
+
+
+def test_seamless_windows_show_no_borders():
+    """A network that sees everything relative to its window contradicts itself across them."""
+
+    def contrary(batch):
+        mean = batch["depth"].mean((1, 2), keepdims=True)
+        return jnp.concatenate([batch["depth"], jnp.broadcast_to(mean, batch["depth"].shape)], -1)
+
+    noise = np.random.default_rng(0).random((768, 768), np.float32)
+    inputs = {"depth": cv2.GaussianBlur(noise, (0, 0), 6)[..., None]}
+    hard = Inference(window_pixels=32)
+    shown = [
+        border_changes(np.asarray(predict(contrary, inputs, inference)).argmax(-1), 32)
+        for inference in (hard, hard.seamless())
+    ]
+    assert shown[0] > 2 and shown[1] < 1.1, shown
