@@ -83,7 +83,7 @@ def main() -> int:
             print(f"{name:12} {(make.__doc__ or '').splitlines()[0]}")
         return 0
     default = default_experiment(choice, start, command.peek(Named))
-    arguments = command.parse(Train, default=Train(choice, default, start))
+    arguments = command.parse(Train, default=Train(Choice(), default, Start()))
     experiment = arguments.experiment
     if arguments.start.print_config:
         rates = rate_table(

@@ -183,7 +183,7 @@ def _match(place: Path, with_depth: bool) -> tuple[Files, ...]:
             depths,
             "The network has a depth encoder. Estimate depth maps (python scripts/prepare.py "
             f"--folder {place.parents[1]}), or choose a network of the image alone "
-            "(--segmenter.depth-encoder None). "
+            "(--network.depth-encoder None). "
             f"{place / 'depths'} lacks the maps of",
         )
     return tuple(

@@ -1,0 +1,39 @@
+"""The picture of a few predicted tiles."""
+
+import numpy as np
+import pytest
+
+from rdepth_keras.evaluate.examples import COLUMNS, GAP, SIDE, TITLE, draw_examples
+from rdepth_keras.labels import LOVEDA, ClassTable
+
+
+def tile(height, width, label):
+    rng = np.random.default_rng(0)
+    return {
+        "id": 1,
+        "image": rng.integers(0, 256, (height, width, 3), np.uint8),
+        "depth": rng.random((height, width, 1), np.float32),
+        "label": np.full((height, width), label, np.uint8),
+    }
+
+
+@pytest.mark.parametrize("size", [(64, 64), (32, 96), (300, 150)])
+def test_truth_and_prediction_stand_beside_each_other(size):
+    tiles = [tile(*size, 3), tile(*size, 255)]
+    picture = draw_examples(tiles, [np.full(size, 5, np.uint8)] * 2, LOVEDA, "a title")
+    assert picture.dtype == np.uint8 and picture.shape[1] == len(COLUMNS) * (SIDE + GAP) + GAP
+    shown = round(size[0] * SIDE / max(size))
+    first, second = 2 * TITLE + 2, 2 * TITLE + shown + GAP + 2
+    truth, prediction = (GAP + column * (SIDE + GAP) + 2 for column in (2, 3))
+    assert tuple(picture[first, truth]) == LOVEDA.colors[3]
+    assert tuple(picture[second, truth]) == (0, 0, 0)
+    assert tuple(picture[first, prediction]) == tuple(picture[second, prediction])
+    assert tuple(picture[first, prediction]) == LOVEDA.colors[5]
+
+
+def test_the_legend_holds_every_colour_and_takes_as_many_lines_as_it_needs():
+    colors = tuple((number, 200, 100) for number in range(40))
+    table = ClassTable(tuple(f"class number {n}" for n in range(40)), tuple(range(40)), colors)
+    picture = draw_examples([tile(64, 64, 0)], [np.zeros((64, 64), np.uint8)], table)
+    found = {tuple(color) for color in picture[2 * TITLE + SIDE + GAP :].reshape(-1, 3)}
+    assert set(colors) <= found

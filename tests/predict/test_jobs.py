@@ -1,0 +1,53 @@
+"""Which pictures are predicted, and where each one's map goes."""
+
+from pathlib import Path
+
+import pytest
+
+from rdepth_keras.predict.jobs import Job, plan
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.JPG", "notes.txt", "c.tif"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "d.png").mkdir()
+    return tmp_path
+
+
+def test_one_picture():
+    assert plan(Path("a.png"), Path("out.png"), Path("d.png")) == [
+        Job(Path("a.png"), Path("out.png"), Path("d.png"))
+    ]
+
+
+def test_a_folder_in_the_order_of_names(folder):
+    jobs = plan(folder, Path("maps"))
+    assert [job.image.name for job in jobs] == ["a.JPG", "b.png", "c.tif"]
+    assert [job.out for job in jobs] == [Path("maps") / f"{name}.png" for name in "abc"]
+
+
+def test_a_pattern(folder):
+    assert [job.image.name for job in plan(folder / "*.png", Path("maps"))] == ["b.png"]
+    with pytest.raises(FileNotFoundError, match="no pictures"):
+        plan(folder / "*.webp", Path("maps"))
+
+
+def test_maps_of_the_same_names(folder, tmp_path):
+    depths = tmp_path / "depths"
+    depths.mkdir()
+    for name in ("a.png", "b.tif"):
+        (depths / name).write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="no depth map named c.png"):
+        plan(folder, Path("maps"), depths)
+    (depths / "c.png").write_bytes(b"")
+    found = [job.depth.name for job in plan(folder, Path("maps"), depths)]
+    assert found == ["a.png", "b.tif", "c.png"]
+
+
+def test_two_pictures_of_one_name_and_a_file_for_many(folder):
+    with pytest.raises(ValueError, match="name a folder"):
+        plan(folder, Path("out.png"))
+    (folder / "a.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"written as a\.png"):
+        plan(folder, Path("maps"))

@@ -1,0 +1,108 @@
+"""A run directory through its one reader and writer."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.evaluate.counts import Counts
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.directory import Run, settled, surroundings
+
+HEIGHTS = {"source": "procedural heights"}
+
+
+def opened(depth):
+    return Opened(depth, lambda *_: pytest.fail("no tile is read"))
+
+
+@pytest.fixture
+def begun(tmp_path):
+    run = Run(tmp_path / "deep" / "run")
+    run.begin(recipe("demo"))
+    return run
+
+
+def test_what_was_begun_is_read_back(begun):
+    assert begun.begun and begun.occupied and begun.experiment == recipe("demo")
+    assert begun.environment == {} and begun.metrics is None and begun.journal.read() == []
+    assert begun.name == "run" and str(begun) == str(begun.directory)
+    begun.finish({"miou": 0.5})
+    assert Run(begun.directory).metrics == {"miou": 0.5}
+
+
+def test_data_that_were_moved(begun):
+    moved = Run(begun.directory, data_dir="/elsewhere")
+    assert moved.experiment.resources.data_dir == "/elsewhere"
+    assert begun.experiment.resources.data_dir is None
+    assert moved.experiment.essence() == begun.experiment.essence()
+
+
+def test_what_a_start_killed_at_once_leaves_is_no_run(tmp_path):
+    run = Run(tmp_path)
+    assert not run.occupied and not Run(tmp_path / "nowhere").occupied
+    (tmp_path / ".experiment.json.0a1b.partial").write_text("{")
+    (tmp_path / ".lock").write_text("{}")
+    assert not run.occupied and not run.begun
+    (tmp_path / "notes.txt").write_text("mine")
+    assert run.occupied and not run.begun
+
+
+def test_damaged_files_are_named(begun):
+    (begun.directory / "metrics.json").write_text('{"miou": ')
+    with pytest.raises(ValueError, match=r"metrics\.json is damaged"):
+        _ = begun.metrics
+    (begun.directory / "experiment.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"experiment\.json: Not an experiment of this version"):
+        _ = begun.experiment
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        _ = Run(begun.directory / "nothing").experiment
+
+
+def test_where_it_began_and_was_resumed(begun):
+    facts = surroundings(recipe("demo"), opened(HEIGHTS), {"train/rural": 3})
+    begun.note_environment(facts, 0)
+    begun.note_environment({**facts, "device": "another"}, 7)
+    known = begun.environment
+    assert known["device"] != "another" and known["trained_on"] == {"train/rural": 3}
+    assert [(entry["step"], entry["device"]) for entry in known["resumed"]] == [(7, "another")]
+
+
+def test_other_data_than_it_began_with_are_refused(begun):
+    begun.check_data(opened({"source": "anything"}))  # nothing is known yet
+    begun.note_environment(surroundings(recipe("demo"), opened(HEIGHTS), {"train/rural": 3}), 0)
+    begun.check_data(opened(HEIGHTS), {"train/rural": 3})
+    with pytest.raises(ValueError, match=r"other depth .*procedural heights.*lidar"):
+        begun.check_data(opened({"source": "lidar"}))
+    with pytest.raises(ValueError, match=r"other tiles .*3.*2"):
+        begun.check_data(opened(HEIGHTS), {"train/rural": 2})
+
+
+def test_evaluations_by_name(begun):
+    with pytest.raises(FileNotFoundError, match=r"evaluate\.py --run"):
+        begun.evaluations()
+    counts = Counts((1, 2), np.ones((2, 7, 7), np.int64))
+    name = "val_urban-scales=0.75+1.0"  # a dot is no ending
+    begun.write_evaluation(name, {"miou": 0.25}, counts)
+    assert begun.evaluations() == {name: {"miou": 0.25}} and begun.has_counts(name)
+    np.testing.assert_array_equal(begun.counts(name).confusions, counts.confusions)
+    assert begun.write_page(name, "<html>").name == f"{name}.html"
+    assert not begun.has_counts("other")
+
+
+def test_a_picture_of_examples(begun):
+    path = begun.write_examples(np.zeros((4, 5, 3), np.uint8))
+    assert path.name == "examples.png" and path.read_bytes().startswith(b"\x89PNG")
+    assert not [path for path in begun.directory.iterdir() if path.name.endswith(".partial")]
+
+
+def test_nothing_is_left_open(tmp_path, monkeypatch):
+    """Places become absolute, and the data say what they are."""
+    monkeypatch.chdir(tmp_path)
+    experiment = recipe("demo").changed(data=Demo("u2r"), resources={"data_dir": "here"})
+    found = settled(experiment)
+    assert found.resources.data_dir == str(tmp_path / "here")
+    assert found.essence() == experiment.essence()
+    json.dumps(found.resources.data_dir)

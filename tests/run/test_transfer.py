@@ -1,0 +1,156 @@
+"""Training on from another run: what fits is taken, the rest is named; more steps after the end."""
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from rdepth_keras import run
+from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.experiment import Choice, Resources, Training
+from rdepth_keras.infer import Inference
+from rdepth_keras.labels import ClassTable
+from rdepth_keras.models import ENCODERS, Twin
+from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.recipes import recipe
+from rdepth_keras.recipes.deviation import changes as left
+from rdepth_keras.run.directory import Run
+from rdepth_keras.train.loop import Cadence
+
+FOUR = ClassTable(tuple("abcd"), (0, 1, 2, 3), ((0, 0, 0), (9, 0, 0), (0, 9, 0), (0, 0, 9)), (255,))
+
+
+@dataclasses.dataclass(frozen=True)
+class FourClasses(Demo):
+    """The demo's scenes with all but the first four classes ignored."""
+
+    classes: ClassTable = FOUR
+
+    def open(self, place, with_depth=True):
+        found = super().open(place, with_depth)
+
+        def tiles(split, domain):
+            whole = [dict(tile) for tile in found.tiles(split, domain)]
+            for tile in whole:
+                tile["label"] = np.where(tile["label"] < 4, tile["label"], 255).astype(np.uint8)
+            return Listed(tuple(whole))
+
+        return dataclasses.replace(found, tiles=tiles)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    tiles: tuple
+    labelled: bool = True
+
+    def __len__(self):
+        return len(self.tiles)
+
+    def __getitem__(self, index):
+        return self.tiles[index]
+
+
+@pytest.fixture(autouse=True)
+def tiniest(monkeypatch):
+    encoder = lambda **options: convnext(depths=(1, 1, 1, 1), widths=(4, 4, 4, 4), **options)  # noqa: E731
+    monkeypatch.setitem(ENCODERS, "tiniest", encoder)
+
+
+def small(**training):
+    scenes = {"train_tiles": 2, "val_tiles": 1, "test_tiles": 1, "tile_pixels": 64}
+    return recipe("demo").changed(
+        data=Demo(**scenes),
+        network=Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None),
+        training=Training(
+            **{"weights": "none", "steps": 2, "batch_size": 2, "crop": 32, **training},
+            inference=Inference(window_pixels=None),
+        ),
+        resources=Resources(cadence=Cadence(log_steps=1)),
+    )
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A finished run of two steps."""
+    before = dict(ENCODERS)
+    ENCODERS["tiniest"] = lambda **options: convnext((1, 1, 1, 1), (4, 4, 4, 4), **options)
+    own = Run(tmp_path_factory.mktemp("first") / "run")
+    run.start(small(), own, Console(quiet=True))
+    ENCODERS.clear()
+    ENCODERS.update(before)
+    return own
+
+
+def variables(own):
+    experiment = own.experiment
+    from rdepth_keras.assembly import inference_network
+
+    params, buffers = inference_network(experiment).init()
+    found = own.checkpoints().restore_variables({SEGMENTER: params}, {SEGMENTER: buffers}, False)
+    return found[0][SEGMENTER]
+
+
+def start_from(experiment, first, directory):
+    said = io.StringIO()
+    experiment = experiment.changed(training={"start_from": str(first.directory)})
+    run.start(experiment, Run(directory), Console(file=said, width=300))
+    return Run(directory), said.getvalue()
+
+
+def test_all_of_it_fits(first, tmp_path):
+    """At a rate of nearly nothing, the new run stays where the first one ended."""
+    slow = dataclasses.replace(small().optimizers.segmenter, learning_rate=1e-30)
+    own, said = start_from(small(seed=5).changed(optimizers={"segmenter": slow}), first, tmp_path)
+    assert f"starts from step 2 of {first}" in said and "do not fit" not in said
+    for path, value in variables(first).items():
+        np.testing.assert_array_equal(variables(own)[path], value, err_msg=path)
+    assert [entry["step"] for entry in own.journal.read()] == [1, 2]
+    assert any("start_from" in change for change in left(own.experiment))
+
+
+def test_classifiers_of_other_classes_start_anew_and_are_named(first, tmp_path):
+    scenes = {"train_tiles": 2, "val_tiles": 1, "test_tiles": 1, "tile_pixels": 64}
+    from rdepth_keras.data.datasets import DATASETS
+
+    DATASETS["four"] = FourClasses
+    try:
+        own, said = start_from(small().changed(data=FourClasses(**scenes)), first, tmp_path)
+        assert "head/classifier/kernel" in said and "do not fit" in said
+        assert list(own.metrics["iou"]) == list("abcd")
+    finally:
+        del DATASETS["four"]
+
+
+def test_nothing_fits(first, tmp_path):
+    other = Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None)
+    experiment = small().changed(network=dataclasses.replace(other, image_encoder="atto"))
+    with pytest.raises(FileNotFoundError, match="holds no run"):
+        start_from(experiment, Run(tmp_path / "nowhere"), tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_finished_run_is_given_more_steps(first, tmp_path):
+    own, said = Run(tmp_path / "run"), io.StringIO()
+    run.start(small(), own, Console(quiet=True))
+    console = Console(file=said, width=300)
+    longer = own.experiment.changed(training={"steps": 4})
+    run.resume(longer, own, console)
+    assert "extended from 2 to 4 steps: the learning rate goes on with" in said.getvalue()
+    assert [entry["step"] for entry in own.journal.read()] == [1, 2, 3, 4]
+    assert own.experiment.training.extended_at == (2,) and own.metrics["step"] == 4
+    assert any("extended_at" in change for change in left(own.experiment))
+    run.resume(own.experiment, own, console)  # and is what it is from then on
+    for change in ({"steps": 3}, {"steps": 6, "crop": 64}):
+        with pytest.raises(ValueError, match="has other settings"):
+            run.resume(own.experiment.changed(training=change), own, console)
+
+
+def test_an_unfinished_run_is_not_extended(first, tmp_path):
+    own = Run(tmp_path)
+    own.begin(small())
+    with pytest.raises(ValueError, match=r"training\.steps: 2 -> 4"):
+        run.resume(small(steps=4), own, Console(quiet=True))
+    assert Choice() == own.experiment.training.choice
