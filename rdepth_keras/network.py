@@ -60,7 +60,7 @@ class Network:
     def apply(
         self,
         params: Mapping[str, jax.Array],
-        buffers: Variables,
+        buffers: Mapping[str, jax.Array],
         inputs: Mapping[str, Any],
         key: jax.Array | None = None,
         statistics: Statistics | None = None,

@@ -1,13 +1,34 @@
-"""Optimizers and learning rates, as rules over variable paths."""
+"""Optimizers and learning rates, as rules over variable paths.
 
+What an optimizer carries from update to update (moments) is apart from its rate, which goes by the
+number of the step: a step of several updates, or of none, moves the schedule by one.
+"""
+
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+
+
+def _is_decay(value: float) -> bool:
+    return 0 <= value < 1
+
+
+def _is_amount(value: float) -> bool:
+    return value >= 0 and math.isfinite(value)
+
+
+def _check(settings: Any, wanted: str, holds: Callable[[Any], bool], *names: str) -> None:
+    """Raises ValueError where one of the fields is not as wanted."""
+    for name in names:
+        value = getattr(settings, name)
+        if not holds(value):
+            raise ValueError(f"{name} must be {wanted}; received {value}.")
 
 
 @dataclass(frozen=True)
@@ -20,12 +41,20 @@ class Schedule:
         decay_steps: step at which the decay ends; None is the run's last step.
         power: of the polynomial.
         minimum: the rate never falls below this.
+
+    Raises:
+        ValueError: for settings out of their range.
     """
 
     warmup_fraction: float = 0.0375
     decay_steps: int | None = None
     power: float = 1.0
     minimum: float = 0.0
+
+    def __post_init__(self):
+        _check(self, "from 0 to 1", lambda x: 0 <= x <= 1, "warmup_fraction")
+        _check(self, "at least 1, or None", lambda x: x is None or x >= 1, "decay_steps")
+        _check(self, "at least 0 and finite", _is_amount, "power", "minimum")
 
     def rate(self, peak: float, steps: int) -> optax.Schedule:
         """Step number -> learning rate, for a run of ``steps`` steps."""
@@ -50,7 +79,10 @@ class Optimizer:
     Attributes:
         learning_rate: peak rate.
         schedule: of the rate over the run.
-        clip_norm: largest L2 norm of the gradients; None clips nothing.
+        clip_norm: largest L2 norm of a network's gradients; None clips nothing.
+
+    Raises:
+        ValueError: for settings out of their range.
     """
 
     learning_rate: float = 1e-4
@@ -58,25 +90,27 @@ class Optimizer:
     clip_norm: float | None = None
 
     def __post_init__(self):
-        if not 0 < self.learning_rate < 1e38:  # finite in float32, too
-            raise ValueError(
-                f"learning_rate must be above 0 and finite; received {self.learning_rate}."
-            )
+        # 1e38: finite in float32, too
+        _check(self, "above 0 and finite", lambda x: 0 < x < 1e38, "learning_rate")
+        _check(self, "above 0, or None", lambda x: x is None or 0 < x < 1e38, "clip_norm")
 
-    def build(self, params: Mapping[str, jax.Array], steps: int) -> optax.GradientTransformation:
-        """The optax transformation for a network's params over a run of ``steps`` steps."""
+    def build(self, params: Mapping[str, jax.Array]) -> optax.GradientTransformation:
+        """Gradients -> changes for a rate of -1: the optimizer without rate and clipping.
+
+        ``params`` are those of one network, variable path -> array.
+        """
         factors = self.factors(params)
 
         def scale(updates: Any, _) -> dict[str, jax.Array]:
             return {path: factors[path] * update for path, update in updates.items()}
 
-        clip = [] if self.clip_norm is None else [optax.clip_by_global_norm(self.clip_norm)]
-        return optax.chain(
-            *clip,
-            self.direction(),
-            optax.stateless(scale),
-            optax.scale_by_learning_rate(self.rate(steps)),
-        )
+        return optax.chain(self.direction(), optax.stateless(scale))
+
+    def clip(self, gradients: Mapping[str, jax.Array]) -> Any:
+        """The gradients of one network, all scaled alike to a norm of at most ``clip_norm``."""
+        if self.clip_norm is None:
+            return gradients
+        return optax.clip_by_global_norm(self.clip_norm).update(gradients, optax.EmptyState())[0]
 
     def rate(self, steps: int) -> optax.Schedule:
         """Step number -> learning rate, before the factors."""
@@ -103,9 +137,9 @@ class AdamW(Optimizer):
         beta2: decay of the second moment.
         weight_decay: decoupled; none on one-dimensional variables (norms, biases, layer-scale).
         stage_decay: factor between neighbouring encoder stages; 1.0 switches it off.
-        decay_depth_encoder: whether the depth encoder has stage-wise rates, too. False is the
-            paper's quirk: its rule matched the image encoder's name only, so the depth encoder
-            trains at the full rate.
+        decay_depth_encoder: whether a depth encoder (``depth`` is in its name) has stage-wise
+            rates, too. False is the paper's quirk: its rule matched the image encoder's name only,
+            so the depth encoder trains at the full rate.
         head_factor: on the rate of everything behind the encoders.
     """
 
@@ -115,6 +149,12 @@ class AdamW(Optimizer):
     stage_decay: float = 0.9
     decay_depth_encoder: bool = False
     head_factor: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self, "at least 0 and below 1", _is_decay, "beta1", "beta2")
+        _check(self, "at least 0 and finite", _is_amount, "weight_decay", "head_factor")
+        _check(self, "above 0 and at most 1", lambda x: 0 < x <= 1, "stage_decay")
 
     def direction(self) -> optax.GradientTransformation:
         adam = optax.scale_by_adam(self.beta1, self.beta2)
@@ -128,13 +168,37 @@ class AdamW(Optimizer):
         return {path: self._factor(path) for path in params}
 
     def _factor(self, path: str) -> float:
-        if not re.match("(image|depth)_encoder/", path):
+        encoder, _, rest = path.partition("/")
+        if not encoder.endswith("_encoder"):
             return self.head_factor
-        encoders = "(image|depth)_encoder" if self.decay_depth_encoder else "image_encoder"
-        if re.match(rf"{encoders}/(stem|stage\d_downsample)", path):
+        if "depth" in encoder and not self.decay_depth_encoder:
+            return 1.0
+        if re.match(r"stem|stage\d_downsample", rest):
             return self.stage_decay**13
-        block = re.match(rf"{encoders}/stage(?P<stage>\d)_block", path)
+        block = re.match(r"stage(?P<stage>\d)_block", rest)
         return self.stage_decay ** (13 - int(block["stage"])) if block else 1.0
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam without weight decay; the defaults are those of the critics of adversarial methods.
+
+    Kingma and Ba, "Adam", ICLR 2015; beta2 is that of Tsai et al., "AdaptSegNet", CVPR 2018.
+
+    Attributes:
+        beta1: decay of the first moment.
+        beta2: decay of the second moment.
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.99
+
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self, "at least 0 and below 1", _is_decay, "beta1", "beta2")
+
+    def direction(self) -> optax.GradientTransformation:
+        return optax.scale_by_adam(self.beta1, self.beta2)
 
 
 @dataclass(frozen=True)
@@ -150,12 +214,17 @@ class SGD(Optimizer):
     momentum: float = 0.9
     weight_decay: float = 5e-4
 
+    def __post_init__(self):
+        super().__post_init__()
+        _check(self, "at least 0 and below 1", _is_decay, "momentum")
+        _check(self, "at least 0 and finite", _is_amount, "weight_decay")
+
     def direction(self) -> optax.GradientTransformation:
         decay = optax.add_decayed_weights(self.weight_decay)
         return optax.chain(decay, optax.trace(self.momentum))
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "sgd": SGD}
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "sgd": SGD, "adam": Adam}
 
 # One path for each group of the rules, for people to read.
 _GROUPS = {

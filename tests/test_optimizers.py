@@ -1,11 +1,12 @@
 """Rates by path, schedule and weight decay, against the recipe's numbers and a NumPy twin."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from rdepth_keras.optimizers import SGD, AdamW, Schedule, rate_table
+from rdepth_keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Schedule, rate_table
 
 PATHS = {
     "image_encoder/stem/kernel": 0.9**13,
@@ -55,6 +56,28 @@ def test_the_decay_may_outlast_the_run():
     assert float(rate(10_000)) == pytest.approx(1e-4 * (1 - 9250 / 14250) ** 0.9, rel=1e-4)
 
 
+def test_encoders_go_by_the_end_of_their_name():
+    """Two students of one network, as in ST-DASegNet; and a depth encoder of any name."""
+    optimizer = AdamW()
+    for encoder in ("source_encoder", "target_encoder", "encoder_encoder"):
+        factors = optimizer.factors([f"{encoder}/stage2_block3/kernel", f"{encoder}/stem/kernel"])
+        assert list(factors.values()) == pytest.approx([0.9**11, 0.9**13])
+    paths = ["source_depth_encoder/stem/kernel"]
+    assert list(optimizer.factors(paths).values()) == [1.0]
+    assert list(AdamW(decay_depth_encoder=True).factors(paths).values()) == [0.9**13]
+    assert list(AdamW(head_factor=3.0).factors(["encoder_neck/stem/kernel"]).values()) == [3.0]
+
+
+def updates(optimizer, params, gradients, steps=10):
+    """Params after one update for each gradient, with the rate of its number and with clipping."""
+    transform, rate = optimizer.build(params), optimizer.rate(steps)
+    state = transform.init(params)
+    for step, gradient in enumerate(gradients):
+        change, state = transform.update(optimizer.clip(gradient), state, params)
+        params = {path: params[path] - rate(step) * change[path] for path in params}
+    return params
+
+
 def numpy_adamw(value, gradients, optimizer, factor, rates, decays):
     first, second = np.zeros_like(value), np.zeros_like(value)
     for step, gradient in enumerate(gradients, 1):
@@ -79,15 +102,11 @@ def test_numpy_twin_with_decay_on_matrices_only():
         {path: rng.normal(size=value.shape) for path, value in values.items()} for _ in range(6)
     ]
     params = {path: jnp.asarray(value, jnp.float32) for path, value in values.items()}
-    transform = optimizer.build(params, steps)
-    state = transform.init(params)
-    for gradient in gradients:
-        change, state = transform.update(
-            {path: jnp.asarray(value, jnp.float32) for path, value in gradient.items()},
-            state,
-            params,
-        )
-        params = optax.apply_updates(params, change)
+    wanted = [
+        {path: jnp.asarray(value, jnp.float32) for path, value in gradient.items()}
+        for gradient in gradients
+    ]
+    params = updates(optimizer, params, wanted, steps)
     schedule, factors = optimizer.rate(steps), optimizer.factors(values)
     for path, value in values.items():
         expected = numpy_adamw(
@@ -102,27 +121,51 @@ def test_numpy_twin_with_decay_on_matrices_only():
 
 
 def test_clipping_bounds_the_gradient():
-    params = {"head/kernel": jnp.ones((2, 2))}
-    plain = SGD(1.0, Schedule(0.0, power=0.0), clip_norm=1.0, momentum=0.0, weight_decay=0.0)
-    transform = plain.build(params, 10)
+    optimizer = SGD(clip_norm=1.0)
     for size, expected in ((100.0, 1.0), (0.1, 0.2)):
         gradient = {"head/kernel": jnp.full((2, 2), size)}
-        change, _ = transform.update(gradient, transform.init(params), params)
-        assert float(optax.tree.norm(change)) == pytest.approx(expected, rel=1e-5)
+        assert float(optax.tree.norm(optimizer.clip(gradient))) == pytest.approx(expected, rel=1e-5)
+    assert SGD().clip(gradient) is gradient
 
 
 def test_sgd_equals_pytorchs():
     """Momentum accumulates gradient and weight decay; two steps by hand."""
-    params = {"head/bias": jnp.array([1.0])}
     optimizer = SGD(schedule=Schedule(warmup_fraction=0.0, power=0.0))
-    transform = optimizer.build(params, 10)
-    state, value, velocity = transform.init(params), 1.0, 0.0
-    for gradient in (0.5, -0.2):
-        change, state = transform.update({"head/bias": jnp.array([gradient])}, state, params)
-        params = optax.apply_updates(params, change)
+    params, given = {"head/bias": jnp.array([1.0])}, (0.5, -0.2)
+    params = updates(optimizer, params, [{"head/bias": jnp.array([value])} for value in given])
+    value, velocity = 1.0, 0.0
+    for gradient in given:
         velocity = 0.9 * velocity + gradient + 5e-4 * value
         value -= 1e-2 * velocity
     np.testing.assert_allclose(params["head/bias"], [value], rtol=1e-6)
+
+
+def test_adam_has_no_decay():
+    """Two steps by hand, in Adam's own numbers."""
+    optimizer = Adam(learning_rate=0.1, schedule=Schedule(0.0, power=0.0))
+    params = {"block/kernel": jnp.full((1, 1), 2.0)}
+    params = updates(
+        optimizer, params, [{"block/kernel": jnp.full((1, 1), value)} for value in (3.0, -1.0)]
+    )
+    second = (0.09 * 3 + 0.1 * -1) / (1 - 0.81), (0.99 * 0.09 + 0.01) / (1 - 0.99**2)
+    expected = 2 - 0.1 - 0.1 * second[0] / second[1] ** 0.5
+    np.testing.assert_allclose(params["block/kernel"], [[expected]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values())
+def test_the_schedule_is_not_the_optimizers(kind):
+    """Nothing that an optimizer carries from update to update is its rate or the schedule's."""
+    params = {"a/kernel": jnp.ones((2, 2))}
+    gradients = [{"a/kernel": jnp.full((2, 2), value)} for value in (1.0, -2.0)]
+    moments = []
+    for schedule in (Schedule(), Schedule(0.9, decay_steps=3, power=2.0)):
+        transform = kind(schedule=schedule).build(params)
+        state = transform.init(params)
+        for gradient in gradients:
+            _, state = transform.update(gradient, state, params)
+        moments.append(state)
+    for one, other in zip(*map(jax.tree.leaves, moments), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_the_rate_stays_above_its_minimum():
@@ -141,3 +184,29 @@ def test_heads_may_be_faster():
 def test_impossible_rates_are_refused(rate):
     with pytest.raises(ValueError, match="learning_rate must be above 0 and finite"):
         AdamW(learning_rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (Schedule, {"warmup_fraction": 3}, "warmup_fraction must be from 0 to 1; received 3"),
+        (Schedule, {"warmup_fraction": -0.1}, "warmup_fraction"),
+        (Schedule, {"warmup_fraction": float("nan")}, "warmup_fraction"),
+        (Schedule, {"decay_steps": 0}, "decay_steps must be at least 1, or None; received 0"),
+        (Schedule, {"power": -1.0}, "power must be at least 0"),
+        (Schedule, {"minimum": float("inf")}, "minimum must be at least 0 and finite"),
+        (AdamW, {"clip_norm": 0.0}, "clip_norm must be above 0, or None; received 0.0"),
+        (SGD, {"clip_norm": float("nan")}, "clip_norm"),
+        (AdamW, {"beta1": 1.0}, "beta1 must be at least 0 and below 1; received 1.0"),
+        (AdamW, {"beta2": -0.5}, "beta2"),
+        (Adam, {"beta2": 1.5}, "beta2"),
+        (AdamW, {"weight_decay": -1.0}, "weight_decay must be at least 0 and finite"),
+        (AdamW, {"stage_decay": 0.0}, "stage_decay must be above 0 and at most 1"),
+        (AdamW, {"head_factor": float("inf")}, "head_factor"),
+        (SGD, {"momentum": 1.0}, "momentum must be at least 0 and below 1"),
+        (SGD, {"weight_decay": float("nan")}, "weight_decay"),
+    ],
+)
+def test_impossible_settings_are_refused(kind, settings, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**settings)

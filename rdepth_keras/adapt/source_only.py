@@ -5,18 +5,13 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from rdepth_keras.adapt.contrast import contrast
-from rdepth_keras.adapt.method import SEGMENTER, Loss, Method, Networks
+from rdepth_keras.adapt.method import SEGMENTER, Given, Method, Networks, Outcome, Phase
 from rdepth_keras.losses import Average, cross_entropy
 
 
 @dataclass(frozen=True)
 class SourceOnly(Method):
     """Cross-entropy of the source labels: the paper's own training, with no adaptation.
-
-    Every map of logits that the network hands out is trained: the decoder's, the auxiliary head's,
-    and, where the network was built with them, the refined ones and the contrastive projections of
-    the paper's successor (DGCD).
 
     Attributes:
         auxiliary_weight: factor of the auxiliary head's cross-entropy (UPerNet's FCN head).
@@ -28,28 +23,25 @@ class SourceOnly(Method):
     auxiliary_weight: float = 0.4
     average: Average = "valid"
 
-    def losses(self, networks: Networks) -> tuple[Loss, ...]:
+    def phases(self, networks: Networks) -> tuple[Phase, ...]:
         segmenter = networks[SEGMENTER]
 
-        def loss(params, buffers, memory, source, target, key, step):
-            outputs, kept = segmenter.apply(params[SEGMENTER], buffers[SEGMENTER], source, key)
-            terms = self.terms(outputs, source["label"], key)
+        def loss(params, given: Given) -> Outcome:
+            source, buffers = given.source, given.buffers
+            outputs, kept = segmenter.apply(
+                params[SEGMENTER], buffers[SEGMENTER], source, given.key
+            )
+            terms = self.terms(outputs, source["label"], given.key)
             total = jnp.stack(list(terms.values())).sum()
-            return total, ({"loss": total, **terms}, {**buffers, SEGMENTER: kept})
+            logs = {"loss": total, **terms}
+            return Outcome(total, logs, {**buffers, SEGMENTER: kept}, given.memory)
 
-        return (loss,)
+        return (Phase(loss),)
 
     def terms(self, outputs, label: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         """The weighted terms of a labelled batch by name; their sum is the loss."""
-
-        def entropy(logits):
-            return cross_entropy(logits, label, average=self.average)
-
-        terms = {"decode": entropy(outputs["logits"])}
+        terms = {"decode": cross_entropy(outputs["logits"], label, average=self.average)}
         if "auxiliary" in outputs:
-            terms["auxiliary"] = self.auxiliary_weight * entropy(outputs["auxiliary"])
-        if "refined" in outputs:
-            terms["refined"] = entropy(outputs["refined"])
-        if "contrast" in outputs:
-            terms["contrast"] = contrast(outputs["contrast"], jax.random.fold_in(key, 1))
+            entropy = cross_entropy(outputs["auxiliary"], label, average=self.average)
+            terms["auxiliary"] = self.auxiliary_weight * entropy
         return terms

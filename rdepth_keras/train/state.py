@@ -1,12 +1,13 @@
 """Everything a training step reads and writes, as one tree of arrays."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from rdepth_keras.adapt.method import Method, Networks
+from rdepth_keras.optimizers import Optimizer
 
 
 class State(NamedTuple):
@@ -16,8 +17,8 @@ class State(NamedTuple):
         step: int32 scalar, number of steps done.
         params: network -> variable path -> array.
         buffers: network -> variable path -> array.
-        average: exponential moving average of the params; empty where none is kept.
-        optimizer: network -> optax state.
+        average: exponential moving average of the params that train; empty where none is kept.
+        optimizer: network -> optax state, of the networks that train and of no other.
         memory: what the method carries across steps.
     """
 
@@ -37,22 +38,39 @@ class State(NamedTuple):
 def initial_state(
     networks: Networks,
     method: Method,
-    optimizers: dict[str, optax.GradientTransformation],
+    optimizers: Mapping[str, Optimizer],
     *,
     seed: int,
     average: bool = False,
 ) -> State:
     """The state before the first step, from the networks' own values.
 
-    ``average`` says whether a moving average of the params is kept.
+    ``optimizers`` are those of the networks that train (:func:`trained`); ``average`` says whether
+    a moving average of their params is kept.
     """
     values = {name: network.init() for name, network in networks.items()}
-    params = {name: trained for name, (trained, _) in values.items()}
+    params = {name: variables for name, (variables, _) in values.items()}
+    buffers = {name: variables for name, (_, variables) in values.items()}
+    trains = {name: params[name] for name in trained(method, networks)}
     return State(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        buffers={name: buffers for name, (_, buffers) in values.items()},
-        average=jax.tree.map(jnp.copy, params) if average else {},
-        optimizer={name: optimizers[name].init(params[name]) for name in networks},
-        memory=method.memory(params, jax.random.key(seed)),
+        buffers=buffers,
+        average=jax.tree.map(jnp.copy, trains) if average else {},
+        optimizer={name: optimizers[name].build(own).init(own) for name, own in trains.items()},
+        memory=method.memory(networks, params, buffers, jax.random.key(seed)),
     )
+
+
+def trained(method: Method, networks: Networks) -> tuple[str, ...]:
+    """Names of the networks that some phase trains, in the order of the networks.
+
+    Raises ValueError where a phase names a network that is not there.
+    """
+    names = {name for phase in method.phases(networks) for name in phase.trains}
+    if unknown := sorted(names - networks.keys()):
+        raise ValueError(
+            f"{type(method).__name__} trains {', '.join(unknown)}, but its networks are "
+            f"{', '.join(networks)}. Add them in its networks(parts)."
+        )
+    return tuple(name for name in networks if name in names)

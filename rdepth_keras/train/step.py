@@ -1,13 +1,14 @@
 """The training step: one for all methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from rdepth_keras.adapt.method import Method, Networks
+from rdepth_keras.adapt.method import Given, Method, Networks, Phase
+from rdepth_keras.optimizers import Optimizer
 from rdepth_keras.train.state import State
 
 Step = Callable[[State, Any, Any], tuple[State, dict[str, jax.Array]]]
@@ -16,62 +17,76 @@ Step = Callable[[State, Any, Any], tuple[State, dict[str, jax.Array]]]
 def training_step(
     networks: Networks,
     method: Method,
-    optimizers: dict[str, optax.GradientTransformation],
+    optimizers: Mapping[str, Optimizer],
     *,
+    steps: int,
     seed: int,
     average_decay: float | None = None,
     placement: jax.sharding.Sharding | None = None,
 ) -> Step:
     """The compiled step ``(state, source, target) -> state, logs``; the state is donated.
 
-    The random key of a step depends on the seed and the step's number alone, so that a resumed
-    run draws what an undisturbed one would have drawn. ``logs`` holds scalars, among them
-    ``finite``: True while all losses, gradients and params are.
+    A step's random key and rates depend on seed and number alone: a resumed run draws what an
+    undisturbed one would have drawn. ``logs`` holds scalars, among them ``gradient_norm``, the
+    largest of the phases, and ``finite``: True while all losses, gradients and params are.
 
     Args:
-        networks: the segmenter and the method's own networks.
+        networks: those of the method, by name.
         method: what is minimised.
-        optimizers: one for each network.
+        optimizers: one for each network that trains.
+        steps: of the whole run, which the learning rates go by.
         seed: of all random draws.
         average_decay: of the moving average that the state keeps; None where it keeps none.
         placement: of the state and logs, e.g. replicated over a mesh; None is JAX's choice.
     """
-    losses = method.losses(networks)
+    phases = method.phases(networks)
 
     def step(state: State, source, target):
         key = jax.random.fold_in(jax.random.key(seed), state.step)
-        params: Any = state.params
-        buffers, states = state.buffers, state.optimizer
-        logs, finite = {}, jnp.ones((), bool)
-        for index, loss in enumerate(losses):
+        _, params, buffers, _, states, memory = state
+        logs, norms, finite = {}, [], jnp.ones((), bool)
+        for index, phase in enumerate(phases):
             key_now = jax.random.fold_in(key, index)
-            (value, (new, buffers)), gradients = jax.value_and_grad(loss, has_aux=True)(
-                params, buffers, state.memory, source, target, key_now, state.step
-            )
-            norm = optax.tree.norm(gradients)
-            finite &= jnp.isfinite(value) & jnp.isfinite(norm)
-            logs |= {"gradient_norm": norm, **new}
-            params, states = _update(optimizers, gradients, states, params)
-        finite &= jnp.isfinite(optax.tree.norm(params))
+            given = Given(source, target, buffers, memory, key_now, state.step)
+            outcome, gradients = _differentiate(phase, params, given)
+            norms.append(optax.tree.norm(gradients))
+            finite &= jnp.isfinite(outcome.loss) & jnp.isfinite(norms[-1])
+            logs |= outcome.logs
+            buffers, memory = outcome.buffers, outcome.memory
+            for name, gradient in gradients.items():
+                rule = optimizers[name]
+                clipped = rule.clip(gradient) if phase.clips else gradient
+                change, new = rule.build(params[name]).update(clipped, states[name], params[name])
+                rate = jnp.asarray(rule.rate(steps)(state.step))
+                change = jax.tree.map(lambda value, rate=rate: -rate * value, change)
+                params = {**params, name: optax.apply_updates(params[name], change)}
+                states = {**states, name: new}
+        memory = method.remember(memory, params, buffers, state.step)
         average = _average(state.average, params, average_decay)
-        memory = method.remember(state.memory, params, state.step)
-        new_state = State(state.step + 1, params, buffers, average, states, memory)
-        return new_state, {**logs, "finite": finite}
+        finite &= jnp.isfinite(optax.tree.norm(params))
+        logs |= {"gradient_norm": jnp.stack(norms).max(), "finite": finite}
+        # The buffers of a network that never trains are in no checkpoint: they stay.
+        buffers = {name: (buffers if name in states else state.buffers)[name] for name in params}
+        return State(state.step + 1, params, buffers, average, states, memory), logs
 
     return jax.jit(step, donate_argnums=0, out_shardings=placement)
 
 
-def _update(optimizers, gradients, states, params):
-    updated = {
-        name: optimizer.update(gradients[name], states[name], params[name])
-        for name, optimizer in optimizers.items()
-    }
-    new = {name: optax.apply_updates(params[name], change) for name, (change, _) in updated.items()}
-    return new, {name: state for name, (_, state) in updated.items()}
+def _differentiate(phase: Phase, params, given: Given):
+    """The outcome of a phase's loss, and its gradients by the params of what it trains."""
+
+    def loss(trained):
+        outcome = phase.loss({**params, **trained}, given)
+        return outcome.loss, outcome
+
+    trained = {name: params[name] for name in phase.trains}
+    (_, outcome), gradients = jax.value_and_grad(loss, has_aux=True)(trained)
+    return outcome, gradients
 
 
 def _average(average, params, decay):
     """decay * average + (1 - decay) * params, where an average is kept."""
     if decay is None:
         return average
+    params = {name: params[name] for name in average}
     return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)

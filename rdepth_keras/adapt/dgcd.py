@@ -1,9 +1,37 @@
-"""The cross-modal contrastive loss, an option of the successor of the paper (DGCD)."""
+"""The terms of the paper's successor (DGCD): refined logits, and a contrast of the two modes."""
+
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
+from rdepth_keras.adapt.source_only import SourceOnly
+from rdepth_keras.losses import cross_entropy
+
 STAGE_WEIGHTS = (0.02, 0.02, 0.03, 0.03)
+
+
+@dataclass(frozen=True)
+class DGCD(SourceOnly):
+    """Source-only training of the successor's network, whose further outputs have their terms.
+
+    ``refined``, the logits after the depth-guided refiner, have a cross-entropy like the decoder's;
+    ``contrast``, the projections of both encoders' maps, the loss of :func:`contrast`. A network
+    built without one of the two trains without its term; one with neither is refused.
+    """
+
+    def terms(self, outputs, label: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
+        terms = super().terms(outputs, label, key)
+        if "refined" not in outputs and "contrast" not in outputs:
+            raise ValueError(
+                "The method dgcd needs the network dgcd, with refined logits or contrastive "
+                f"projections; this one hands out {', '.join(outputs)}. Take source_only for it."
+            )
+        if "refined" in outputs:
+            terms["refined"] = cross_entropy(outputs["refined"], label, average=self.average)
+        if "contrast" in outputs:
+            terms["contrast"] = contrast(outputs["contrast"], jax.random.fold_in(key, 1))
+        return terms
 
 
 def contrast(

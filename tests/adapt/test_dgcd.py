@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from rdepth_keras.adapt.contrast import STAGE_WEIGHTS, contrast, stage_contrast
+from rdepth_keras.adapt.dgcd import STAGE_WEIGHTS, contrast, stage_contrast
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 TEMPERATURE = 0.07
