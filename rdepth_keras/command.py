@@ -12,6 +12,7 @@ from typing import NoReturn, TypeVar
 import tyro
 from rich.console import Console
 
+from rdepth_keras import interrupts
 from rdepth_keras.data.folder.classes import load_classes
 from rdepth_keras.labels import ClassTable
 
@@ -88,6 +89,7 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
     ``RDEPTH_TRACEBACK=1`` in the environment every error shows where it came from.
     """
     try:
+        interrupts.release()
         code = main()
     except KeyboardInterrupt:
         fail("stopped; what was finished stays, and the same command goes on", code=130)

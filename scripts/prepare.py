@@ -29,6 +29,8 @@ Places and how much
 All flags, which are those of `tfds build` and some more: --helpfull
 """
 
+import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+
 import contextlib
 import dataclasses
 import io
@@ -49,7 +51,7 @@ from rich.progress import (
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
 from rdepth_keras.atomic import write_bytes
-from rdepth_keras.command import fail
+from rdepth_keras.command import fail, guarded
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.checks import verify_folder
 from rdepth_keras.data.folder.classes import load_classes
@@ -250,4 +252,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    guarded(lambda: main(sys.argv[1:]))
