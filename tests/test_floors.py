@@ -43,7 +43,7 @@ CONFINED = {
     "grain": {"data"},
     "tensorflow_datasets": {"data"},
     "tyro": {"command.py", "experiment"},  # there: the names of flags
-    "PIL": {"evaluate/examples.py"},
+    "PIL": {"evaluate/examples.py", "depth/estimator.py"},
     "cattrs": {"experiment/record.py"},
     "safetensors": {"checkpoints.py"},
     "huggingface_hub": {"checkpoints.py"},
