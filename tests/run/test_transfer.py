@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -53,10 +54,11 @@ class Listed:
         return self.tiles[index]
 
 
-@pytest.fixture(autouse=True)
-def tiniest(monkeypatch):
-    encoder = lambda **options: convnext(depths=(1, 1, 1, 1), widths=(4, 4, 4, 4), **options)  # noqa: E731
-    monkeypatch.setitem(ENCODERS, "tiniest", encoder)
+@pytest.fixture(autouse=True, scope="module")
+def tiniest():
+    ENCODERS["tiniest"] = partial(convnext, depths=(1, 1, 1, 1), widths=(4, 4, 4, 4))
+    yield
+    del ENCODERS["tiniest"]
 
 
 def small(**training):
@@ -75,12 +77,8 @@ def small(**training):
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """A finished run of two steps."""
-    before = dict(ENCODERS)
-    ENCODERS["tiniest"] = lambda **options: convnext((1, 1, 1, 1), (4, 4, 4, 4), **options)
     own = Run(tmp_path_factory.mktemp("first") / "run")
     run.start(small(), own, Console(quiet=True))
-    ENCODERS.clear()
-    ENCODERS.update(before)
     return own
 
 
