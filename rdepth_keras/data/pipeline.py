@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grain
 import numpy as np
 
 from rdepth_keras.arrays import Batch, Tile, Tiles
+from rdepth_keras.data.png import decode
+from rdepth_keras.data.transforms import WANTED_CLASS
 from rdepth_keras.labels import IGNORE
+
+ENDLESS = 2**53  # examples: the most whose number of batches grain still counts right
 
 
 def training_batches(
@@ -27,8 +32,11 @@ def training_batches(
     The order and every random transform depend on the seed and the position alone. The iterator's
     ``get_state`` and ``set_state`` restore the next batch bit for bit, also on another number of
     hosts: each of ``hosts`` makes every ``hosts``-th tile of the same global batches. ``workers``
-    threads make them. ``chances`` (tiles,), over all parts in their order, sum 1: tiles are then
-    drawn with these chances and put back, instead of every one once an epoch.
+    threads make them. Arrays that tiles have beside the usual ones travel along.
+
+    ``chances``, sum 1, over the tiles of all parts in their order: tiles are drawn with these
+    chances and put back, instead of every one once an epoch. Of shape (tiles,), or (K, tiles) for
+    drawing a class and one of its tiles, whose crop then goes by ``RandomCrop.wanted_pixels``.
     """
     if not sum(len(part) for part in tiles):
         raise ValueError("There are no tiles to train on.")
@@ -37,10 +45,11 @@ def training_batches(
         dataset = joined.seed(seed).shuffle().repeat()
     else:
         places = grain.MapDataset.range(len(joined)).seed(seed).repeat()
-        dataset = places.random_map(_Draw(joined, np.cumsum(chances)))
+        dataset = places.random_map(_Draw(joined, np.cumsum(chances), chances.ndim == 2))
     for transform in transforms:
         dataset = dataset.random_map(transform)
-    batches = dataset[host::hosts].batch(batch_size // hosts)
+    dataset = dataset.map(_without_wish)
+    batches = dataset[host:ENDLESS:hosts].batch(batch_size // hosts)
     # A batch is the element here: the default of 500 would hold gigabytes.
     options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=max(4, workers))
     return iter(batches.to_iter_dataset(options))
@@ -52,11 +61,17 @@ class _Draw(grain.transforms.RandomMap):
 
     tiles: grain.MapDataset[Tile]
     bounds: np.ndarray
+    by_class: bool
 
-    def random_map(self, element: int, rng: np.random.Generator) -> Tile:
-        place = np.searchsorted(self.bounds, rng.random(), side="right")
-        tile: Any = self.tiles[min(int(place), len(self.tiles) - 1)]
-        return tile
+    def random_map(self, element: int, rng: np.random.Generator) -> Any:
+        place = int(np.searchsorted(self.bounds, rng.random(), side="right"))
+        wanted, index = divmod(min(place, len(self.bounds) - 1), len(self.tiles))
+        tile: Any = self.tiles[index]
+        return {**tile, WANTED_CLASS: wanted} if self.by_class else tile
+
+
+def _without_wish(tile):
+    return {name: value for name, value in tile.items() if name != WANTED_CLASS}
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,33 @@ class Unlabelled:
     def __getitem__(self, index: int) -> Tile:
         tile = self.tiles[index]
         return {**tile, "label": np.full_like(tile["label"], IGNORE)}
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """Tiles with the label maps of a folder in the place of their own: see :func:`label_path`."""
+
+    tiles: Tiles
+    folder: Path
+    labelled: bool = True
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def __getitem__(self, index: int) -> Tile:
+        tile, path = self.tiles[index], label_path(self.folder, index)
+        label = decode(path.read_bytes())
+        if label.shape != tile["label"].shape or label.dtype != np.uint8:
+            raise ValueError(
+                f"{path} must be a label map of 8 bits and the size {tile['label'].shape} of its "
+                f"tile; it is {label.dtype} {label.shape}. Were the target's tiles changed?"
+            )
+        return {**tile, "label": label}
+
+
+def label_path(folder: Path, index: int) -> Path:
+    """The file of a tile's label map in a folder of label maps."""
+    return folder / f"{index:06d}.png"
 
 
 def in_order(tiles: Tiles) -> Iterator[Tile]:

@@ -14,6 +14,7 @@ import numpy as np
 from rdepth_keras.arrays import Tile
 from rdepth_keras.labels import IGNORE
 
+WANTED_CLASS = "wanted_class"  # of a tile that was drawn for the sake of a class: its train id
 IMAGENET_MEAN = (124, 116, 104)  # grey values of 0..255 nearest to what networks subtract
 
 
@@ -30,21 +31,35 @@ class RandomCrop(grain.transforms.RandomMap):
         fill: RGB of what a smaller tile is padded with. mmsegmentation pads after normalisation
             with 0: the mean colour, :data:`IMAGENET_MEAN`, but for what comes in between, such as
             changed colours.
+        wanted_pixels: of a tile drawn for the sake of a class, such a crop is drawn again, up to
+            ``redraws`` times, until it shows more pixels of that class than this (Hoyer et al.,
+            "DAFormer", CVPR 2022); None does not look.
     """
 
     size_pixels: int
     redraws: int = 10
     largest_share: float = 0.75
     fill: tuple[int, int, int] = (0, 0, 0)
+    wanted_pixels: int | None = None
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
         tile = pad(element, self.size_pixels, self.fill)
+        wanted = element.get(WANTED_CLASS)
+        place = self._draw_mixed(tile, rng)
+        if wanted is not None and self.wanted_pixels is not None:
+            for _ in range(self.redraws):
+                if (tile["label"][place] == wanted).sum() > self.wanted_pixels:
+                    break
+                place = self._draw_mixed(tile, rng)
+        return _each(tile, lambda array: array[place])
+
+    def _draw_mixed(self, tile: Tile, rng: np.random.Generator) -> tuple[slice, slice]:
         place = self._draw(tile, rng)
         for _ in range(self.redraws):
             if _is_mixed(tile["label"][place], self.largest_share):
                 break
             place = self._draw(tile, rng)
-        return _each(tile, lambda array: array[place])
+        return place
 
     def _draw(self, tile: Tile, rng: np.random.Generator) -> tuple[slice, slice]:
         height, width = tile["label"].shape

@@ -136,12 +136,13 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
     """This host's part of a batch -> global arrays, split over all devices along the first axis.
 
-    Image, depth and label are what a step needs; the ids stay on the host.
+    All arrays but the ids, which stay on the host.
     """
     placement = NamedSharding(mesh, PartitionSpec("data"))
     return {
-        name: jax.make_array_from_process_local_data(placement, np.asarray(batch[name]))
-        for name in ("image", "depth", "label")
+        name: jax.make_array_from_process_local_data(placement, np.asarray(array))
+        for name, array in batch.items()
+        if name != "id"
     }
 
 

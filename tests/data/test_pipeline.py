@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from rdepth_keras.data.pipeline import in_order, training_batches
+from rdepth_keras.data.pipeline import Relabelled, in_order, label_path, training_batches
+from rdepth_keras.data.png import encode
 from rdepth_keras.data.transforms import RandomCrop, RandomFlips
 
 
@@ -102,3 +103,77 @@ def test_no_tiles():
 
 def test_in_order():
     assert [tile["id"] for tile in in_order(Numbered(7, 4))] == [7, 8, 9, 10]
+
+
+def test_a_batch_of_one():
+    """grain counts the batches of an endless dataset in floats, which overflowed."""
+    one = training_batches([Numbered(0, 5)], [RandomCrop(8)], batch_size=1, seed=0)
+    two = training_batches([Numbered(0, 5)], [RandomCrop(8)], batch_size=2, seed=0)
+    for pair in take(two, 5):
+        for index in range(2):
+            single = next(one)
+            for name, array in single.items():
+                np.testing.assert_array_equal(array[0], pair[name][index])
+
+
+@dataclass(frozen=True)
+class Weighted(Numbered):
+    def __getitem__(self, index):
+        return {**super().__getitem__(index), "weight": np.float32(index)}
+
+
+def test_further_arrays_travel():
+    batch = next(batches(tiles=[Weighted(0, 4)]))
+    np.testing.assert_array_equal(batch["weight"], batch["id"])
+
+
+@dataclass(frozen=True)
+class TwoClasses:
+    """Class 0, but for a spot of class 1 in a corner of the last tile."""
+
+    labelled: bool = True
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        label = np.zeros((64, 64), np.uint8)
+        if index == 2:
+            label[:8, :8] = 1
+        image = np.zeros((64, 64, 3), np.uint8)
+        return {"id": index, "image": image, "depth": image[..., :1] / 1.0, "label": label}
+
+
+@pytest.mark.parametrize("wanted_pixels", [None, 3])
+def test_classes_are_drawn_and_their_tiles_and_crops(wanted_pixels):
+    chances = np.array([[0.25, 0.25, 0], [0, 0, 0.5]])
+    crop = RandomCrop(8, redraws=200, largest_share=0.0, wanted_pixels=wanted_pixels)
+    made = training_batches([TwoClasses()], [crop], batch_size=2, seed=0, chances=chances)
+    found = take(made, 40)
+    ids = np.concatenate([batch["id"] for batch in found])
+    assert 25 < (ids == 2).sum() < 55
+    shown = np.concatenate([(batch["label"] == 1).sum((1, 2)) for batch in found])[ids == 2]
+    assert ((shown > 3).mean() > 0.9) == (wanted_pixels is not None)
+    assert "wanted_class" not in found[0]
+
+
+def test_chances_of_classes_are_those_of_their_tiles():
+    """The same draws as with one chance a tile, in the same order."""
+    by_class = np.stack([np.full(8, 1 / 8), np.zeros(8)])
+    assert_equal(take(batches(chances=by_class), 6), take(batches(chances=np.full(8, 1 / 8)), 6))
+
+
+def test_relabelled_tiles_move_with_their_labels(tmp_path):
+    tiles = Numbered(0, 3)
+    for index in range(3):
+        # A label that is the image's red value: both must be cropped and flipped alike.
+        red = np.ascontiguousarray(tiles[index]["image"][..., 0])
+        label_path(tmp_path, index).write_bytes(encode(red))
+    for batch in take(batches(tiles=[Relabelled(tiles, tmp_path)]), 4):
+        np.testing.assert_array_equal(batch["label"], batch["image"][..., 0])
+
+
+def test_label_maps_of_other_tiles_are_refused(tmp_path):
+    label_path(tmp_path, 0).write_bytes(encode(np.zeros((5, 12), np.uint8)))
+    with pytest.raises(ValueError, match=r"000000.png must be .* \(12, 12\) .* uint8 \(5, 12\)"):
+        Relabelled(Numbered(0, 3), tmp_path)[0]
