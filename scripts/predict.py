@@ -55,8 +55,13 @@ def main() -> None:
     own = known.run and run.Run(known.run).experiment.training.inference.seamless()
     arguments = command.parse(Predict, default=_defaults(own or Inference()))
     own_run, jobs = run.Run(arguments.run), plan(arguments.image, arguments.out, arguments.depth)
-    for job in jobs:
-        check_output(job.out, [path for path in (job.image, job.depth) if path is not None])
+    inputs = [path for job in jobs for path in (job.image, job.depth) if path is not None]
+    outputs = [job.out for job in jobs]
+    outputs += [colored(out) for out in outputs] if arguments.color else []
+    if len(set(outputs)) < len(outputs):
+        raise ValueError("Coloured maps would replace others of the same name; leave --color away.")
+    for path in outputs:
+        check_output(path, inputs)
     predict = run.load_picture_predictor(
         own_run,
         inference=arguments.inference,
@@ -69,9 +74,13 @@ def main() -> None:
         write_png(job.out, label)
         print(job.out)
         if arguments.color:
-            colored = job.out.with_name(f"{job.out.stem}_color.png")
-            write_png(colored, table.colorize(label))
-            print(colored)
+            write_png(colored(job.out), table.colorize(label))
+            print(colored(job.out))
+
+
+def colored(out: Path) -> Path:
+    """Where the map in the class colours goes."""
+    return out.with_name(f"{out.stem}_color.png")
 
 
 def _defaults(inference: Inference) -> Predict:

@@ -59,8 +59,8 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
     folder = path.resolve().parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"{path}: nothing may be written into {folder}. Choose another.")
-    for source in inputs:
-        if _same_file(path, source):
+    for source in inputs if path.exists() else ():
+        if source.exists() and path.samefile(source):
             raise ValueError(
                 f"{path} is the file that is read ({source}) and would be lost. Write the map to "
                 "another name."
@@ -74,12 +74,6 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     """
     check_output(path)
     write_bytes(path, png.encode(pixels))
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    if one.exists() and other.exists():
-        return one.samefile(other)
-    return one.resolve() == other.resolve()
 
 
 def _read(path: Path) -> np.ndarray:

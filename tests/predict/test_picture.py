@@ -102,14 +102,11 @@ def test_an_output_never_replaces_what_is_read(tmp_path, monkeypatch):
     (tmp_path / "soft.png").symlink_to(image)
     (tmp_path / "hard.png").hardlink_to(depth)
     (tmp_path / "folder").symlink_to(tmp_path)
-    (tmp_path / "away.png").symlink_to(tmp_path / "new.png")
     monkeypatch.chdir(tmp_path)
     for name in ("rgb.png", "depth.png", "soft.png", "hard.png", "folder/rgb.png", "./rgb.png"):
         for path in (tmp_path / name, Path(name)):
             with pytest.raises(ValueError, match=r"is the file that is read .* another name"):
                 check_output(path, [image, depth])
-    with pytest.raises(ValueError, match="is the file that is read"):
-        check_output(tmp_path / "away.png", [tmp_path / "new.png"])
     for name in ("new.png", "old.PNG", "folder/classes.png"):
         check_output(tmp_path / name, [image, depth])
     assert image.read_bytes() == png.encode(IMAGE) and not (tmp_path / "new.png").exists()

@@ -159,3 +159,28 @@ def test_a_failed_preflight_stops_it(trained_at_once, call, tmp_path, monkeypatc
     monkeypatch.setattr("subprocess.run", lambda *_, **__: bad)
     code, _, _ = call("reproduce", "--rows", "demo", "--direction", "r2u", "--out", tmp_path)
     assert code == 1 and not trained_at_once
+
+
+def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path):
+    """Neither by the map, nor by the coloured one, nor by that of another picture."""
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a", "depth", "b_color"):
+        (folder / f"{name}.png").write_bytes(png.encode(pixels))
+    a, depth = folder / "a.png", folder / "depth.png"
+    for arguments in (
+        (a, a, "--depth", depth),
+        (a, depth, "--depth", depth),
+        (folder / "b_color.png", folder / "b.png", "--color", "--depth", depth),
+        (folder, folder),
+    ):
+        code, said, error = call("predict", "--run", copied[0], *arguments)
+        assert code == 2 and not said and "is the file that is read" in error
+    (folder / "b.png").write_bytes(png.encode(pixels))
+    (tmp_path / "maps").mkdir()
+    code, _, error = call("predict", "--run", copied[0], "--color", folder, tmp_path / "maps")
+    assert code == 2 and "Coloured maps would replace others" in error
+    code, said, error = call("predict", "--run", copied[0], a, tmp_path / "c.png", "--depth", depth)
+    assert code == 0 and (tmp_path / "c.png").exists(), error
+    assert all(np.array_equal(png.decode(path.read_bytes()), pixels) for path in folder.iterdir())
