@@ -146,7 +146,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         print(config.description)
         if absent := absent_places(places):
             print(f"Not in {manual_dir}, so prepared without: {', '.join(absent)}.")
-        facts = {split: self._inspect(split, tiles) for split, tiles in tree.items()}
+        facts = self._inspect(tree)
         _known(self.info.metadata).update(_metadata(source, facts))
         return {split: self._generate_examples(tiles, opening) for split, tiles in tree.items()}
 
@@ -159,11 +159,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 "Leave --file_format out or give array_record."
             )
 
-    def _inspect(self, split: str, tiles: Sequence[TileFiles]) -> list[TileFacts]:
-        progress = tqdm(
-            inspect_all(tiles), desc=f"Checking {split}...", total=len(tiles), unit=" tiles"
-        )
-        return list(progress)
+    def _inspect(self, tree: dict[str, tuple[TileFiles, ...]]) -> dict[str, list[TileFacts]]:
+        """Looks at every file; raises ValueError that names all bad ones."""
+        facts, faults = {}, []
+        for split, tiles in tree.items():
+            found = inspect_all(tiles)
+            try:
+                facts[split] = list(
+                    tqdm(found, desc=f"Checking {split}...", total=len(tiles), unit=" tiles")
+                )
+            except ValueError as error:
+                faults.append(str(error))
+        if faults:
+            raise ValueError(" ".join(faults))
+        return facts
 
     def _generate_examples(self, tiles: Sequence[TileFiles], opening: Opening):
         """A generator; with `--beam_pipeline_options` the same work as a Beam transform."""

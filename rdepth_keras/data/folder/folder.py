@@ -149,16 +149,29 @@ def _refuse_strange(root: Path) -> None:
         for path in _folders(root)
         if path.name not in SPLITS and any(path.glob("*/[iI]mage*/"))
     ]
-    for domain in (domain for split in SPLITS for domain in _folders(root / split)):
-        there = {path.name for path in _folders(domain)}
-        missing = sorted({"images", "masks"} - there)
-        if "images" in missing or (missing and there - set(KINDS)):
-            seen = ", ".join(sorted(there)) or "nothing"
-            strange.append(
-                f"{domain} has no {' and no '.join(missing)}, but {seen}; rename what is meant, "
-                "and move the rest away."
-            )
+    places = [root / split for split in SPLITS]
+    for split in places[:]:
+        places += [*split.glob("[!.]*"), *(d / kind for d in _folders(split) for kind in KINDS)]
+        strange += filter(None, map(_misspelled, _folders(split)))
+    strange += [
+        f"{path} is a link to nothing; mend or remove it."
+        for path in places
+        if path.is_symlink() and not path.exists()
+    ]
     _refuse(strange)
+
+
+def _misspelled(domain: Path) -> str:
+    """What a domain lacks while it holds something unknown, in words; else empty."""
+    there = {path.name for path in _folders(domain)}
+    missing = sorted({"images", "masks"} - there)
+    if "images" not in missing and not (missing and there - set(KINDS)):
+        return ""
+    seen = ", ".join(sorted(there)) or "nothing"
+    return (
+        f"{domain} has no {' and no '.join(missing)}, but {seen}; rename what is meant, and move "
+        "the rest away."
+    )
 
 
 def _match(place: Path, with_depth: bool) -> tuple[Files, ...]:

@@ -93,13 +93,31 @@ def inspect(tile: TileFiles) -> TileFacts:
     if tile.mask is not None:
         counts = tuple(np.bincount(mask.ravel(), minlength=len(LOVEDA) + 1).tolist())
     mean = tuple(float(value) for value in image.mean((0, 1), dtype=np.float64))
-    return TileFacts(tile.id, *image.shape[:2], mean, counts, constant)
+    height, width = image.shape[:2]
+    return TileFacts(tile.id, height, width, mean, counts, constant)
 
 
 def inspect_all(tiles: Iterable[TileFiles], workers: int = 8) -> Iterator[TileFacts]:
-    """Yields the facts of each tile in order; decoding releases the interpreter lock."""
+    """Yields the facts of each tile in order; decoding releases the interpreter lock.
+
+    Raises ValueError after the last one, naming every bad file.
+    """
+    faults = []
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(inspect, tiles)
+        for found in pool.map(_try, tiles):
+            if isinstance(found, TileFacts):
+                yield found
+            else:
+                faults.append(str(found))
     finally:
         pool.shutdown(cancel_futures=True)
+    if faults:
+        raise ValueError(" ".join(faults))
+
+
+def _try(tile: TileFiles) -> TileFacts | Exception:
+    try:
+        return inspect(tile)
+    except (ValueError, OSError) as error:
+        return error

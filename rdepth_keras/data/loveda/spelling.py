@@ -12,12 +12,16 @@ KINDS = ("images_png", "masks_png", "depths_png")
 def misspelled(root: Path, members: Iterable[str], with_depth: bool) -> list[str]:
     """In words, where a folder is missing and an unknown one lies beside its place.
 
-    Other unknown folders are nobody's business. ``members`` are the names in the archives of
-    ``root``; ``with_depth`` expects folders of ready-made depth.
+    Links to nothing are told, too. Other unknown folders are nobody's business. ``members`` are the
+    names in the archives of ``root``; ``with_depth`` expects folders of ready-made depth.
     """
     there = _folder_names(root, members)
-    complaints = []
-    for place, expected in _expected(with_depth).items():
+    everything = _expected(with_depth)
+    links = [root / place / name for place, names in everything.items() for name in names]
+    complaints = [
+        f"{path} is a link to nothing." for path in links if path.is_symlink() and not path.exists()
+    ]
+    for place, expected in everything.items():
         found = there.get(place, set())
         missing, unknown = expected - found, found - expected - set(KINDS)
         if not place:  # the manual directory holds other things, too

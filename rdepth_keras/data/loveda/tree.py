@@ -27,6 +27,7 @@ LAYOUT = (
 )
 _FILE = re.compile(rf"(Train|Val|Test)/(Urban|Rural)/({'|'.join(KINDS)})/([^/]+)")
 
+_OTHER_PICTURES = (".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _DAMAGED = (  # what zipfile raises for an archive that is not whole
     zipfile.BadZipFile,
     zlib.error,
@@ -158,9 +159,16 @@ def _list_files(root: Path) -> dict[tuple[str, str, str], dict[int, Source]]:
             for kind in KINDS:
                 folder = root / split / domain / kind
                 if folder.is_dir():
-                    files = (Source(path) for path in folder.iterdir() if _is_png(path.name))
-                    found[split.lower(), domain.lower(), kind] = _by_id(files)
+                    found[split.lower(), domain.lower(), kind] = _by_id(_list_folder(folder))
     return found
+
+
+def _list_folder(folder: Path) -> list[Source]:
+    paths = sorted(folder.iterdir())
+    other = [path.name for path in paths if path.suffix.lower() in _OTHER_PICTURES]
+    if other:
+        raise ValueError(f"{folder} must hold PNG files alone; convert {', '.join(other)}.")
+    return [Source(path) for path in paths if _is_png(path.name)]
 
 
 def _members(root: Path) -> list[str]:

@@ -205,6 +205,17 @@ def test_a_folder_that_is_spelled_wrongly(root, old, new, expected):
             opened()
 
 
+@pytest.mark.parametrize("place", ["train/town/masks", "train/field", "val"])
+def test_a_folder_that_is_a_link_to_nothing(root, place):
+    """It would be taken for one that is absent."""
+    path = root / place
+    if path.exists():
+        shutil.rmtree(path)
+    path.symlink_to(root / "unmounted")
+    with pytest.raises(ValueError, match=f"{place} is a link to nothing"):
+        open_folder(root, TABLE, with_depth=False)
+
+
 def test_no_such_place(root):
     folder = open_folder(root, TABLE, with_depth=False)
     with pytest.raises(AbsentSplit, match="no val/town; there are: train/field, train/town"):

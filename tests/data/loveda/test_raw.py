@@ -82,3 +82,14 @@ def test_files_that_are_refused(root, what):
     with pytest.raises(ValueError, match=message) as caught:
         list(inspect_all(tiles))
     assert "\n" not in str(caught.value)
+
+
+def test_all_bad_files_are_named(root):
+    cut(root / "Train/Urban/images_png/12.png")
+    (root / "Train/Urban/masks_png/1367.png").unlink()
+    (root / "Train/Urban/masks_png/1367.png").symlink_to("nowhere.png")
+    tiles = find_tiles(root)["train", "urban"]
+    found, inspected = [], inspect_all(tiles)
+    with pytest.raises(ValueError, match=r"images_png/12\.png: trunc.*masks_png/1367\.png"):
+        found.extend(inspected)
+    assert [facts.id for facts in found] == [1366]

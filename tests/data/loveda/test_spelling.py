@@ -69,6 +69,13 @@ def test_other_things_are_left_alone(root):
     assert misspelled(root, ["__MACOSX/Train/urban/images_png/1.png"], with_depth=False) == []
 
 
+@pytest.mark.parametrize("place", ["Train/Rural", "Test", "Val/Urban/masks_png"])
+def test_a_link_to_nothing(root, place):
+    shutil.rmtree(root / place)
+    (root / place).symlink_to(root / "unmounted")
+    assert misspelled(root, [], with_depth=False) == [f"{root / place} is a link to nothing."]
+
+
 def test_archives(root):
     (root / "test.zip").touch()
     shutil.rmtree(root / "Test")

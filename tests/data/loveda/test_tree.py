@@ -99,6 +99,8 @@ def damage(root: Path, what: str) -> None:
         (folder / "images_png/1366.png").rename(folder / "images_png/tile.png")
     elif what == "same number":
         shutil.copy(folder / "images_png/12.png", folder / "images_png/0012.png")
+    elif what == "another kind":
+        (folder / "images_png/1368.JPG").touch()
     elif what == "bad zip":
         (root / "Val.zip").write_bytes(b"PK no zip")
 
@@ -114,6 +116,7 @@ def damage(root: Path, what: str) -> None:
         ("depth missing", FileNotFoundError, r"without a depth map.*1 of 3 \(ids 1367\)"),
         ("name", ValueError, "tile.png.*named by its number"),
         ("same number", ValueError, "0012.png.*same tile number|12.png.*same tile number"),
+        ("another kind", ValueError, "PNG files alone; convert 1368.JPG"),
         ("bad zip", ValueError, "Val.zip is no readable zip"),
     ],
 )
