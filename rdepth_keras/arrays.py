@@ -54,6 +54,8 @@ class Batches(Protocol):
 
     def get_state(self) -> Any: ...
 
+    def set_state(self, state: Any) -> None: ...
+
 
 class Tiles(Protocol):
     """Random access to the tiles of one domain and split; safe to pickle into a worker.

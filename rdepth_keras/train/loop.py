@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import jax
@@ -16,6 +15,8 @@ from rdepth_keras.train.devices import any_host, shard_batch
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.profile import tracer
 from rdepth_keras.train.progress import TrainingProgress
+from rdepth_keras.train.readings import reader
+from rdepth_keras.train.rounds import Rounds
 from rdepth_keras.train.signals import Interrupted, signals
 from rdepth_keras.train.state import State
 from rdepth_keras.train.step import Step
@@ -29,19 +30,16 @@ class Cadence:
         log_steps: distance of the journal's lines; the first and the last step always have one.
         checkpoint_steps: distance of the checkpoints; the last step always has one.
         keep_checkpoints: how many of the last ones stay.
-        validation_steps: distance of the validations; None validates after the last step only.
     """
 
     log_steps: int = 10
     checkpoint_steps: int = 1000
     keep_checkpoints: int = 2
-    validation_steps: int | None = None
 
     def __post_init__(self):
-        for name in ("log_steps", "checkpoint_steps", "keep_checkpoints", "validation_steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1; received {value}.")
+        for name in ("log_steps", "checkpoint_steps", "keep_checkpoints"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; received {getattr(self, name)}.")
 
 
 def run_steps(
@@ -57,6 +55,8 @@ def run_steps(
     progress: TrainingProgress,
     learning_rate: Callable[[int], Any],
     validate: Callable[[State], bool] | None = None,
+    validation_steps: int | None = None,
+    rounds: Rounds | None = None,
     profile: Path | None = None,
 ) -> State:
     """Takes the state to ``steps`` and returns it.
@@ -67,13 +67,14 @@ def run_steps(
         batches: restorable iterators, ``"source"`` and, for methods that use it, ``"target"``.
         steps: number of the last step.
         mesh: the devices a batch is split over.
-        cadence: when to log, save and validate.
+        cadence: when to log and save.
         checkpoints: where to save.
         journal: where to log.
         progress: what people see.
-        learning_rate: step -> rate, for the log.
+        learning_rate: number of steps done -> rate, for the log.
         validate: what happens every ``validation_steps``; where it returns True, a checkpoint is
             saved, too.
+        rounds: when the target is labelled anew, for a method that does.
         profile: folder for a JAX trace of some steps, see :mod:`~rdepth_keras.train.profile`.
 
     Raises:
@@ -81,12 +82,22 @@ def run_steps(
             the tiles and the last good checkpoint.
         Interrupted: after SIGINT or SIGTERM, once the state is saved.
     """
-    read = _reader(journal, cadence, checkpoints, progress, steps, learning_rate)
-    pending = None
-    validation_steps = cadence.validation_steps if validate else None
+    log_steps = cadence.log_steps
+    read = reader(journal, checkpoints, progress, learning_rate, steps=steps, log_steps=log_steps)
+    pending, labels = None, None  # a step whose logs are not read; the round of the labels
     first = int(state.step) + 1
+    if rounds:
+        rounds.cut(first - 1)
     with signals() as received, tracer(profile) as trace:
         for number in range(first, steps + 1):
+            if rounds and (due := rounds.last(number - 1)) is not None and due != labels:
+                if pending:
+                    read(*pending)
+                    pending = None
+                # No batch that was made ahead, with the labels of before, is used.
+                batches = {**batches, "target": rounds.begin(due, state, batches["target"])}
+                labels = due
+                progress.restart_clock()
             parts = {domain: next(iterator) for domain, iterator in batches.items()}
             ids = parts["source"]["id"].tolist()
             arrays = {domain: shard_batch(part, mesh) for domain, part in parts.items()}
@@ -98,14 +109,14 @@ def run_steps(
             pending = (number, ids, logs)
             # Hosts meet to agree on stopping, so not after every step.
             last = number == steps
-            meets = jax.process_count() == 1 or last or number % cadence.log_steps == 0
+            meets = jax.process_count() == 1 or last or number % log_steps == 0
             stops = meets and any_host(bool(received))
             saves = stops or last or number % cadence.checkpoint_steps == 0
-            validates = validation_steps and number % validation_steps == 0
+            validates = validate and validation_steps and number % validation_steps == 0
             if saves or validates:
                 read(*pending)
                 pending = None
-            if validates and validate:
+            if validate and validates:
                 saves |= validate(state)
             if saves:
                 places = {domain: iterator.get_state() for domain, iterator in batches.items()}
@@ -113,37 +124,3 @@ def run_steps(
             if stops or (last and any_host(bool(received))):
                 raise Interrupted(received[0] if received else signal.SIGTERM, number)
     return state
-
-
-def _reader(journal, cadence, checkpoints, progress, steps, learning_rate):
-    """A function that waits for a step's numbers, checks them, and passes them on."""
-    started = perf_counter()
-    first = True
-
-    def read(number: int, ids: list[int], logs: Mapping[str, jax.Array]) -> None:
-        nonlocal first
-        values = {name: float(value) for name, value in jax.device_get(dict(logs)).items()}
-        if not values.pop("finite"):
-            good = checkpoints.latest_step()
-            raise FloatingPointError(
-                f"The loss, a gradient or a variable is not finite at step {number}, on the tiles "
-                f"{sorted(ids)}: {values}. "
-                + (
-                    f"The last good checkpoint is that of step {good}."
-                    if good
-                    else "There is no checkpoint yet."
-                )
-            )
-        values["learning_rate"] = float(learning_rate(number - 1))
-        speed = progress.advance(number, len(ids) * jax.process_count(), values)
-        timing = {"images_per_second": round(speed, 3)}
-        if first:
-            timing = {"first_step_seconds": round(perf_counter() - started, 3)}
-            progress.say(f"compiled and ran the first step in {timing['first_step_seconds']:.1f} s")
-            progress.restart_clock()
-            first = False
-        logged = number in (1, steps) or number % cadence.log_steps == 0
-        if logged and jax.process_index() == 0:
-            journal.write(number, **values, time=timing)
-
-    return read

@@ -1,0 +1,139 @@
+"""Rounds: in the middle of a run, the target's tiles get label maps of the present segmenter.
+
+The label maps of a round are a folder of PNG files, named by the number of steps done, which is
+whole or not there. So a run that is killed finds those of its last checkpoint again, between two
+rounds and inside of one.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from rdepth_keras.adapt.method import SEGMENTER, Method
+from rdepth_keras.arrays import Batches, Params, Tile, Tiles
+from rdepth_keras.atomic import write_bytes
+from rdepth_keras.data.pipeline import Relabelled, label_path
+from rdepth_keras.data.png import encode
+from rdepth_keras.labels import IGNORE
+from rdepth_keras.train.devices import any_host, wait_for_hosts
+from rdepth_keras.train.state import State
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """When a run labels its target anew, and what with.
+
+    Attributes:
+        method: decides on the labels.
+        steps: of the whole run.
+        folder: where the label maps of all rounds are kept.
+        tiles: of the target, in a fixed order.
+        predict: ``(params, buffers, tile) -> probabilities`` (H, W, K) of the segmenter, as
+            ``method.labelling`` wants them; compiled once.
+        batches: relabelled tiles -> the target's batches, from the first one on.
+        tell: is told, in one line, of each round that is made.
+    """
+
+    method: Method
+    steps: int
+    folder: Path
+    tiles: Tiles
+    predict: Callable[[Params, Params, Tile], np.ndarray]
+    batches: Callable[[Tiles], Batches]
+    tell: Callable[[str], None] = print
+
+    def last(self, done: int) -> int | None:
+        """The round in force when ``done`` steps are done; None before the first."""
+        return max((at for at in self.method.rounds(self.steps) if at <= done), default=None)
+
+    def begin(self, at: int, state: State, target: Batches) -> Batches:
+        """The target's batches with the labels of a round, from the place of ``target`` on.
+
+        A round that is there is read; else it is made, of the segmenter after as many steps.
+
+        Raises:
+            FileNotFoundError: where it is not there, and the state has gone on since.
+            ValueError: for labels that cannot be.
+        """
+        folder = self.folder / str(at)
+        if any_host(not folder.is_dir()):
+            if at != int(state.step):
+                raise FileNotFoundError(
+                    f"The target's labels of step {at} are not in {folder}, and the state has gone "
+                    f"on to step {int(state.step)}. Put them back, or train a new run."
+                )
+            self._make(folder, state)
+        batches = self.batches(Relabelled(self.tiles, folder))
+        batches.set_state(target.get_state())
+        return batches
+
+    def cut(self, done: int) -> None:
+        """Deletes the rounds after ``done`` steps, which will be made again, and unfinished ones.
+
+        Their labels are of a state that is gone.
+        """
+        if jax.process_index() == 0 and self.folder.is_dir():
+            for path in self.folder.iterdir():
+                if not path.name.isdigit() or int(path.name) > done:
+                    shutil.rmtree(path)
+        wait_for_hosts("rounds cut")
+
+    def _make(self, folder: Path, state: State) -> None:
+        """Every host predicts, as the state is on all of them; the first one writes."""
+        probabilities = _Probabilities(self, state)
+        partial = folder.with_name(f"{folder.name}.partial")
+        first, kept = jax.process_index() == 0, []
+        if first:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+        for label in self.method.relabel(probabilities, int(state.step)):
+            probabilities.check(len(kept), label)
+            if first:
+                write_bytes(label_path(partial, len(kept)), encode(label))
+            kept.append((label != IGNORE).mean())
+        if len(kept) != len(self.tiles):
+            raise ValueError(
+                f"{type(self.method).__name__}.relabel must yield a label map for each of the "
+                f"{len(self.tiles)} target tiles; it yielded {len(kept)}."
+            )
+        if first:
+            partial.rename(folder)
+        wait_for_hosts(f"round {folder.name}")
+        self.tell(
+            f"labelled the target's {len(kept)} tiles anew after step {int(state.step)}: "
+            f"{100 * np.mean(kept):.1f}% of the pixels"
+        )
+
+
+class _Probabilities(Sequence):
+    """Those of every tile, predicted when they are asked for."""
+
+    def __init__(self, rounds: Rounds, state: State):
+        self._tiles, self._predict = rounds.tiles, rounds.predict
+        self._variables = state.params[SEGMENTER], state.buffers[SEGMENTER]
+        self._shapes: dict[int, tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tiles)
+
+    def __getitem__(self, index) -> np.ndarray:
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        found = np.asarray(self._predict(*self._variables, self._tiles[index]))
+        self._shapes[index] = found.shape
+        return found
+
+    def check(self, index: int, label: np.ndarray) -> None:
+        """Raises ValueError for a label map that does not fit the tile's probabilities."""
+        *size, classes = self._shapes.get(index, (*label.shape, IGNORE))
+        fits = label.dtype == np.uint8 and list(label.shape) == size
+        if not fits or np.any((label >= classes) & (label != IGNORE)):
+            raise ValueError(
+                f"The label map of target tile {index} must be uint8 {tuple(size)}, train ids "
+                f"below {classes} or {IGNORE}; received {label.dtype} {label.shape} with values "
+                f"{label.min()} to {label.max()}."
+            )
