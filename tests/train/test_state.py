@@ -1,0 +1,66 @@
+"""The state before the first step: of which networks it holds what."""
+
+import runpy
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+
+from rdepth_keras.adapt import SEGMENTER, SourceOnly
+from rdepth_keras.adapt.method import Phase
+from rdepth_keras.optimizers import SGD, Adam
+from rdepth_keras.train.state import initial_state, trained
+
+CONTRACTS = Path(__file__).resolve().parents[1] / "contracts"
+mini = SimpleNamespace(**runpy.run_path(str(CONTRACTS / "miniatures.py")))
+OPTIMIZERS = {SEGMENTER: SGD(), "critic": Adam()}
+
+
+def assert_same(one, other):
+    for left, right in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_an_optimizer_for_each_network_that_trains(average):
+    method = mini.MeanTeacher()
+    networks = method.networks(mini.parts())
+    state = initial_state(networks, method, OPTIMIZERS, seed=0, average=average)
+    assert int(state.step) == 0
+    assert state.params.keys() == state.buffers.keys() == {SEGMENTER, "frozen"}
+    assert state.optimizer.keys() == {SEGMENTER}
+    assert state.average.keys() == ({SEGMENTER} if average else set())
+    assert state.best_params is (state.average if average else state.params)
+    for name, network in networks.items():
+        assert_same((state.params[name], state.buffers[name]), network.init())
+    assert_same(state.memory["teacher"], networks[SEGMENTER].init())
+
+
+def test_memory_and_average_are_copies():
+    """Params are donated to the step, which may write over them."""
+    method = mini.MeanTeacher()
+    state = initial_state(method.networks(mini.parts()), method, OPTIMIZERS, seed=0, average=True)
+    step = jax.jit(lambda params: jax.tree.map(lambda x: x + 1, params), donate_argnums=0)
+    step(state.params)
+    for tree in (state.memory, state.average):
+        assert all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(tree))
+
+
+def test_networks_that_train_come_in_their_order():
+    method = mini.Adversarial()
+    assert trained(method, method.networks(mini.parts())) == (SEGMENTER, "critic")
+
+
+@dataclass(frozen=True)
+class Absent(SourceOnly):
+    def phases(self, networks):
+        return (Phase(lambda params, given: None, trains=(SEGMENTER, "critic")),)
+
+
+def test_a_network_that_is_not_there_cannot_train():
+    method = Absent()
+    with pytest.raises(ValueError, match="Absent trains critic, but its networks are segmenter"):
+        trained(method, method.networks(mini.parts()))
