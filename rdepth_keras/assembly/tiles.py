@@ -15,6 +15,7 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled, training_batches
 from rdepth_keras.data.rarity import chances, count_pixels
 from rdepth_keras.data.splits import AbsentSplit, labelled_part
+from rdepth_keras.depth.normalise import constant_notice
 from rdepth_keras.experiment import Experiment
 
 Tell = Callable[[str], None]
@@ -84,17 +85,14 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
 def flat_depth(data: Opened, tiles: Tiles) -> str:
     """A warning, where the depth of some tiles is one value all over; else empty."""
     flat = data.constant_depths(tiles)
-    shown = ", ".join(flat[:8]) + (", ..." if len(flat) > 8 else "")
-    warning = f"WARNING: the depth of {len(flat)} of {len(tiles)} tiles is one value all over"
-    return f"{warning}: {shown}" if flat else ""
+    return constant_notice(flat) if flat else ""
 
 
 def check_files(data: Opened, parts: Sequence[Tiles]) -> None:
     """Raises ValueError that names every file whose header is bad; decodes no pixel."""
     faults = [fault for tiles in parts for fault in data.faults(tiles, False)]
     if faults:
-        shown = "; ".join(faults[:20]) + (f"; and {len(faults) - 20} more" * (len(faults) > 20))
-        raise ValueError(f"{len(faults)} files are bad; replace or remove them: {shown}")
+        raise ValueError(f"{len(faults)} files are bad: {'; '.join(faults)}")
 
 
 def labelled_tiles(data: Opened, split: str, domain: str) -> Tiles | str:

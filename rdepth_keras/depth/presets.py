@@ -58,8 +58,8 @@ PRESETS = {
 def find_checkpoint(source: str) -> Preset:
     """The checkpoint that is meant: a name in PRESETS, a hub name, or a folder.
 
-    Hub names of published ones are known with their licence. Raises ValueError, listing the names, for what is
-    none of the three.
+    Hub names of published ones are known with their licence. Raises ValueError, listing the names,
+    for what is none of the three.
     """
     if source in PRESETS:
         return PRESETS[source]

@@ -17,16 +17,18 @@ class Augmentation:
     """Random transforms of the training tiles; the defaults are the paper's.
 
     Attributes:
-        crop_tries: how often a crop is drawn at most.
-        crop_largest_share: a crop is drawn again while one class covers this share of it.
+        crop_redraws: how often a crop is drawn again at most, while
+        crop_largest_share: one class covers this share of its labelled pixels.
+        crop_fill: RGB that fills up a tile smaller than the crop.
         scale: resizes the tile before the crop; 1 to 1 leaves it.
         rotation: small rotations, or else quarter turns.
         flips: mirrored images.
         photometric: brightness, contrast and colour of the image; off by default.
     """
 
-    crop_tries: int = 10
+    crop_redraws: int = 10
     crop_largest_share: float = 0.75
+    crop_fill: tuple[int, int, int] = (0, 0, 0)
     scale: RandomScale = RandomScale()
     rotation: RandomRotation = RandomRotation()
     flips: RandomFlips = RandomFlips()
@@ -34,6 +36,6 @@ class Augmentation:
 
     def transforms(self, crop_pixels: int) -> tuple[Any, ...]:
         """The transforms, in their order."""
-        crop = RandomCrop(crop_pixels, self.crop_tries - 1, self.crop_largest_share)
+        crop = RandomCrop(crop_pixels, self.crop_redraws, self.crop_largest_share, self.crop_fill)
         steps = (self.scale, crop, self.rotation, self.flips, self.photometric)
         return tuple(step for step in steps if step not in (RandomScale(), Photometric()))

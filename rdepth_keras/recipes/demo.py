@@ -24,7 +24,7 @@ def demo() -> Experiment:
             steps=240,
             batch_size=8,
             crop=128,
-            augmentation=Augmentation(crop_tries=1),
+            augmentation=Augmentation(crop_redraws=0),
             inference=Inference(window_pixels=256),
         ),
         resources=Resources(cadence=Cadence(checkpoint_steps=100)),

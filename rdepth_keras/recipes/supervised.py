@@ -1,7 +1,17 @@
-"""The supervised rows that the paper was compared with."""
+"""The supervised rows that the paper was compared with, after mmsegmentation 1.1.1.
 
+Its cross-entropy is averaged over all pixels, the ignored ones included.
+"""
+
+from rdepth_keras.adapt import SourceOnly
 from rdepth_keras.data.loveda.dataset import LoveDA
-from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotation, RandomScale
+from rdepth_keras.data.transforms import (
+    IMAGENET_MEAN,
+    Photometric,
+    RandomFlips,
+    RandomRotation,
+    RandomScale,
+)
 from rdepth_keras.experiment import Augmentation, Experiment, Optimizers, Training
 from rdepth_keras.infer import Inference
 from rdepth_keras.models import MODELS
@@ -9,6 +19,7 @@ from rdepth_keras.optimizers import SGD, AdamW, Schedule
 
 # Its resize of square tiles to (2048, 512) x U(0.5, 2), ratio kept, is 0.25 to 1 times their size.
 MMSEGMENTATION = Augmentation(
+    crop_fill=IMAGENET_MEAN,
     scale=RandomScale(0.25, 1.0),
     rotation=RandomRotation(probability=0.0),
     flips=RandomFlips(probability=0.5, axes=((1,),)),
@@ -30,6 +41,7 @@ def deeplabv3() -> Experiment:
         "deeplabv3",
         data=LoveDA("u2r"),
         network=MODELS["deeplabv3"],
+        method=SourceOnly(average="all"),
         optimizers=Optimizers(sgd),
         training=Training(
             steps=80_000, batch_size=16, augmentation=MMSEGMENTATION, inference=WHOLE
@@ -50,6 +62,7 @@ def segformer() -> Experiment:
         "segformer",
         data=LoveDA("u2r"),
         network=MODELS["segformer_b5_blocks"],
+        method=SourceOnly(average="all"),
         optimizers=Optimizers(adamw),
         training=Training(batch_size=2, augmentation=MMSEGMENTATION, inference=WHOLE),
     )

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
-from rdepth_keras.depth.normalise import normalise
-from rdepth_keras.depth.presets import PRESETS
+from rdepth_keras.depth.normalise import constant_notice, is_constant, normalise
+from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import read_depth, read_image
@@ -30,12 +31,14 @@ class PicturePredictor:
         tile_pixels: side of the tiles that the run knows: larger pictures are seen in windows.
         reads_depth: whether depth is looked at.
         estimate: image -> raw relative depth (H, W), for pictures without a map.
+        notify: hears of depth maps that tell nothing.
     """
 
     predict: Callable[[Tile], np.ndarray]
     tile_pixels: int
     reads_depth: bool
     estimate: Estimate
+    notify: Tell = print
 
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
@@ -44,6 +47,8 @@ class PicturePredictor:
             depth = np.zeros(image.shape[:2], np.float32)
         elif depth_file is not None:
             depth = read_depth(depth_file, *image.shape[:2])[..., 0]
+            if is_constant(depth):
+                self.notify(constant_notice([str(depth_file)]))
         else:
             depth = self.estimate(image)
         return predict_tiles(self.predict, image, depth, self.tile_pixels, str(picture))
@@ -81,7 +86,7 @@ def load_picture_predictor(
     for note in predictor.damaged:
         notify(note)
     pixels = experiment.data.tile_pixels
-    return PicturePredictor(predictor, pixels, experiment.network.reads_depth, estimate)
+    return PicturePredictor(predictor, pixels, experiment.network.reads_depth, estimate, notify)
 
 
 def predict_tiles(
@@ -102,7 +107,10 @@ def predict_tiles(
 
     def look(place: tuple[slice, slice]) -> np.ndarray:
         label = np.full(depth[place].shape, IGNORE, np.uint8)
-        return predict(Tile(id=0, image=image[place], depth=normalise(depth[place]), label=label))
+        where: Any = f"at {place[0].start}, {place[1].start} of {name}"  # for what goes wrong in it
+        return predict(
+            Tile(id=where, image=image[place], depth=normalise(depth[place]), label=label)
+        )
 
     return classify(blend_windows(grid, map(look, grid.extents())), name)
 
@@ -115,16 +123,9 @@ def _load_estimator(source: str, notify: Tell) -> Estimate:
     # Imported here: the estimator needs KerasHub, which the base install does not have.
     from rdepth_keras.depth.estimator import load_estimator
 
-    origin = PRESETS[source].origin if source in PRESETS else source
-    notify(_describe(origin))
-    return load_estimator(origin)
-
-
-def _describe(origin: str) -> str:
-    for preset in PRESETS.values():
-        if preset.origin == origin:
-            return f"Depth by {preset.title} ({origin}); weights under {preset.licence}."
-    return f"Depth by {origin}; its weights' licence is not known here."
+    preset = find_checkpoint(source)
+    notify(str(preset))
+    return load_estimator(preset.origin)
 
 
 def _depth_origin(run: Run) -> str:

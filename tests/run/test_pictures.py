@@ -90,9 +90,9 @@ def test_a_larger_picture_is_predicted_in_tiles(copied, picture):
     ("origin", "expected"),
     [
         ("keras_hub:depth_anything_v2_large", "Depth Anything V2, ViT-L (keras_hub:depth_anything"),
-        ("keras_hub:depth_anything_v2_large", "weights under CC-BY-NC-4.0."),
-        ("LiheYoung/depth-anything-large-hf", "weights under Apache-2.0."),
-        ("somebody/weights", "Depth by somebody/weights; its weights' licence is not known here."),
+        ("keras_hub:depth_anything_v2_large", "weights under CC-BY-NC-4.0"),
+        ("LiheYoung/depth-anything-large-hf", "weights under Apache-2.0"),
+        ("somebody/weights", "weights under a licence of its own"),
     ],
 )
 def test_who_estimates_and_under_what_licence(copied, picture, monkeypatch, origin, expected):

@@ -60,7 +60,7 @@ def experiment(seed: int) -> Experiment:
             crop=32,
             seed=seed,
             choice=Choice("best", validation_steps=12, average_decay=0.9),
-            augmentation=Augmentation(crop_tries=2),
+            augmentation=Augmentation(crop_redraws=1),
             inference=Inference(window_pixels=64),
         ),
         resources=Resources(cadence=Cadence(log_steps=1, checkpoint_steps=10, keep_checkpoints=3)),

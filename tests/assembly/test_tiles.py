@@ -1,0 +1,131 @@
+"""Which tiles train: what is left out is said, what is bad is named, nothing is dropped."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from rdepth_keras.adapt import SourceOnly
+from rdepth_keras.assembly import check_files, labelled_tiles, training_sources
+from rdepth_keras.assembly.tiles import tile_chances
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.splits import AbsentSplit
+from rdepth_keras.experiment import Sampling
+from rdepth_keras.recipes import recipe
+
+
+@dataclass(frozen=True)
+class Some:
+    name: str
+    count: int = 3
+    labelled: bool = True
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        label = np.full((8, 8), index, np.uint8)
+        return {"id": index, "image": None, "depth": None, "label": label}
+
+
+@dataclass(frozen=True)
+class Mixed(Some):
+    """Tiles of which two have labels."""
+
+    labelled: bool = False
+
+    def labelled_part(self):
+        return Some(self.name, 2)
+
+
+@dataclass(frozen=True)
+class Adapting(SourceOnly):
+    @property
+    def uses_target(self):
+        return True
+
+
+def data(places, faults=lambda tiles, pixels: [], flat=lambda tiles: []):
+    def tiles(split, domain):
+        if (split, domain) not in places:
+            raise AbsentSplit(f"there is no {split}/{domain}.")
+        found = places[split, domain]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return Opened({}, tiles, faults, flat)
+
+
+RURAL = {("train", "rural"): Some("train"), ("val", "rural"): Some("val", 2)}
+
+
+def test_all_splits_of_the_source_train():
+    sources = training_sources(recipe("demo"), data(RURAL))
+    assert sources.counts(recipe("demo")) == {"train/rural": 3, "val/rural": 2}
+    assert sources.target is None and sources.notices == ()
+
+
+def test_what_is_absent_or_unlabelled_is_left_out_and_said():
+    places = {("train", "rural"): Some("train")}
+    (notice,) = training_sources(recipe("demo"), data(places)).notices
+    assert notice == "Not used for training: there is no val/rural."
+    places["val", "rural"] = Some("val", labelled=False)
+    (notice,) = training_sources(recipe("demo"), data(places)).notices
+    assert notice == "Not used for training: the val split of rural has no labels."
+    with pytest.raises(ValueError, match=r"no labelled tiles of the rural domain .*no train/rural"):
+        training_sources(recipe("demo"), data({}))
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("truncated PNG"), FileNotFoundError("gone"), OSError()], ids=repr
+)
+def test_every_other_trouble_is_an_error(error):
+    """A bad file must never drop a whole split."""
+    places = {**RURAL, ("train", "rural"): error}
+    with pytest.raises(type(error)):
+        training_sources(recipe("demo"), data(places))
+    with pytest.raises(type(error)):
+        labelled_tiles(data(places), "train", "rural")
+
+
+def test_all_bad_files_are_named_before_the_first_step():
+    def faults(tiles, pixels):
+        assert not pixels, "headers are enough here"
+        return [f"{tiles.name}/{number}.png: truncated" for number in range(tiles.count)]
+
+    with pytest.raises(ValueError, match="5 files are bad") as error:
+        training_sources(recipe("demo"), data(RURAL, faults))
+    for name in ("train/0.png", "train/2.png", "val/1.png"):
+        assert name in str(error.value)
+    with pytest.raises(ValueError, match="50 files are bad") as error:
+        check_files(data(RURAL, faults), [Some("many", 50)])
+    assert str(error.value).count("truncated") == 50
+
+
+def test_mixed_tiles_train_where_they_have_labels_and_adapt_everywhere():
+    places = {**RURAL, ("train", "rural"): Mixed("train"), ("train", "urban"): Mixed("target")}
+    experiment = recipe("demo").changed(method=Adapting())
+    sources = training_sources(experiment, data(places))
+    assert sources.counts(experiment) == {
+        "train/rural": 2,
+        "val/rural": 2,
+        "train/urban (without labels)": 3,
+    }
+    assert sources.notices == ("Not used for training: 1 tiles of train/rural: no masks",)
+
+
+def test_depth_that_tells_nothing_is_told():
+    def flat(tiles):
+        return [f"{tiles.name}/7.png"] if tiles.name == "val" else []
+
+    (notice,) = training_sources(recipe("demo"), data(RURAL, flat=flat)).notices
+    assert notice.startswith("WARNING: 1 depth map is constant") and "val/7.png" in notice
+
+
+def test_rare_classes_are_drawn_more_often():
+    assert tile_chances(recipe("demo"), [Some("a")]) is None
+    rare = recipe("demo").changed(training={"sampling": Sampling(0.1)})
+    found = tile_chances(rare, [Some("a", 2), Some("b", 1)])
+    assert found.sum() == pytest.approx(1)
+    assert found[1] > found[0] == found[2], "class 0 is on two tiles, class 1 on one"

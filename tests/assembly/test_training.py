@@ -1,0 +1,84 @@
+"""An experiment put together: who trains, from which weights, with which optimizer."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from rdepth_keras.adapt import SEGMENTER, SourceOnly
+from rdepth_keras.assembly import assemble, training
+from rdepth_keras.assembly.networks import starting_weights
+from rdepth_keras.experiment import Choice
+from rdepth_keras.models import ENCODERS, Twin
+from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.recipes import recipe
+
+
+@pytest.fixture(autouse=True)
+def tiniest(monkeypatch):
+    encoder = partial(convnext, depths=(1, 1, 1, 1), widths=(4, 4, 4, 4))
+    monkeypatch.setitem(ENCODERS, "tiniest", encoder)
+
+
+def small(method=SourceOnly(), **settings):
+    network = Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None)
+    return recipe("demo").changed(
+        network=network, method=method, training={"batch_size": 2, "crop": 32, **settings}
+    )
+
+
+def test_the_state_before_the_first_step():
+    one, other = assemble(small()), assemble(small(choice=Choice(average_decay=0.9)))
+    assert int(one.state.step) == 0 and list(one.networks) == [SEGMENTER] == list(one.state.params)
+    assert not one.state.average and other.state.average.keys() == {SEGMENTER}
+    pairs = zip(*(jax.tree.leaves(each.state.params) for each in (one, other)), strict=True)
+    for left, right in pairs:
+        np.testing.assert_array_equal(left, right, err_msg="the same seed, the same weights")
+    seeded = assemble(small(seed=1)).state.params[SEGMENTER]
+    name = "head/classifier/kernel"
+    assert (np.asarray(seeded[name]) != np.asarray(one.state.params[SEGMENTER][name])).any()
+
+
+@dataclass(frozen=True)
+class Two(SourceOnly):
+    """A method with a second network of the experiment's architecture."""
+
+    def networks(self, parts):
+        assert (parts.classes, parts.dtype, parts.seed) == (7, "float32", 0)
+        return {SEGMENTER: parts.segmenter, "teacher": parts.build("teacher", weights=None)}
+
+
+def test_a_method_makes_further_networks_which_train_only_where_a_phase_says_so():
+    assembly = assemble(small(Two()))
+    assert list(assembly.networks) == [SEGMENTER, "teacher"]
+    assert list(assembly.state.optimizer) == [SEGMENTER]
+    paths = [set(assembly.state.params[name]) for name in assembly.networks]
+    assert paths[0] == paths[1]
+
+
+@pytest.mark.parametrize(
+    ("weights", "depth_weights", "expected"),
+    [
+        ("none", None, None),
+        ("imagenet", None, "imagenet"),
+        ("a.safetensors", "none", {"image_encoder": "a.safetensors", "depth_encoder": None}),
+        ("none", "b", {"image_encoder": None, "depth_encoder": "b"}),
+    ],
+)
+def test_where_training_starts(weights, depth_weights, expected):
+    given = {"weights": weights, "depth_weights": depth_weights}
+    assert starting_weights(recipe("rdepth_b_s").changed(training=given)) == expected
+
+
+def test_weights_go_to_the_segmenter(monkeypatch):
+    asked = []
+
+    def build(experiment, architecture, weights, name):
+        asked.append((weights, name))
+
+    monkeypatch.setattr(training, "training_network", build)
+    parts = training.parts(recipe("rdepth_b_s"))
+    parts.build("critic", weights=None)
+    assert asked == [("imagenet", SEGMENTER), (None, "critic")]
