@@ -7,6 +7,7 @@ from rdepth_keras.assembly.tiles import (
     domain_batches,
     labelled_tiles,
     open_data,
+    target_batches,
     training_sources,
 )
 from rdepth_keras.assembly.training import Assembly, assemble
@@ -20,6 +21,7 @@ __all__ = [
     "inference_network",
     "labelled_tiles",
     "open_data",
+    "target_batches",
     "training_network",
     "training_sources",
 ]

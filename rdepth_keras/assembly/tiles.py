@@ -16,7 +16,7 @@ from rdepth_keras.data.pipeline import Unlabelled, training_batches
 from rdepth_keras.data.rarity import chances, count_pixels
 from rdepth_keras.data.splits import AbsentSplit, labelled_part
 from rdepth_keras.depth.normalise import constant_notice
-from rdepth_keras.experiment import Experiment
+from rdepth_keras.experiment import Augmentation, Experiment
 
 Tell = Callable[[str], None]
 
@@ -107,30 +107,35 @@ def labelled_tiles(data: Opened, split: str, domain: str) -> Tiles | str:
 
 def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> dict[str, Any]:
     """``"source"`` batches and, for a method that uses it, ``"target"`` ones without labels."""
-    training, resources = experiment.training, experiment.resources
+    training, cache = experiment.training, experiment.resources.economy.cache
     source = list(sources.source.values())
-    if resources.economy.cache is not None:
-        folder = Path(resources.economy.cache).expanduser()
-        source = [cached(tiles, folder, notify) for tiles in source]
-    make = partial(
+    if cache is not None:
+        source = [cached(tiles, Path(cache).expanduser(), notify) for tiles in source]
+    make, chances = batches_of(experiment, training.augmentation), tile_chances(experiment, source)
+    batches = {"source": make(source, seed=training.seed, chances=chances)}
+    if sources.target is not None:
+        batches["target"] = target_batches(experiment, sources.target)
+    return batches
+
+
+def target_batches(experiment: Experiment, tiles: Tiles) -> Any:
+    """Batches of the target's tiles, whatever labels they bear."""
+    training = experiment.training
+    make = batches_of(experiment, training.target_augmentation or training.augmentation)
+    # Another seed: else the two domains would be cropped and turned alike.
+    return make([tiles], seed=training.seed + 1)
+
+
+def batches_of(experiment: Experiment, augmentation: Augmentation) -> Callable[..., Any]:
+    """(tiles, seed, chances) -> batches, this host's part of them."""
+    return partial(
         training_batches,
-        batch_size=training.batch_size,
+        transforms=augmentation.transforms(experiment.training.crop),
+        batch_size=experiment.training.batch_size,
         host=jax.process_index(),
         hosts=jax.process_count(),
-        workers=resources.economy.workers,
+        workers=experiment.resources.economy.workers,
     )
-    transforms = training.augmentation.transforms(training.crop)
-    batches = {
-        "source": make(
-            source, transforms, seed=training.seed, chances=tile_chances(experiment, source)
-        )
-    }
-    if sources.target is not None:
-        augmentation = training.target_augmentation or training.augmentation
-        transforms = augmentation.transforms(training.crop)
-        # Another seed: else the two domains would be cropped and turned alike.
-        batches["target"] = make([sources.target], transforms, seed=training.seed + 1)
-    return batches
 
 
 def tile_chances(experiment: Experiment, tiles: Sequence[Tiles]) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from rdepth_keras.assembly import (
     Sources,
     assemble,
     domain_batches,
+    inference_network,
     open_data,
+    target_batches,
     training_sources,
 )
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.experiment import Experiment, differences, in_words
+from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.directory import Run, settled, surroundings
 from rdepth_keras.run.ending import score_the_end
@@ -30,6 +34,7 @@ from rdepth_keras.train.lock import lock
 from rdepth_keras.train.loop import run_steps
 from rdepth_keras.train.profile import PROFILED
 from rdepth_keras.train.progress import TrainingProgress
+from rdepth_keras.train.rounds import Rounds
 
 
 @dataclass(frozen=True)
@@ -187,10 +192,27 @@ def _train_steps(
             journal=journal,
             progress=progress,
             learning_rate=experiment.optimizers.segmenter.rate(training.steps),
+            rounds=_rounds(experiment, prepared.sources, run, console),
             validate=validation(experiment, validated, run, journal, board, console, done),
             profile=run.directory / "profile" if watch.profile else None,
         )
     checkpoints.close()
+
+
+def _rounds(experiment: Experiment, sources: Sources, run: Run, console: Console) -> Rounds | None:
+    """What labels the target anew, for a method that does."""
+    method, steps = experiment.method, experiment.training.steps
+    if sources.target is None or not method.rounds(steps):
+        return None
+    return Rounds(
+        method,
+        steps,
+        run.labels,
+        sources.target,
+        tile_predictor(inference_network(experiment), method.labelling),
+        partial(target_batches, experiment),
+        console.print,
+    )
 
 
 def introduce(counts: Mapping[str, int]) -> str:

@@ -1,0 +1,104 @@
+"""A method of rounds in a run directory: its labels are kept there, and a stopped run goes on."""
+
+import io
+import runpy
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from rdepth_keras import run
+from rdepth_keras.adapt import METHODS, SEGMENTER
+from rdepth_keras.assembly import inference_network
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.experiment import Resources, Training
+from rdepth_keras.infer import Inference
+from rdepth_keras.labels import IGNORE
+from rdepth_keras.models import ENCODERS, Twin
+from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.directory import Run
+from rdepth_keras.train.loop import Cadence
+from rdepth_keras.train.signals import Interrupted
+
+MINIATURES = Path(__file__).resolve().parents[1] / "contracts" / "miniatures.py"
+Miniature = runpy.run_path(str(MINIATURES))["Rounds"]
+
+
+@dataclass(frozen=True)
+class Rounds(Miniature):
+    """Labels the surer half of every tile."""
+
+    def relabel(self, probabilities, step):
+        for found in probabilities:
+            sure = found.max(-1) >= np.median(found.max(-1))
+            yield np.where(sure, found.argmax(-1), IGNORE).astype(np.uint8)
+
+
+class Later(list):
+    """A signal that comes in the middle of the given step."""
+
+    def __init__(self, step):
+        super().__init__([2])
+        self.left = step
+
+    def __bool__(self):
+        self.left -= 1
+        return self.left <= 0
+
+
+@pytest.fixture
+def experiment(monkeypatch):
+    encoder = partial(convnext, depths=(1, 1, 1, 1), widths=(4, 4, 4, 4))
+    monkeypatch.setitem(ENCODERS, "tiniest", encoder)
+    monkeypatch.setitem(METHODS, "rounds", Rounds)
+    return recipe("demo").changed(
+        data=Demo(train_tiles=3, val_tiles=1, test_tiles=1, tile_pixels=64),
+        network=Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None),
+        method=Rounds(first=2, every=3),
+        training=Training(
+            weights="none", steps=7, batch_size=2, crop=32, inference=Inference(window_pixels=None)
+        ),
+        resources=Resources(cadence=Cadence(log_steps=1, checkpoint_steps=2, keep_checkpoints=9)),
+    )
+
+
+def variables(own):
+    params, buffers = inference_network(own.experiment).init()
+    found, _ = own.checkpoints().restore_variables(
+        {SEGMENTER: params}, {SEGMENTER: buffers}, average=False
+    )
+    return found[SEGMENTER]
+
+
+def labels(own):
+    return {path.relative_to(own.labels): path.read_bytes() for path in own.labels.rglob("*.png")}
+
+
+def test_stopped_inside_a_round_and_resumed_it_is_the_run_that_was_not(
+    experiment, tmp_path, monkeypatch
+):
+    whole, said = Run(tmp_path / "whole"), io.StringIO()
+    run.start(experiment, whole, Console(file=said, width=200))
+    assert said.getvalue().count("labelled the target's 3 tiles anew after step") == 2
+    assert "train/urban (without labels) 3" in said.getvalue()
+    assert sorted(path.name for path in whole.labels.iterdir()) == ["2", "5"]
+
+    stopped = Run(tmp_path / "stopped")
+    later = Later(3)
+    monkeypatch.setattr("rdepth_keras.train.loop.signals", lambda: nullcontext(later))
+    with pytest.raises(Interrupted, match="at step 3"):
+        run.start(experiment, stopped, Console(quiet=True))
+    monkeypatch.undo()
+    monkeypatch.setitem(ENCODERS, "tiniest", partial(convnext, depths=(1,) * 4, widths=(4,) * 4))
+    monkeypatch.setitem(METHODS, "rounds", Rounds)
+    assert stopped.metrics is None and [path.name for path in stopped.labels.iterdir()] == ["2"]
+    run.resume(stopped.experiment, stopped, Console(quiet=True))
+    assert labels(stopped) == labels(whole) and len(labels(whole)) == 6
+    for path, value in variables(whole).items():
+        np.testing.assert_array_equal(variables(stopped)[path], value, err_msg=path)
+    assert stopped.metrics == whole.metrics
