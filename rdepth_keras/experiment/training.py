@@ -12,6 +12,7 @@ from rdepth_keras.train.devices import Precision
 
 Selection = Literal["last", "best", "best_by_target_labels"]
 Split = Literal["train", "val", "test"]
+LARGEST_CROP = 8192  # pixels; a typing error beyond, which would fill the memory
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Training:
         ):
             check(name, value, value >= 1, "at least 1")
         check("seed", self.seed, 0 <= self.seed < 1 << 31, "in 0..2^31-1")
-        check("crop", self.crop, self.crop >= 32, "at least 32 pixels")
+        check("crop", self.crop, 32 <= self.crop <= LARGEST_CROP, f"32 to {LARGEST_CROP} pixels")
         check("average_decay", decay, decay is None or 0 <= decay < 1, "at least 0 and below 1")
         rare = temperature is None or temperature > 0
         check("rare_class_temperature", temperature, rare, "above 0")

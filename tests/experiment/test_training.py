@@ -9,7 +9,12 @@ from rdepth_keras.recipes import recipe
 @pytest.mark.parametrize(
     ("part", "change"),
     [
-        *(("training", {"steps": 0}), ("training", {"batch_size": 0}), ("training", {"crop": 31})),
+        *(
+            ("training", {"steps": 0}),
+            ("training", {"batch_size": 0}),
+            ("training", {"crop": 31}),
+            ("training", {"crop": 100_000}),
+        ),
         *(("training", {"seed": -1}), ("training", {"seed": 1 << 31})),
         ("training", {"choice": Choice(average_decay=1.0)}),
         ("training", {"choice": Choice(validation_steps=0)}),

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.data.loveda.dataset import LoveDA
 from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.experiment import Choice, Economy, to_json
-from rdepth_keras.labels import LOVEDA
+from rdepth_keras.labels import LOVEDA, ClassTable
 from rdepth_keras.recipes import recipe
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.comparison import compare, describe_inference, headline
@@ -33,7 +34,7 @@ def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", resources=No
     result = counts.all_scores(LOVEDA) | {
         "split": "val", "domain": domain, "direction": "r2u", "recipe": "demo",
         "inference": dataclasses.asdict(experiment.training.inference),
-        "dataset": data.title(None), "depth": {"source": "heights"},
+        "dataset": data.title(experiment.resources.data_dir), "depth": {"source": "heights"},
     }  # fmt: skip
     (directory / "evaluations" / f"val_{domain}.json").write_text(json.dumps(result))
     return directory
@@ -144,6 +145,30 @@ def test_what_was_scored_before_its_end_is_noted(tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 100}))
     text = compare([run], published=False, format="markdown")
     assert "not trained to its end: scored at step 100 of 240" in text
+
+
+def test_a_checkpoint_that_is_not_the_rules_own_is_named(tmp_path):
+    """The newest one was damaged and passed over: the row must not say that it is the last."""
+    run = make(tmp_path / "a")
+    path = run / "evaluations/val_urban.json"
+    told = {"step": 100, "passed_over": ["The checkpoint of step 300 is damaged: it has changed."]}
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    (line,) = table([run])
+    assert line["checkpoint"] == "last (step 100)" and "step 300 is damaged" in line["note"]
+    assert "checkpoint: last (step 100)" in headline(Run(run), json.loads(path.read_text()))
+
+
+def test_runs_on_a_folder_are_compared(tmp_path):
+    three = ClassTable(("a", "b", "c"), (0, 1, 2), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    folder = Folder("r2u", three, "A", "B")
+    places = [{"data_dir": f"/somewhere/{place}/tiles"} for place in ("x", "x", "y")]
+    runs = [
+        make(tmp_path / str(seed), seed, domain="B", data=folder, resources=place)
+        for seed, place in enumerate(places)
+    ]
+    text = compare(runs, published=False, format="markdown")
+    assert text.count("### A to B, target validation (x/tiles B, 3 tiles") == 1
+    assert "demo (2 seeds)" in text and "y/tiles" in text
 
 
 def test_other_tiles_are_not_compared(tmp_path):

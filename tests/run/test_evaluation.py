@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -35,6 +36,24 @@ def test_scores_and_counts_of_every_tile(copied):
     assert (result["split"], result["domain"], result["direction"]) == ("val", "urban", "r2u")
     assert result["depth"] == {"source": "procedural heights"} and result["tiles"] == 3
     assert result["miou_interval"][0] <= result["miou_interval"][1]
+
+
+def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied):
+    """Evaluation of another step than the last says so, in the scores and in the title."""
+    directory = copied[0]
+    for name in ("checkpoints", "checkpoints-checksums"):
+        real = (directory / name).resolve()
+        (directory / name).unlink()
+        shutil.copytree(real, directory / name)
+    shutil.copytree(directory / "checkpoints/1", directory / "checkpoints/7")
+    (directory / "checkpoints-checksums/7.json").write_text('{"variables/manifest.ocdbt": "0"}')
+    trial = run.prepare_trial(run.Run(directory), "val")
+    result = run.evaluate(trial, QUIET)
+    (note,) = result["passed_over"]
+    assert (
+        result["step"] == 1 and "step 7 is damaged" in note and trial.predictor.damaged == (note,)
+    )
+    assert "checkpoint: last (step 1)" in run.headline(run.Run(directory), result)
 
 
 def test_an_ensemble_is_the_mean_of_its_members(random_runs):

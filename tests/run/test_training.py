@@ -27,6 +27,7 @@ from rdepth_keras.run.training import changes
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
+from rdepth_keras.train.lock import lock
 from rdepth_keras.train.loop import Cadence
 
 QUIET = Console(file=io.StringIO())
@@ -172,6 +173,12 @@ def test_a_start_that_was_killed_at_once_is_no_dead_end(experiment, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/.experiment.json.0a.partial").write_text("{")
     assert run.start(experiment, Run(tmp_path / "run"), QUIET)
+
+
+def test_two_trainings_never_share_a_directory(experiment, tmp_path):
+    with lock(tmp_path), pytest.raises(RuntimeError, match="is in use: process .* choose another"):
+        run.start(experiment, Run(tmp_path), QUIET)
+    assert not Run(tmp_path).begun
 
 
 @pytest.mark.parametrize("missing", ["tensorboardX", "labels"])

@@ -102,6 +102,23 @@ def test_wrong_use(arguments, expected, data, tmp_path, call, monkeypatch, capsy
     assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
+def test_bad_files_never_drop_a_split(data, tmp_path, call, monkeypatch, capsys):
+    """The first mask is cut off, another image has a twin: both are named, nothing is trained."""
+    monkeypatch.chdir(tmp_path)
+    mask, twin = data / "train/A/masks/0.png", data / "val/A/images/0.jpg"
+    whole = mask.read_bytes()
+    mask.write_bytes(whole[: len(whole) // 2])
+    assert call("train", *settings(data)) == 2
+    cut = capsys.readouterr().err
+    mask.write_bytes(whole)
+    twin.write_bytes(b"")
+    assert call("train", *settings(data)) == 2
+    doubled = capsys.readouterr().err
+    twin.unlink()
+    assert "train/A/masks/0.png" in cut and "val/A/images/0.jpg" in doubled
+    assert cut.count("\n") == doubled.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
 def test_depth_is_missing(data, tmp_path, call, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     away = data / "train/A/away"
