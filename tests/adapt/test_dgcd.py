@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from rdepth_keras.adapt.dgcd import STAGE_WEIGHTS, contrast, stage_contrast
+from rdepth_keras import models
+from rdepth_keras.adapt.dgcd import DGCD, STAGE_WEIGHTS, contrast, stage_contrast
+from rdepth_keras.losses import cross_entropy
 
-pytestmark = pytest.mark.usefixtures("strict_ranks")
+strict = pytest.mark.usefixtures("strict_ranks")
 TEMPERATURE = 0.07
 place_contrast = jax.jit(stage_contrast)
 
@@ -41,6 +43,7 @@ def plain(mix, image, uniforms, temperature):
     return np.mean(losses)
 
 
+@strict
 def test_against_numpy():
     mix, image = draw_unit((2, 3, 4, 8), 0), draw_unit((2, 3, 4, 8), 1)
     uniforms = draw_uniforms((2, 12, 16))
@@ -48,6 +51,7 @@ def test_against_numpy():
     np.testing.assert_allclose(ours, plain(mix, image, uniforms, TEMPERATURE), rtol=1e-5)
 
 
+@strict
 def test_by_hand():
     """Two places, opposite vectors: similarities 1 and 0, so log(1 + n exp(-1 / t))."""
     x = np.array([1.0, -1.0], np.float32).reshape(1, 1, 2, 1)
@@ -55,11 +59,13 @@ def test_by_hand():
     np.testing.assert_allclose(ours, np.log(1 + 3 * np.exp(-2)), rtol=1e-6)
 
 
+@strict
 def test_a_single_place_has_no_other():
     x = np.ones((2, 1, 1, 4), np.float32)
     assert stage_contrast(x, x, draw_uniforms((2, 1, 8)), TEMPERATURE) == 0
 
 
+@strict
 def test_negatives_are_drawn_by_similarity():
     """A loss with one negative is a number that tells which place was drawn."""
     mix = np.array([[1.0, 0], [0, 1], [-1, 0]], np.float32).reshape(1, 1, 3, 2)
@@ -79,6 +85,7 @@ def test_negatives_are_drawn_by_similarity():
     np.testing.assert_allclose(ours.mean(), np.mean(wanted), rtol=1e-3)
 
 
+@strict
 def test_stages_are_weighted_and_averaged():
     pairs = tuple(
         (draw_unit((1, 2, n, 4), n), draw_unit((1, 2, n, 4), 9 + n)) for n in (2, 3, 1, 2)
@@ -95,12 +102,14 @@ def test_stages_are_weighted_and_averaged():
     assert call(STAGE_WEIGHTS, jax.random.key(1)) != total
 
 
+@strict
 def test_the_weights_match_the_stages():
     x = draw_unit((1, 2, 2, 4), 0)
     with pytest.raises(ValueError, match="argument"):
         jax.eval_shape(contrast, ((x, x),), jax.random.key(0))
 
 
+@strict
 def test_gradients_are_those_of_differences():
     """With the draw fixed by one other place, the loss is smooth."""
     mix, image = draw_unit((1, 1, 2, 3), 0), draw_unit((1, 1, 2, 3), 1)
@@ -111,3 +120,46 @@ def test_gradients_are_those_of_differences():
         order=1,
         modes=["rev"],
     )
+
+
+@strict
+def test_the_terms_of_the_outputs():
+    """Each output has its term, those of the source-only method among them."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 7, (2, 8, 8)).astype(np.uint8)
+    outputs = {
+        name: rng.normal(size=(2, 4, 4, 7)).astype(np.float32)
+        for name in ("logits", "auxiliary", "refined")
+    }
+    pairs = tuple((draw_unit((2, 2, 2, 4), n), draw_unit((2, 2, 2, 4), 9 + n)) for n in range(4))
+    key = jax.random.key(0)
+    terms = DGCD().terms({**outputs, "contrast": pairs}, label, key)
+    assert terms.keys() == {"decode", "auxiliary", "refined", "contrast"}
+    np.testing.assert_allclose(terms["decode"], cross_entropy(outputs["logits"], label))
+    np.testing.assert_allclose(terms["refined"], cross_entropy(outputs["refined"], label))
+    expected = contrast(pairs, jax.random.fold_in(key, 1))
+    np.testing.assert_allclose(terms["contrast"], expected, rtol=1e-6)
+    assert DGCD().terms(outputs, label, key).keys() == {"decode", "auxiliary", "refined"}
+
+
+@strict
+def test_a_network_without_either_output_is_refused():
+    outputs = {"logits": jnp.zeros((1, 4, 4, 7)), "features": ()}
+    with pytest.raises(ValueError, match=r"hands out logits, features. Take source_only"):
+        DGCD().terms(outputs, np.zeros((1, 8, 8), np.uint8), jax.random.key(0))
+
+
+def test_the_depth_is_in_what_the_image_is_compared_with():
+    """In the network, whose layers hand on two outputs of one shape."""
+    small = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}
+    sizes = {"channels": 8, "auxiliary_channels": None, "decoder": "segformer", "taps": True}
+    model = models.build("dgcd", image_encoder=small, depth_encoder=small, **sizes)
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+    depths = [rng.random((1, 32, 32, 1)).astype(np.float32) for _ in range(2)]
+    (mix, alone), (other, same) = (
+        model({"image": image, "depth": depth})["contrast"][0] for depth in depths
+    )
+    np.testing.assert_allclose(alone, same, rtol=1e-6)
+    assert np.abs(np.asarray(mix) - np.asarray(alone)).max() > 0.05
+    assert np.abs(np.asarray(mix) - np.asarray(other)).max() > 1e-4

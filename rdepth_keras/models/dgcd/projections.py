@@ -51,8 +51,9 @@ class Contrast(keras.Layer):
     def compute_output_spec(self, image_map, depth_map, training=None):
         batch, *size, _ = image_map.shape
         size = (side if side is None else max(side // self.pool, 1) for side in size)
-        projected = keras.KerasTensor((batch, *size, self.channels), "float32")
-        return projected, projected
+        shape = (batch, *size, self.channels)
+        # Two tensors: of one that is returned twice, Keras takes the second value for both.
+        return keras.KerasTensor(shape, "float32"), keras.KerasTensor(shape, "float32")
 
     def get_config(self):
         config = {"channels": self.channels, "pool": self.pool, "initial": self.initial}
