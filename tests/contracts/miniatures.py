@@ -28,7 +28,7 @@ def segmenter(name=SEGMENTER, seed=0):
     keras.utils.set_random_seed(seed)
     image = keras.Input((None, None, 3), name="image")
     x = keras.layers.Rescaling(1 / 255)(image)
-    x = keras.layers.Conv2D(8, 3, 2, padding="same", name="conv")(x)
+    x = keras.layers.Conv2D(8, 3, 2, padding="same", use_bias=False, name="conv")(x)
     x = keras.layers.ReLU()(BatchNorm(name="norm")(x))
     logits = keras.layers.Dense(CLASSES, name="head")(keras.layers.Dropout(0.2, name="drop")(x))
     return Network(keras.Model({"image": image}, {"logits": logits, "features": x}, name=name))

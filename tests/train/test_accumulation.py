@@ -10,6 +10,7 @@ import pytest
 
 from rdepth_keras import models
 from rdepth_keras.adapt import SEGMENTER, SourceOnly
+from rdepth_keras.adapt.method import Given
 from rdepth_keras.models.encoders.convnext import ConvNeXt
 from rdepth_keras.models.encoders.mit import MiT
 from rdepth_keras.models.layers.memory import in_parts
@@ -25,6 +26,7 @@ def network(image_encoder, accumulate):
     keras.utils.set_random_seed(0)
     parts = {"image_encoder": image_encoder, "depth_encoder": None, "accumulate": accumulate}
     options = {"channels": 8, "auxiliary_channels": 8, "drop_path": 0.5, "taps": True}
+    options["decoder"] = "segformer"
     return Network(models.build("twin", **parts, **options))
 
 
@@ -40,11 +42,12 @@ def example():
 def gradients(net, method, batch):
     """(loss, buffers, gradients) of one step's loss."""
     params, buffers = ({SEGMENTER: values} for values in net.init())
-    (loss,) = method.losses({SEGMENTER: net})
+    (phase,) = method.phases({SEGMENTER: net})
 
     def value(params, batch):
-        total, (_, kept) = loss(params, buffers, {}, batch, None, jax.random.key(3), 0)
-        return total, kept
+        given = Given(batch, None, buffers, {}, jax.random.key(3), jnp.zeros((), int))
+        outcome = phase.loss(params, given)
+        return outcome.loss, outcome.buffers
 
     (total, kept), found = jax.jit(jax.value_and_grad(value, has_aux=True))(params, batch)
     return total, kept[SEGMENTER], found[SEGMENTER]

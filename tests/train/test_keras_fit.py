@@ -18,7 +18,8 @@ STEPS = 3
 def build(taps):
     keras.utils.set_random_seed(3)
     sizes = {"channels": 8, "auxiliary_channels": None, "drop_path": 0.0, "dropout": 0.0}
-    return models.build("twin", image_encoder=SMALL, depth_encoder=SMALL, taps=taps, **sizes)
+    parts = {"image_encoder": SMALL, "depth_encoder": SMALL, "decoder": "segformer"}
+    return models.build("twin", taps=taps, **parts, **sizes)
 
 
 def example():
@@ -52,9 +53,9 @@ def test_the_first_steps_are_the_engines():
     network, method = Network(build(taps=True)), SourceOnly()
     engine = AdamW(1e-3, Schedule(0.0, power=0.0), stage_decay=1.0)
     start = network.init()[0]
-    optimizers = {SEGMENTER: engine.build(start, STEPS)}
+    optimizers = {SEGMENTER: engine}
     state = initial_state({SEGMENTER: network}, method, optimizers, seed=0)
-    step = training_step({SEGMENTER: network}, method, optimizers, seed=0)
+    step = training_step({SEGMENTER: network}, method, optimizers, steps=STEPS, seed=0)
     for number in range(STEPS):
         batch = {name: value[number] for name, value in batches.items()}
         state, logs = step(state, batch, None)
