@@ -10,8 +10,8 @@ One training step, the same for all methods, does this::
         params = one optimizer update of each network in phase.trains, and of no other
     memory = method.remember(memory, params, buffers, step)
 
-Networks that one loss trains together share its forward passes; ``stop_gradient`` says which term
-trains which. Phases are for losses that must see the update before.
+Networks that one loss trains share its forward passes, with ``stop_gradient`` where a term trains
+one of them; phases are for losses that must see the update before.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ SEGMENTER = "segmenter"
 
 Networks = Mapping[str, Network]
 Variables = Mapping[str, Mapping[str, jax.Array]]  # network -> variable path -> array
-Memory = dict[str, Any]  # arrays, by names of the method's own
+Memory = dict[str, Any]  # arrays, by the method's own names
 
 
 class Parts(NamedTuple):
@@ -80,8 +80,7 @@ class Method:
         return False
 
     def networks(self, parts: Parts) -> dict[str, Network]:
-        """By name, the segmenter among them. One that no phase trains stays as built: it has no
-        optimizer, and a resumed run builds it anew instead of restoring it."""
+        """By name. One that no phase trains is frozen, and built anew when a run is resumed."""
         return {SEGMENTER: parts.segmenter}
 
     def memory(self, networks: Networks, params: Variables, buffers: Variables, key) -> Memory:
@@ -107,7 +106,5 @@ class Method:
 
     def relabel(self, probabilities: Sequence[np.ndarray], step: int) -> Iterator[np.ndarray]:
         """Yields a label map of each target tile, in order: uint8 (H, W), 255 = ignore.
-
-        The ``probabilities`` (H, W, K) of a tile, after ``step`` steps, are predicted at access.
-        """
+        ``probabilities`` (H, W, K) of a tile are predicted anew each time one is asked for."""
         raise TypeError(f"{type(self).__name__} has rounds, but defines no relabel.")
