@@ -165,6 +165,7 @@ def _train_steps(
     first = jax.process_index() == 0
     if first:
         run.begin(experiment)
+    wait_for_hosts("the run has begun")  # the others read it
     checkpoints = run.checkpoints(console.print)
     if checkpoints.steps():
         state, places = checkpoints.restore(state)
