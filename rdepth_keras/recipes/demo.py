@@ -33,7 +33,7 @@ def demo() -> Experiment:
         training=Training(
             weights="none",
             steps=300,
-            batch_size=8,
+            batch_size=4,
             crop=128,
             sampling=Sampling(rare_class_temperature=0.1),
             augmentation=Augmentation(

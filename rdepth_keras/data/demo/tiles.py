@@ -4,6 +4,7 @@ Urban tiles are finer sampled, hazy and cool under a low sun in the one directio
 coarser, clear and warm under a higher sun in the other. Both show the seven LoveDA classes.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from rdepth_keras.labels import IGNORE
 DOMAINS = ("urban", "rural")
 COUNT_LIMIT = 100_000
 SMALLEST_PIXELS = 32
+KEPT = 192  # tiles of 256 pixels take half a megabyte each
 
 # Share of the tiles that show something, and the prime that spreads them: see `is_due`.
 URBAN_SHARES = {"plot": (0.36, 2), "park": (0.3, 3), "allotments": (0.17, 5)}
@@ -110,15 +112,25 @@ class DemoTiles:
     def __getitem__(self, index: int) -> Tile:
         if not -self.count <= index < self.count:
             raise IndexError(f"There are {self.count} demo tiles; received index {index}.")
-        index = int(index) % self.count
-        place = DOMAINS.index(self.domain), SPLITS.index(self.split)
-        rng = np.random.default_rng([self.seed, *place, index])
-        canvas = draw_scene(self.domain, index, self.size, rng)
-        image, height, label = photograph(canvas, SETTINGS[self.domain].look)
-        if is_due(index, *BORDER_SHARE):
-            cut_border(image, height, label, rng)
-        number = (place[1] * len(DOMAINS) + place[0]) * COUNT_LIMIT + index
-        return Tile(id=number, image=image, depth=estimate_depth(height, rng), label=label)
+        return draw_tile(
+            self.domain, self.split, self.seed, self.size, int(index) % self.count
+        ).copy()
+
+
+@functools.lru_cache(maxsize=KEPT)
+def draw_tile(domain: str, split: str, seed: int, size: int, index: int) -> Tile:
+    """A tile, drawn once and kept: read-only arrays, since everybody gets the same ones."""
+    place = DOMAINS.index(domain), SPLITS.index(split)
+    rng = np.random.default_rng([seed, *place, index])
+    canvas = draw_scene(domain, index, size, rng)
+    image, height, label = photograph(canvas, SETTINGS[domain].look)
+    if is_due(index, *BORDER_SHARE):
+        cut_border(image, height, label, rng)
+    number = (place[1] * len(DOMAINS) + place[0]) * COUNT_LIMIT + index
+    depth = estimate_depth(height, rng)
+    for array in (image, depth, label):
+        array.flags.writeable = False
+    return Tile(id=number, image=image, depth=depth, label=label)
 
 
 def check(name: str, value: object, good: bool, expected: str) -> None:
