@@ -2,8 +2,9 @@
 
 XLA's CPU backend computes the gradient of a large convolution's kernel at a fifth of the speed of a
 matrix product. On a CPU it is therefore written as one: for every tap of the kernel the shifted map
-times the cotangent. The value and the gradient of the input stay XLA's own, and so does all on
-other platforms; which it is is settled when a computation is lowered.
+times the cotangent. The value and the gradient of the input stay XLA's own. A 1x1 convolution is
+a product altogether. On other platforms all is XLA's own; which it is is settled when a
+computation is lowered.
 """
 
 import functools
@@ -78,12 +79,13 @@ def _jax_convolution():
 
     def convolution(x, kernel, dilation):
         x, kernel = jnp.asarray(x), jnp.asarray(kernel)
-        if prod(x.shape[:3]) * prod(kernel.shape[2:]) < LARGE:
+        pointwise = kernel.shape[:2] == (1, 1)
+        if not pointwise and prod(x.shape[:3]) * prod(kernel.shape[2:]) < LARGE:
             return plain(x, kernel, dilation)
         return jax.lax.platform_dependent(
             x,
             kernel,
-            cpu=lambda x, kernel: by_taps(x, kernel, dilation),
+            cpu=lambda x, kernel: x @ kernel[0, 0] if pointwise else by_taps(x, kernel, dilation),
             default=lambda x, kernel: plain(x, kernel, dilation),
         )
 
