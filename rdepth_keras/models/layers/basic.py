@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from rdepth_keras.models.layers.batch_statistics import from_the_batch
+from rdepth_keras.models.layers.dense import dense_conv
 from rdepth_keras.models.layers.depthwise import depthwise_conv
 
 IMAGE_MEAN = (123.675, 116.28, 103.53)  # ImageNet, RGB 0..255
@@ -210,6 +211,18 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 
 @register
+class Conv(keras.layers.Conv2D):
+    """Convolution of stride 1, padded to the input's size."""
+
+    def __init__(self, filters, kernel_size, **options):
+        fixed = {"strides": 1, "padding": "same", "data_format": "channels_last"}
+        super().__init__(filters, kernel_size, **{**options, **fixed})
+
+    def convolution_op(self, inputs, kernel):
+        return dense_conv(inputs, kernel, self.dilation_rate)
+
+
+@register
 class ConvBlock(keras.Layer):
     """Convolution without bias, batch normalisation, ReLU; stride 1, padded to the input's size."""
 
@@ -221,8 +234,7 @@ class ConvBlock(keras.Layer):
         if kernel_size == 1:  # twice as fast on a CPU
             self.conv = keras.layers.Dense(channels, **options)
         else:
-            shape = {"padding": "same", "dilation_rate": dilation, "data_format": "channels_last"}
-            self.conv = keras.layers.Conv2D(channels, kernel_size, **shape, **options)
+            self.conv = Conv(channels, kernel_size, dilation_rate=dilation, **options)
         self.norm = BatchNorm(name="norm", dtype=self.dtype_policy)
 
     def build(self, shape):

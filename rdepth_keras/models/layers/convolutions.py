@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from rdepth_keras.models.layers.basic import BatchNorm, ConvBlock, Normal, register
+from rdepth_keras.models.layers.dense import dense_conv
 from rdepth_keras.models.layers.depthwise import depthwise_conv
 
 
@@ -25,9 +26,12 @@ class PaddedConv(keras.layers.Conv2D):
         pairs = zip(self.kernel_size, self.dilation_rate, strict=True)
         return [dilation * (size - 1) // 2 for size, dilation in pairs]
 
-    def call(self, x):
+    def convolution_op(self, inputs, kernel):
+        if self.strides == (1, 1):
+            return dense_conv(inputs, kernel, self.dilation_rate)
         rows, columns = self.margins
-        return super().call(ops.pad(x, ((0, 0), (rows, rows), (columns, columns), (0, 0))))
+        padded = ops.pad(inputs, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+        return super().convolution_op(padded, kernel)
 
     def compute_output_shape(self, shape):
         batch, *size, _ = shape

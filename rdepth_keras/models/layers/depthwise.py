@@ -2,12 +2,13 @@
 
 XLA's CPU backend runs a grouped convolution 15 to 50 times slower than it need be. On a CPU the
 convolution is therefore written as shifted products, with a gradient of its own: with respect to
-the input it is the same convolution with the kernel flipped, with respect to the kernel a scan
-over the rows of the map. On other platforms XLA's own convolution is taken; which of the two is
-settled when a computation is lowered, so one program may run on both.
+the input it is the same convolution with the kernel flipped, with respect to the kernel a loop
+over its taps. On other platforms XLA's own convolution is taken; which of the two is settled when
+a computation is lowered, so one program may run on both.
 """
 
 import functools
+import itertools
 
 import keras
 from keras import ops
@@ -47,39 +48,44 @@ def _jax_convolution():
             rows, columns = rows[::-1], columns[::-1]
         return jnp.pad(x, ((0, 0), rows, columns, (0, 0))).astype(jnp.float32)
 
+    @functools.partial(jax.jit, static_argnums=(2, 3))  # traced once for all blocks of a stage
     def shifted(x, kernel, dilation, flipped=False):
-        """The sum of h * w products of the padded map, shifted, with one kernel element each."""
+        """The sum of h * w products of the padded map, shifted, with one kernel element each.
+
+        Upper and lower half are two turns of a loop, since XLA repeats within every consumer what
+        is no loop: four times the 49 products of a block of ConvNeXt.
+        """
         height, width = x.shape[1:3]
+        half = -(-height // 2)
         padded = pad(x, kernel.shape, dilation, flipped)
+        padded = jnp.pad(padded, ((0, 0), (0, 2 * half - height), (0, 0), (0, 0)))
         kernel = kernel.astype(jnp.float32)
-        total = jnp.zeros(x.shape, jnp.float32)
-        for row in range(kernel.shape[0]):
-            for column in range(kernel.shape[1]):
+
+        def fill(turn, filled):
+            total = jnp.zeros_like(filled, shape=(x.shape[0], half, *x.shape[2:]))
+            strip_height = half + dilation * (kernel.shape[0] - 1)
+            strip = jax.lax.dynamic_slice_in_dim(padded, turn * half, strip_height, 1)
+            for row, column in itertools.product(*map(range, kernel.shape[:2])):
                 top, left = row * dilation, column * dilation
-                window = padded[:, top : top + height, left : left + width]
+                window = strip[:, top : top + half, left : left + width]
                 total = total + window * kernel[row, column]
-        return total.astype(x.dtype)
+            return jax.lax.dynamic_update_slice_in_dim(filled, total, turn * half, 1)
 
+        start = jnp.zeros((x.shape[0], 2 * half, *x.shape[2:]), jnp.float32)
+        return jax.lax.fori_loop(0, 2, fill, start)[:, :height].astype(x.dtype)
+
+    @functools.partial(jax.jit, static_argnums=3)
     def kernel_gradient(x, kernel, cotangent, dilation):
-        """Correlate the padded map with the cotangent, one row of the map at a time."""
-        rows, columns = kernel.shape[:2]
-        height, width = x.shape[1:3]
+        """Correlate the padded map with the cotangent, one tap of the kernel at a time."""
         padded = pad(x, kernel.shape, dilation)
+        cotangent = cotangent.astype(jnp.float32)
 
-        def add_row(total, row):
-            strip = jax.lax.dynamic_slice_in_dim(padded, row, dilation * (rows - 1) + 1, 1)
-            strip = strip[:, ::dilation]
-            weight = jax.lax.dynamic_slice_in_dim(cotangent, row, 1, 1).astype(jnp.float32)
+        def correlate(place):
+            window = jax.lax.dynamic_slice(padded, (0, place[0], place[1], 0), x.shape)
+            return (window * cotangent).sum((0, 1, 2))
 
-            def correlate(column):
-                window = jax.lax.dynamic_slice_in_dim(strip, column * dilation, width, 2)
-                return (window * weight).sum((0, 2))
-
-            return total + jax.lax.map(correlate, jnp.arange(columns)), None
-
-        start = jnp.zeros((columns, rows, x.shape[-1]), jnp.float32)
-        total, _ = jax.lax.scan(add_row, start, jnp.arange(height))
-        return total.swapaxes(0, 1)[:, :, None].astype(kernel.dtype)
+        places = dilation * jnp.indices(kernel.shape[:2]).reshape(2, -1).T
+        return jax.lax.map(correlate, places).reshape(kernel.shape).astype(kernel.dtype)
 
     @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
     def on_cpu(x, kernel, dilation):
