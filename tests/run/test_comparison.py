@@ -93,7 +93,7 @@ def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
 def test_what_is_not_as_in_the_recipe_is_noted(tmp_path):
     runs = [make(tmp_path / "plain"), make(tmp_path / "short", steps=7)]
     text = compare(runs, published=False, format="markdown")
-    assert text.count("not as in the recipe demo") == 1 and "training.steps: 240 -> 7" in text
+    assert text.count("not as in the recipe demo") == 1 and "training.steps: 300 -> 7" in text
 
 
 def test_a_headline_tells_the_protocol(tmp_path):
@@ -144,7 +144,7 @@ def test_what_was_scored_before_its_end_is_noted(tmp_path):
     path = run / "evaluations/val_urban.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 100}))
     text = compare([run], published=False, format="markdown")
-    assert "not trained to its end: scored at step 100 of 240" in text
+    assert "not trained to its end: scored at step 100 of 300" in text
 
 
 def test_a_checkpoint_that_is_not_the_rules_own_is_named(tmp_path):
