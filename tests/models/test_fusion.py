@@ -31,7 +31,9 @@ def test_gated_starts_as_the_network_of_the_image_alone():
     depth = np.random.default_rng(1).random((1, 40, 33, 1), np.float32)
     inputs = {"image": image, "depth": depth}
     wanted = alone.predict({"image": image}, verbose=0)
-    np.testing.assert_array_equal(gated.predict(inputs, verbose=0), wanted)
+    # Two programs, which may round differently.
+    rounding = 1e-6 * np.abs(wanted).max()
+    np.testing.assert_allclose(gated.predict(inputs, verbose=0), wanted, rtol=0, atol=rounding)
     for stage in (1, 2, 3, 4):  # and depth counts once the scales move
         gamma = gated.get_layer(f"fusion{stage}").scale.gamma
         gamma.assign(np.ones(gamma.shape))
