@@ -45,7 +45,7 @@ def test_models_import_elsewhere_and_training_refuses(tmp_path):
     code = "from rdepth_keras import models; print(len(models.MODELS) > 3)"
     assert python("-c", code, KERAS_BACKEND="numpy").stdout.strip() == "True"
     out = tmp_path / "run"
-    options = ("--dataset", "demo", "--demo.train-tiles", "2", "--out", out)
+    options = ("--dataset", "demo", "--train-tiles", "2", "--out", out)
     done = python("scripts/train.py", *options, KERAS_BACKEND="numpy")
     assert done.returncode == 2
     assert "KERAS_BACKEND=jax" in done.stderr and done.stderr.count("\n") == 1
