@@ -21,10 +21,10 @@ class Twin(Architecture):
     """Image and depth -> logits; without depth encoder, of the image only.
 
     Attributes:
-        image_encoder: a name in ``rdepth_keras.models.ENCODERS``.
+        image_encoder: atto to xlarge (ConvNeXt), mit_b0 to mit_b5, resnet50 and its kin.
         depth_encoder: likewise; None leaves depth out.
-        fusion: how the encoders meet, a name in ``rdepth_keras.models.FUSIONS``.
-        decoder: a name in ``rdepth_keras.models.DECODERS``.
+        fusion: how the encoders meet: concat, add or gated.
+        decoder: upernet, daformer, segformer, segformer_blocks, aspp or aspp_skip.
         channels: width of the decoder.
         auxiliary_channels: width of the auxiliary head on stage 3; None leaves it out.
         drop_path: largest probability of stochastic depth, reached at the last block.
