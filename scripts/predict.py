@@ -60,6 +60,8 @@ def main() -> None:
     outputs += [colored(out) for out in outputs] if arguments.color else []
     if len(set(outputs)) < len(outputs):
         raise ValueError("Coloured maps would replace others of the same name; leave --color away.")
+    if any(job.out.parent == arguments.out for job in jobs):
+        arguments.out.mkdir(parents=True, exist_ok=True)
     for path in outputs:
         check_output(path, inputs)
     predict = run.load_picture_predictor(

@@ -25,7 +25,7 @@ class Architecture:
 
     def connect(self, classes: int, *, dtype, remat: bool, accumulate: int) -> tuple[dict, dict]:
         """The inputs by name, and the maps by name that :meth:`end` takes, all Keras tensors."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how it is connected.")
 
     def end(self, taps: bool) -> keras.Layer:
         """The last layer: what the network hands out."""

@@ -150,7 +150,8 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     validated = validation_tiles(experiment, data)
     batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)
-    if training.start_from is not None and not run.begun:
+    # Also for a run that was begun and killed before its first checkpoint.
+    if training.start_from is not None and not (run.begun and run.checkpoints().steps()):
         assembly = start_from(Run(Path(training.start_from)), assembly, console.print)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")

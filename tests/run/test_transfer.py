@@ -122,6 +122,16 @@ def test_classifiers_of_other_classes_start_anew_and_are_named(first, tmp_path):
         del DATASETS["four"]
 
 
+def test_killed_before_its_first_checkpoint_it_starts_there_again(first, tmp_path):
+    own, said = Run(tmp_path / "run"), io.StringIO()
+    own.begin(small(start_from=str(first.directory)))
+    run.resume(own.experiment, own, Console(file=said, width=300))
+    assert f"starts from step 2 of {first}" in said.getvalue()
+    said = io.StringIO()
+    run.resume(own.experiment, own, Console(file=said, width=300))
+    assert "starts from" not in said.getvalue() and "resumed at step 2" in said.getvalue()
+
+
 def test_nothing_fits(first, tmp_path):
     other = Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None)
     experiment = small().changed(network=dataclasses.replace(other, image_encoder="atto"))

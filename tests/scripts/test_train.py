@@ -79,6 +79,16 @@ def test_predicts_a_picture_of_any_size(trained, tmp_path, call):
     assert cv2.imread(str(tmp_path / "classes_color.png")).shape == (70, 93, 3)
 
 
+def test_predicts_a_folder_into_one_that_is_not_there_yet(trained, tmp_path, call):
+    directory, _ = trained
+    (tmp_path / "pictures").mkdir()
+    for name in "ab":
+        pixels = np.random.default_rng(ord(name)).integers(0, 255, (40, 50, 3), np.uint8)
+        cv2.imwrite(str(tmp_path / f"pictures/{name}.png"), pixels)
+    assert call("predict", "--run", directory, tmp_path / "pictures", tmp_path / "new/maps") == 0
+    assert sorted(path.name for path in (tmp_path / "new/maps").iterdir()) == ["a.png", "b.png"]
+
+
 def test_a_finished_run_resumes_to_the_same_scores(trained, call):
     directory, _ = trained
     before = (directory / "metrics.json").read_text()
