@@ -55,10 +55,10 @@ def test_two_tasks_of_a_slurm_job_find_each_other():
         "SLURM_NTASKS": "2",
     }
     tasks = [on_cluster(**job, SLURM_PROCID=str(index), SLURM_LOCALID="0") for index in range(2)]
-    for index, task in enumerate(tasks):
-        said, error = task.communicate(timeout=120)
+    answers = [task.communicate(timeout=120) for task in tasks]
+    for index, (task, (said, error)) in enumerate(zip(tasks, answers, strict=True)):
         assert task.returncode == 0, error[-2000:]
-        assert said.splitlines()[-1] == f"2 {index} True"
+        assert f"2 {index} True" in said.splitlines()  # among Gloo's own lines, in any order
 
 
 def test_no_cluster_is_one_line_with_the_remedy(monkeypatch):
