@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
+from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.depth.normalise import constant_notice, is_constant, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.infer import Inference, classify
@@ -43,6 +44,7 @@ class PicturePredictor:
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
         image = read_image(picture)
+        _refuse_odd(picture)
         if not self.reads_depth:
             depth = np.zeros(image.shape[:2], np.float32)
         elif depth_file is not None:
@@ -113,6 +115,15 @@ def predict_tiles(
         )
 
     return classify(blend_windows(grid, map(look, grid.extents())), name)
+
+
+def _refuse_odd(picture: Path) -> None:
+    """Its map would not lie on the picture as other programs show it, or be of damaged pixels."""
+    with picture.open("rb") as file:
+        try:
+            refuse_odd(file, unpack=True)
+        except ValueError as error:
+            raise ValueError(f"{picture}: {error}; convert or replace the file.") from error
 
 
 def _no_estimate(_: Image) -> np.ndarray:

@@ -5,12 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.infer import Inference
-from rdepth_keras.run.pictures import load_picture_predictor, predict_tiles
+from rdepth_keras.run.pictures import PicturePredictor, load_picture_predictor, predict_tiles
 from rdepth_keras.run.predictor import load_predictor
 
 
@@ -117,3 +118,21 @@ def test_depth_that_no_name_leads_to(copied, picture, source):
     environment.write_text(json.dumps({"depth": {"source": source, "origin": "depth_checkpoint"}}))
     with pytest.raises(ValueError, match=f"from {source}, which cannot be estimated by name"):
         predict(copied[0], path, None)
+
+
+def test_a_turned_or_damaged_picture_is_refused(tmp_path):
+    """A map of it would not lie on the picture as other programs show it."""
+    predict_one = PicturePredictor(Spy(), 64, False, lambda image: pytest.fail("no depth is read"))
+    pixels, exif = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), Pillow.Exif()
+    exif[274] = 6
+    Pillow.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif)
+    Pillow.fromarray(pixels).save(tmp_path / "upright.jpg")
+    Pillow.fromarray(pixels).save(tmp_path / "whole.tif", compression="tiff_deflate")
+    data = bytearray((tmp_path / "whole.tif").read_bytes())
+    data[1000] ^= 0xFF
+    (tmp_path / "damaged.tif").write_bytes(data)
+    for name in ("upright.jpg", "whole.tif"):
+        assert predict_one(tmp_path / name).shape == (64, 64)
+    for name, reason in (("turned.jpg", "turned or mirrored"), ("damaged.tif", "damaged TIFF")):
+        with pytest.raises(ValueError, match=rf"{name}: .*{reason}"):
+            predict_one(tmp_path / name)

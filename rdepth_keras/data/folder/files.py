@@ -3,6 +3,7 @@
 What can be told from a file's header is checked alike before it is decoded and after.
 """
 
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image, Label
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.headers import JPEG, Form, form_of, read_form
+from rdepth_keras.data.folder.oddities import no_data, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import ClassTable
 
@@ -50,6 +52,7 @@ def decode_depth(path: Path, size: Size | None) -> Depth:
     if depth.ndim != 2:
         raise ValueError(f"{path}: a depth map must be grey; this one is in colour.")
     _check_size(path, form_of(depth), size)
+    _refuse_no_data(path, depth)
     try:
         return normalise(depth)
     except ValueError as error:
@@ -72,10 +75,10 @@ def peek_mask(path: Path, size: Size | None, table: ClassTable) -> None:
 def peek_depth(path: Path, size: Size | None) -> None:
     """Checks a depth map by its header. Raises as :func:`decode_depth`, but for NaN."""
     form = _peek(path)
-    if form.bands == 1:
+    if form.bands == 1 and _no_data(path) is None:
         _check_size(path, form, size)
     else:
-        decode_depth(path, size)  # only its pixels tell whether it is grey
+        decode_depth(path, size)  # only its pixels tell whether it is grey, and has data everywhere
 
 
 def _check_image(path: Path, form: Form) -> None:
@@ -112,6 +115,21 @@ def _check_size(path: Path, form: Form, size: Size | None) -> None:
         )
 
 
+def _refuse_no_data(path: Path, depth: np.ndarray) -> None:
+    """Stretched from a value that is none, such as -9999, true depth would be nearly constant."""
+    value = _no_data(path)
+    if value is not None and np.isclose(depth.astype(np.float64), value, rtol=1e-6, atol=0).any():
+        raise ValueError(
+            f"{path}: a depth map must hold depth everywhere; this one has pixels of {value:g}, "
+            "which its file says is no data. Fill them, e.g. with `gdal_fillnodata IN OUT`."
+        )
+
+
+def _no_data(path: Path) -> float | None:
+    with path.open("rb") as file:
+        return no_data(file)
+
+
 def _refuse_jpeg(path: Path) -> None:
     if path.suffix.lower() in JPEG:
         raise ValueError(f"{path}: JPEG changes values; a mask must be PNG or TIFF.")
@@ -119,6 +137,8 @@ def _refuse_jpeg(path: Path) -> None:
 
 def _peek(path: Path) -> Form:
     try:
+        with path.open("rb") as file:
+            refuse_odd(file)
         form = read_form(path)
     except ValueError as error:
         raise _unreadable(path, error) from error
@@ -131,6 +151,7 @@ def _decode(path: Path) -> np.ndarray:
     try:
         if path.suffix.lower() == ".png":
             return png.decode(data)
+        refuse_odd(BytesIO(data), unpack=True)
         if path.suffix.lower() in JPEG:
             return _decode_jpeg(data)
         return _decode_tiff(data)

@@ -225,6 +225,8 @@ def _by_name(folder: Path, strange: list[str]) -> dict[str, Path]:
             strange.append(f"{path} is a folder; files are expected, move it away.")
         elif not path.exists():
             strange.append(f"{path} is a link to nothing; mend or remove it.")
+        elif not path.is_file():
+            strange.append(f"{path} is no file; files are expected, move it away.")
         elif suffix not in SUFFIXES:
             strange.append(f"{path}: expected are files ending in {', '.join(SUFFIXES)}.")
         elif path.stem in found:

@@ -11,7 +11,7 @@ import numpy as np
 from rdepth_keras.data import png
 
 JPEG = (".jpg", ".jpeg")
-_TIFF_TYPES = {1: "B", 3: "H", 4: "I"}  # the whole numbers among a TIFF's field types
+_TIFF_TYPES = {1: "B", 2: "s", 3: "H", 4: "I"}  # whole numbers and text among a TIFF's field types
 _KINDS = {1: "uint", 3: "float"}  # a TIFF's sample formats that are read
 
 
@@ -72,12 +72,7 @@ def _tiff(file: BinaryIO, size: int) -> Form | None:
 
     Numbers without a comment are the tags of that specification.
     """
-    file.seek(0)
-    start = file.read(8)
-    if not start.startswith((b"II*\0", b"MM\0*")):
-        raise ValueError("no TIFF file")
-    order = "<" if start.startswith(b"II") else ">"
-    tags = dict(_entries(file, order, struct.unpack(f"{order}I", start[4:])[0], size))
+    tags = tiff_tags(file)
     starts = tags.get(273, ()) or tags.get(324, ())
     lengths = tags.get(279, ()) or tags.get(325, ())
     if any(first + count > size for first, count in zip(starts, lengths, strict=False)):
@@ -91,10 +86,22 @@ def _tiff(file: BinaryIO, size: int) -> Form | None:
     return Form(tags[257][0], tags[256][0], bands, f"{_KINDS[kinds.pop()]}{bits.pop()}")
 
 
-def _entries(
-    file: BinaryIO, order: str, place: int, size: int
-) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """Yields (tag, numbers) of a directory, and last (0, ...): the place of the next directory."""
+def tiff_tags(file: BinaryIO) -> dict[int, tuple]:
+    """The whole numbers and texts of a TIFF's first directory; under 0, where the next one begins.
+
+    Raises ValueError for another kind of file and a truncated one, or struct.error.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    start = file.read(8)
+    if not start.startswith((b"II*\0", b"MM\0*")):
+        raise ValueError("no TIFF file")
+    order = "<" if start.startswith(b"II") else ">"
+    return dict(_entries(file, order, struct.unpack(f"{order}I", start[4:])[0], size))
+
+
+def _entries(file: BinaryIO, order: str, place: int, size: int) -> Iterator[tuple[int, tuple]]:
+    """Yields (tag, numbers or text) of a directory, and last (0, ...): the place of the next."""
     file.seek(place)
     (count,) = struct.unpack(f"{order}H", file.read(2))
     directory = file.read(12 * count + 4)

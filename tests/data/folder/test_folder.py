@@ -1,6 +1,7 @@
 """A plain folder of tiles: matched, checked, and refused with a remedy."""
 
 import pickle
+import os
 import shutil
 
 import cv2
@@ -155,10 +156,11 @@ def test_what_does_not_belong_there_is_named_all_at_once(root):
     (images / "linked").symlink_to(images / "more")
     (images / "gone.png").symlink_to("nowhere.png")
     (root / "train/town/masks/notes.doc").write_bytes(b"")
+    os.mkfifo(images / "pipe.png")  # who read it would wait for ever
     with pytest.raises(ValueError, match="same name") as refused:
         town(root)
     assert not isinstance(refused.value, AbsentSplit)
-    for name in ("a.jpg", "more", "linked", "gone.png", "notes.doc"):
+    for name in ("a.jpg", "more", "linked", "gone.png", "notes.doc", "pipe.png"):
         assert f"/{name}" in str(refused.value)
     with pytest.raises(ValueError, match=r"gone\.png is a link to nothing"):
         image_files(root)

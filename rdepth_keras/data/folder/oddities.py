@@ -1,0 +1,96 @@
+"""What JPEG and TIFF files say that decoded pixels do not show: turned, other colours, no data.
+
+Decoders differ in what they make of it, and OpenCV hands out some damaged TIFFs with a warning.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from typing import BinaryIO
+
+from rdepth_keras.data.folder.headers import tiff_tags
+
+Tags = Mapping[int, tuple]
+_DEFLATE = (8, 32946)  # compressions of TIFF that carry a checksum
+_COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}  # photometric interpretations
+_ORIENTATION, _NO_DATA = 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
+
+
+def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
+    """Raises ValueError, with the remedy, where a JPEG or TIFF is not what its pixels seem to be.
+
+    That is: turned by a tag, CMYK or Lab. ``unpack`` also looks for damage in a deflated TIFF's
+    pixels. Other kinds of files, and damaged headers, are left to their decoders.
+    """
+    file.seek(0)
+    start = file.read(4)
+    try:
+        if start.startswith(b"\xff\xd8"):
+            _refuse_odd_jpeg(file)
+        elif start in (b"II*\0", b"MM\0*"):
+            tags = tiff_tags(file)
+            _refuse_turned(tags)
+            _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
+            if unpack and _first(tags, 259, 1) in _DEFLATE:
+                _unpack(file, tags)
+    except struct.error:
+        return
+
+
+def no_data(file: BinaryIO) -> float | None:
+    """The value that a TIFF marks pixels without data by, as GDAL writes it; None for none."""
+    try:
+        file.seek(0)
+        if file.read(4) not in (b"II*\0", b"MM\0*"):
+            return None
+        text = tiff_tags(file).get(_NO_DATA, (b"",))[0]
+        return float(text.rstrip(b"\0 ")) if text else None
+    except (struct.error, ValueError):
+        return None
+
+
+def _refuse_odd_jpeg(file: BinaryIO) -> None:
+    for kind, content in _segments(file):
+        if kind == 0xE1 and content.startswith(b"Exif\0\0"):
+            _refuse_turned(tiff_tags(BytesIO(content[6:])))
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC) and len(content) > 5:
+            _refuse_colours("CMYK" if content[5] == 4 else None)
+
+
+def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Kind and content of a JPEG's segments up to its pixels (ITU-T T.81, B.1.1)."""
+    file.seek(2)
+    while True:
+        marker, kind, length = struct.unpack(">BBH", file.read(4))
+        if marker != 0xFF or kind == 0xDA:
+            return
+        yield kind, file.read(max(0, length - 2))
+
+
+def _refuse_turned(tags: Tags) -> None:
+    if _first(tags, _ORIENTATION, 1) not in (0, 1):
+        raise ValueError(
+            "a tag says that its pixels lie turned or mirrored, and not all programs obey it; turn "
+            "the pixels themselves (`mogrify -auto-orient FILE`), and look whether mask and depth "
+            "map still fit"
+        )
+
+
+def _refuse_colours(name: str | None) -> None:
+    if name:
+        raise ValueError(f"its colours are {name}, RGB or grey is expected")
+
+
+def _unpack(file: BinaryIO, tags: Tags) -> None:
+    places, lengths = (tags.get(a, ()) or tags.get(b, ()) for a, b in ((273, 324), (279, 325)))
+    for place, length in zip(places, lengths, strict=False):
+        file.seek(place)
+        try:
+            zlib.decompress(file.read(length))
+        except zlib.error as error:
+            raise ValueError("damaged TIFF (its pixels cannot be unpacked)") from error
+
+
+def _first(tags: Tags, tag: int, default: int) -> int:
+    return (tags.get(tag) or (default,))[0]

@@ -1,0 +1,120 @@
+"""Files whose pixels are not what they seem, as a camera, a GIS or a bad disk leaves them."""
+
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PIL import TiffImagePlugin
+
+from rdepth_keras.data.folder.files import (
+    decode_depth,
+    decode_image,
+    decode_mask,
+    peek_depth,
+    peek_image,
+    peek_mask,
+)
+from rdepth_keras.data.folder.headers import tiff_tags
+from rdepth_keras.data.folder.oddities import no_data, refuse_odd
+from rdepth_keras.labels import ClassTable
+
+TABLE = ClassTable(("ground", "roof"), (0, 1), ((1, 1, 1), (2, 2, 2)))
+SIZE = (24, 24)  # square: no size tells that one is turned
+RGB = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+DEPTH = np.random.default_rng(1).random(SIZE, np.float32)
+ORIENTATION = 274
+
+
+def tags(values):
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in values.items():
+        directory[tag] = value
+        if isinstance(value, str):
+            directory.tagtype[tag] = 2
+    return directory
+
+
+def refused(match, path, *looks):
+    """Header and pixels are refused in the same words."""
+    said = set()
+    for look, *arguments in looks:
+        with pytest.raises(ValueError, match=match) as caught:
+            look(path, *arguments)
+        said.add(str(caught.value))
+    assert len(said) == 1
+    assert str(path) in said.pop()
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_turned_photograph_is_refused(orientation, tmp_path):
+    exif = Pillow.Exif()
+    exif[ORIENTATION] = orientation
+    path = tmp_path / "a.jpg"
+    Pillow.fromarray(RGB).save(path, exif=exif)
+    refused("turned or mirrored.*auto-orient", path, (decode_image,), (peek_image,))
+    exif[ORIENTATION] = 1
+    Pillow.fromarray(RGB).save(path, exif=exif)
+    assert decode_image(path).shape == (*SIZE, 3)
+    assert peek_image(path) == SIZE
+
+
+def test_a_turned_tiff_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(RGB[..., 0] % 2).save(path, tiffinfo=tags({ORIENTATION: 3}))
+    refused("turned or mirrored", path, (decode_mask, SIZE, TABLE), (peek_mask, SIZE, TABLE))
+
+
+@pytest.mark.parametrize(("name", "mode"), [("a.jpg", "CMYK"), ("a.tif", "CMYK"), ("a.tif", "LAB")])
+def test_other_colours_are_refused(name, mode, tmp_path):
+    path = tmp_path / name
+    image = Pillow.fromarray(RGB)
+    image = image.convert("CMYK") if mode == "CMYK" else Pillow.frombytes(mode, SIZE, RGB.tobytes())
+    image.save(path)
+    refused(f"colours are {mode}".replace("LAB", "Lab"), path, (decode_image,), (peek_image,))
+
+
+@pytest.mark.parametrize("place", [1, 300, -40])
+def test_damage_inside_a_deflated_tiff_is_found(place, tmp_path):
+    """OpenCV only warns, and hands out what it could unpack."""
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(RGB).save(path, compression="tiff_deflate")
+    data = bytearray(path.read_bytes())
+    np.testing.assert_array_equal(decode_image(path), RGB)
+    with path.open("rb") as file:
+        found = tiff_tags(file)
+    data[found[273][0] + place % found[279][0]] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.tif: damaged TIFF"):
+        decode_image(path)
+
+
+def test_pixels_without_data_are_no_depth(tmp_path):
+    path = tmp_path / "a.tif"
+    gap = DEPTH.copy()
+    gap[:3] = -9999
+    Pillow.fromarray(gap).save(path, tiffinfo=tags({42113: "-9999"}))
+    refused("-9999.*no data.*fillnodata", path, (decode_depth, SIZE), (peek_depth, SIZE))
+    Pillow.fromarray(DEPTH).save(path, tiffinfo=tags({42113: "-9999"}))
+    peek_depth(path, SIZE)
+    assert decode_depth(path, SIZE).max() == 1
+    with path.open("rb") as file:
+        assert no_data(file) == -9999
+
+
+def test_every_cut_and_mutation_is_left_to_the_decoder(tmp_path, mutations):
+    """ValueError or nothing, whatever is in the file."""
+    path, rng = tmp_path / "a.jpg", np.random.default_rng(0)
+    exif = Pillow.Exif()
+    exif[ORIENTATION] = 1
+    Pillow.fromarray(RGB).save(path, exif=exif)
+    Pillow.fromarray(DEPTH).save(tmp_path / "a.tif", compression="tiff_deflate")
+    for name in ("a.jpg", "a.tif"):
+        whole = (tmp_path / name).read_bytes()
+        for _ in range(mutations):
+            data = bytearray(whole[: rng.integers(4, len(whole) + 1)])
+            data[rng.integers(len(data))] = rng.integers(256)
+            no_data(BytesIO(data))
+            with suppress(ValueError):
+                refuse_odd(BytesIO(data), unpack=True)
