@@ -32,8 +32,14 @@ class ClassTable:
                 "A class table needs one value and one colour for each name; received "
                 f"{len(self.names)} names, {len(self.values)} values, {len(self.colors)} colours."
             )
+        if len(set(self.names)) != len(self.names) or not all(
+            isinstance(name, str) and name for name in self.names
+        ):
+            raise ValueError(f"Names of classes must be distinct words; received {self.names}.")
         stored = (*self.values, *self.ignored)
         colors = (*self.colors, *(self.ignored_colors or ()))
+        if not all(len(color) == 3 and all(0 <= n <= 255 for n in color) for color in colors):
+            raise ValueError(f"Colours must be red, green and blue in 0..255; received {colors}.")
         if self.ignored_colors is not None and len(set(colors)) != len(colors):
             raise ValueError(f"Colours of masks must be distinct; received {colors}.")
         if len(set(stored)) != len(stored) or not all(0 <= value <= 255 for value in stored):

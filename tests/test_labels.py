@@ -48,6 +48,12 @@ def test_a_table_must_be_consistent():
         ClassTable(("a", "b"), (1, 1), ((0, 0, 0), (1, 1, 1)))
     with pytest.raises(ValueError, match="one value"):
         ClassTable(("a",), (1, 2), ((0, 0, 0),))
+    for names in (("a", "a"), ("a", ""), (1, 2)):
+        with pytest.raises(ValueError, match="distinct words"):
+            ClassTable(names, (0, 1), ((0, 0, 0), (1, 1, 1)))
+    for color in ((0, 0), (256, 0, 0), (-1, 0, 0)):
+        with pytest.raises(ValueError, match="red, green and blue"):
+            ClassTable(("a", "b"), (0, 1), ((0, 0, 0), color))
 
 
 def test_a_table_without_ignored_values_cannot_store_ignore():

@@ -46,15 +46,24 @@ def from_json(text: str) -> Experiment:
             f"{refusal}, but of an older version's layout. Train it again, or use that version."
         )
     try:
-        return _CONVERTER.structure(content, Experiment)
+        found = _CONVERTER.structure(content, Experiment)
     except cattrs.BaseValidationError as error:
         reasons = "; ".join(cattrs.transform_error(error))
         raise ValueError(f"{refusal}: {reasons}") from error
+    # A missing field would become a default that nobody chose, "abc" three classes of one letter.
+    if changed := _changes(_flat(content), _flat(json.loads(to_json(found)))):
+        raise ValueError(
+            f"{refusal}: it would be read with other settings: {'; '.join(in_words(changed))}"
+        )
+    return found
 
 
 def differences(one: Experiment, other: Experiment) -> Differences:
     """Settings that differ: dotted name -> both values."""
-    first, second = _flat(to_dict(one)), _flat(to_dict(other))
+    return _changes(_flat(to_dict(one)), _flat(to_dict(other)))
+
+
+def _changes(first: dict[str, Any], second: dict[str, Any]) -> Differences:
     names = sorted(first.keys() | second.keys())
     pairs = {name: (first.get(name), second.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.experiment import differences, from_json, in_words, to_json
+from rdepth_keras.labels import ClassTable
 from rdepth_keras.optimizers import AdamW
 from rdepth_keras.recipes import recipe
 
@@ -38,11 +40,24 @@ def test_another_kind_is_a_difference():
         lambda tree: tree["training"].update(steps=True),
         lambda tree: tree["training"].update(seed=-1),
         lambda tree: tree["training"]["inference"].update(window_pixels=0),
+        lambda tree: tree["training"].pop("steps"),  # would be another number, silently
+        lambda tree: tree.pop("resources"),
+        lambda tree: tree["training"]["augmentation"]["flips"].update(axes=[["1"], [0]]),
     ],
 )
 def test_a_damaged_experiment_is_refused(mutate):
     tree = json.loads(to_json(recipe("demo")))
     mutate(tree)
+    with pytest.raises(ValueError, match="Not an experiment of this version"):
+        from_json(json.dumps(tree))
+
+
+@pytest.mark.parametrize("names", ["abc", [1, 2, 3], ["a", "a", "b"], ["a", "", "b"]])
+def test_class_names_are_distinct_words(names):
+    table = ClassTable(("a", "b", "c"), (0, 1, 2), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    tree = json.loads(to_json(recipe("demo").changed(data=Folder("r2u", table, "x", "y"))))
+    assert from_json(json.dumps(tree)).data.classes == table
+    tree["data"]["classes"]["names"] = names
     with pytest.raises(ValueError, match="Not an experiment of this version"):
         from_json(json.dumps(tree))
 

@@ -1,7 +1,7 @@
 """A plain folder of tiles: matched, checked, and refused with a remedy."""
 
-import pickle
 import os
+import pickle
 import shutil
 
 import cv2
