@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from rdepth_keras.packing import Packing, norm
+
 
 def _is_decay(value: float) -> bool:
     return 0 <= value < 1
@@ -97,27 +99,41 @@ class Optimizer:
     def build(self, params: Mapping[str, jax.Array]) -> optax.GradientTransformation:
         """Gradients -> changes for a rate of -1: the optimizer without rate and clipping.
 
-        ``params`` are those of one network, variable path -> array.
+        ``params`` are those of one network, variable path -> array. Small variables of one rule
+        are updated together, so the moments in the state are packed
+        (:class:`~rdepth_keras.packing.Packing`).
         """
-        factors = self.factors(params)
+        factors, decays = self.factors(params), {path: p.ndim > 1 for path, p in params.items()}
+        packing = Packing.of(params, lambda path: (factors[path], decays[path]))
 
         def scale(updates: Any, _) -> dict[str, jax.Array]:
-            return {path: factors[path] * update for path, update in updates.items()}
+            return {name: factors[name] * update for name, update in updates.items()}
 
-        return optax.chain(self.direction(), optax.stateless(scale))
+        decayed = {name: decays[name] for name in packing.groups}
+        packed = optax.chain(self.direction(decayed), optax.stateless(scale))
 
-    def clip(self, gradients: Mapping[str, jax.Array]) -> Any:
+        def init(params: Any) -> optax.OptState:
+            return packed.init(packing.pack(params))
+
+        def update(gradients: Any, state: optax.OptState, params: Any = None):
+            changes, state = packed.update(packing.pack(gradients), state, packing.pack(params))
+            return packing.unpack(changes, gradients), state
+
+        return optax.GradientTransformation(init, update)
+
+    def clip(self, gradients: Mapping[str, jax.Array]) -> Mapping[str, jax.Array]:
         """The gradients of one network, all scaled alike to a norm of at most ``clip_norm``."""
         if self.clip_norm is None:
             return gradients
-        return optax.clip_by_global_norm(self.clip_norm).update(gradients, optax.EmptyState())[0]
+        scale = self.clip_norm / jnp.maximum(norm(gradients), self.clip_norm)
+        return {path: scale * gradient for path, gradient in gradients.items()}
 
     def rate(self, steps: int) -> optax.Schedule:
         """Step number -> learning rate, before the factors."""
         return self.schedule.rate(self.learning_rate, steps)
 
-    def direction(self) -> optax.GradientTransformation:
-        """Gradients -> updates, before any rate."""
+    def direction(self, decays: Mapping[str, bool]) -> optax.GradientTransformation:
+        """Gradients -> updates, before any rate; ``decays`` says which have a decay of weights."""
         raise TypeError(f"{type(self).__name__} defines no direction.")
 
     def factors(self, params: Mapping[str, Any]) -> dict[str, float]:
@@ -156,9 +172,9 @@ class AdamW(Optimizer):
         _check(self, "at least 0 and finite", _is_amount, "weight_decay", "head_factor")
         _check(self, "above 0 and at most 1", lambda x: 0 < x <= 1, "stage_decay")
 
-    def direction(self) -> optax.GradientTransformation:
+    def direction(self, decays: Mapping[str, bool]) -> optax.GradientTransformation:
         adam = optax.scale_by_adam(self.beta1, self.beta2)
-        return optax.chain(adam, optax.add_decayed_weights(self.weight_decay, mask=_is_matrix))
+        return optax.chain(adam, optax.add_decayed_weights(self.weight_decay, mask=decays))
 
     def factors(self, params: Mapping[str, Any]) -> dict[str, float]:
         """mmsegmentation's ``stage_wise`` rule with 12 (+2) levels.
@@ -197,7 +213,7 @@ class Adam(Optimizer):
         super().__post_init__()
         _check(self, "at least 0 and below 1", _is_decay, "beta1", "beta2")
 
-    def direction(self) -> optax.GradientTransformation:
+    def direction(self, decays: Mapping[str, bool]) -> optax.GradientTransformation:
         return optax.scale_by_adam(self.beta1, self.beta2)
 
 
@@ -219,7 +235,7 @@ class SGD(Optimizer):
         _check(self, "at least 0 and below 1", _is_decay, "momentum")
         _check(self, "at least 0 and finite", _is_amount, "weight_decay")
 
-    def direction(self) -> optax.GradientTransformation:
+    def direction(self, decays: Mapping[str, bool]) -> optax.GradientTransformation:
         decay = optax.add_decayed_weights(self.weight_decay)
         return optax.chain(decay, optax.trace(self.momentum))
 
@@ -249,7 +265,3 @@ def rate_table(
     groups["fusion, decoder and heads"] = "decoder"
     factors = optimizer.factors(dict.fromkeys(groups.values()))
     return {name: optimizer.learning_rate * factors[path] for name, path in groups.items()}
-
-
-def _is_matrix(params):
-    return {path: value.ndim > 1 for path, value in params.items()}

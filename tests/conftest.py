@@ -8,11 +8,12 @@ import tempfile
 from pathlib import Path
 
 # Before anything imports JAX. The suite compiles much and computes little: light optimisation, and
-# a cache that scripts started by tests share.
-COMPILATIONS = tempfile.mkdtemp(prefix="rdepth-tests-xla-")
-atexit.register(shutil.rmtree, COMPILATIONS, ignore_errors=True)
+# a cache that the workers and the scripts started by tests share.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    COMPILATIONS = tempfile.mkdtemp(prefix="rdepth-tests-xla-")
+    atexit.register(shutil.rmtree, COMPILATIONS, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILATIONS
 os.environ["KERAS_BACKEND"] = "jax"
-os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILATIONS
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0 "

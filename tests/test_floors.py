@@ -14,6 +14,7 @@ FLOORS = {
     "atomic": 0,
     "interrupts": 0,
     "losses": 1,
+    "packing": 1,
     "tiling": 1,
     "checkpoints": 1,
     "models": 2,

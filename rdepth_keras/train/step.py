@@ -9,6 +9,7 @@ import optax
 
 from rdepth_keras.adapt.method import Given, Method, Networks, Phase
 from rdepth_keras.optimizers import Optimizer
+from rdepth_keras.packing import norm
 from rdepth_keras.train.state import State
 
 Step = Callable[[State, Any, Any], tuple[State, dict[str, jax.Array]]]
@@ -49,7 +50,7 @@ def training_step(
             key_now = jax.random.fold_in(key, index)
             given = Given(source, target, buffers, memory, key_now, state.step)
             outcome, gradients = _differentiate(phase, params, given)
-            norms.append(optax.tree.norm(gradients))
+            norms.append(_norm(gradients))
             finite &= jnp.isfinite(outcome.loss) & jnp.isfinite(norms[-1])
             logs |= outcome.logs
             buffers, memory = outcome.buffers, outcome.memory
@@ -63,7 +64,7 @@ def training_step(
                 states = {**states, name: new}
         memory = method.remember(memory, params, buffers, state.step)
         average = _average(state.average, params, average_decay)
-        finite &= jnp.isfinite(optax.tree.norm(params))
+        finite &= jnp.isfinite(_norm(params))
         logs |= {"gradient_norm": jnp.stack(norms).max(), "finite": finite}
         # The buffers of a network that never trains are in no checkpoint: they stay.
         buffers = {name: (buffers if name in states else state.buffers)[name] for name in params}
@@ -82,6 +83,11 @@ def _differentiate(phase: Phase, params, given: Given):
     trained = {name: params[name] for name in phase.trains}
     (_, outcome), gradients = jax.value_and_grad(loss, has_aux=True)(trained)
     return outcome, gradients
+
+
+def _norm(variables: Mapping[str, Mapping[str, jax.Array]]) -> jax.Array:
+    """Of the variables of several networks."""
+    return jnp.linalg.norm(jnp.stack([norm(own) for own in variables.values()]))
 
 
 def _average(average, params, decay):

@@ -1,0 +1,70 @@
+"""Many small arrays as a few long vectors.
+
+A network has hundreds of variables of some hundred numbers each: norms, biases, the kernels of
+narrow stages. Whatever is done to each of them alone is a kernel of its own, to compile and to
+launch; what is done to numbers one by one may as well be done to all of them laid end to end.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+SMALL = 2**16  # numbers; copying a larger array costs more than a kernel of its own
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Which arrays of a dictionary lie end to end.
+
+    Attributes:
+        groups: name of a packed array -> keys of its members, in order. A group is named by its
+            first member; an array that is alone in its group keeps its shape.
+    """
+
+    groups: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(
+        cls, arrays: Mapping[str, jax.Array], alike: Callable[[str], Hashable] = lambda key: None
+    ) -> "Packing":
+        """The small arrays (below 2^16 numbers) of one dtype and equal ``alike(key)`` together."""
+        members: dict[Hashable, list[str]] = {}
+        for key in sorted(arrays):
+            array = arrays[key]
+            together = (alike(key), np.dtype(array.dtype)) if np.size(array) < SMALL else key
+            members.setdefault(together, []).append(key)
+        return cls({keys[0]: tuple(keys) for keys in members.values()})
+
+    def pack(self, arrays: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+        """Key -> array of any shape: name of the group -> vector, or the one array as it is."""
+        return {
+            name: jnp.concatenate([jnp.ravel(arrays[key]) for key in keys])
+            if len(keys) > 1
+            else arrays[name]
+            for name, keys in self.groups.items()
+        }
+
+    def unpack(
+        self, packed: Mapping[str, jax.Array], like: Mapping[str, jax.Array]
+    ) -> dict[str, jax.Array]:
+        """The arrays that were packed, in the shapes of ``like``."""
+        arrays = {}
+        for name, keys in self.groups.items():
+            if len(keys) == 1:
+                arrays[name] = packed[name]
+                continue
+            start = 0
+            for key in keys:
+                end = start + np.size(like[key])
+                arrays[key] = packed[name][start:end].reshape(np.shape(like[key]))
+                start = end
+        return arrays
+
+
+def norm(arrays: Mapping[str, jax.Array]) -> jax.Array:
+    """The L2 norm of all the arrays together: a float32 scalar."""
+    parts = Packing.of(arrays).pack(arrays).values()
+    return jnp.sqrt(sum((jnp.sum(jnp.square(part.astype(jnp.float32))) for part in parts), 0.0))

@@ -1,0 +1,56 @@
+"""Small arrays end to end: nothing is lost, mixed up or moved to another rule."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rdepth_keras.packing import SMALL, Packing, norm
+
+ARRAYS = {
+    "b/kernel": np.arange(6.0, dtype=np.float32).reshape(2, 3),
+    "a/bias": np.float32([7, 8]),
+    "c/scalar": np.float32(9),
+    "d/large": np.ones((SMALL // 2, 2), np.float32),
+    "e/count": np.int32([1, 2]),
+    "f/empty": np.zeros((0, 4), np.float32),
+}
+
+
+def test_small_ones_lie_in_the_order_of_their_keys_and_a_large_one_stays_as_it_is():
+    packed = Packing.of(ARRAYS).pack(ARRAYS)
+    assert {name: value.shape for name, value in packed.items()} == {
+        "a/bias": (9,),
+        "d/large": (SMALL // 2, 2),
+        "e/count": (2,),
+    }
+    np.testing.assert_array_equal(packed["a/bias"], [7, 8, 0, 1, 2, 3, 4, 5, 9])
+    assert packed["e/count"].dtype == jnp.int32
+
+
+@pytest.mark.parametrize("alike", [lambda key: None, lambda key: key, lambda key: "c" < key])
+def test_unpacked_they_are_what_they_were(alike):
+    packing = Packing.of(ARRAYS, alike)
+    found = packing.unpack(packing.pack(ARRAYS), ARRAYS)
+    assert found.keys() == ARRAYS.keys()
+    for key, value in ARRAYS.items():
+        np.testing.assert_array_equal(found[key], value, strict=True)
+
+
+def test_only_what_is_alike_lies_together():
+    packing = Packing.of(ARRAYS, lambda key: key.endswith("bias"))
+    assert packing.groups["a/bias"] == ("a/bias",)
+    assert packing.groups["b/kernel"] == ("b/kernel", "c/scalar", "f/empty")
+
+
+def test_the_norm_is_that_of_all_numbers():
+    numbers = np.concatenate([np.ravel(value) for value in ARRAYS.values()])
+    assert float(norm(ARRAYS)) == pytest.approx(np.linalg.norm(numbers), rel=1e-6)
+    assert norm({"half": jnp.full(3, 300.0, jnp.float16)}).dtype == jnp.float32  # no overflow
+    assert np.isnan(norm({"a": jnp.ones(2), "b": jnp.float32([1, jnp.nan])}))
+
+
+def test_it_compiles_to_few_operations():
+    many = {f"{number}": jnp.ones(5) for number in range(100)}
+    text = jax.jit(norm).lower(many).as_text()
+    assert text.count("stablehlo.reduce(") == 1
