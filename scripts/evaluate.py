@@ -64,6 +64,7 @@ def main() -> None:
     choice = command.peek(Choice)
     own = run.Run(choice.run).experiment.training.inference if choice.run else Inference()
     arguments = command.parse(Evaluate, default=Evaluate(own))
+    _check_together(arguments)
     if arguments.compare or (arguments.published and not arguments.run):
         tables = run.compare(
             arguments.compare, published=arguments.published, format=arguments.format
@@ -73,6 +74,21 @@ def main() -> None:
         raise ValueError("Name a run to score with --run DIR, or some with --compare DIR DIR.")
     else:
         score(arguments, arguments.run)
+
+
+def _check_together(arguments: Evaluate) -> None:
+    """Raises ValueError for flags of which one would be passed over."""
+    if arguments.run and (arguments.compare or arguments.published):
+        raise ValueError(
+            "--run scores a run; --compare and --published print what was scored before. Give one "
+            "after the other."
+        )
+    if arguments.run is None and (arguments.report or arguments.ensemble or arguments.ablate):
+        raise ValueError("--report, --ensemble and --ablate score a run: name it with --run DIR.")
+    if arguments.report and arguments.ablate:
+        raise ValueError("--report and --ablate are two evaluations; give one after the other.")
+    if arguments.exhibits < 0:
+        raise ValueError(f"--exhibits must be at least 0; received {arguments.exhibits}.")
 
 
 def score(arguments: Evaluate, directory: Path) -> None:

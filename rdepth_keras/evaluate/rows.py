@@ -31,6 +31,7 @@ class Protocol:
         chosen_by_target: whether the target's labels chose the checkpoint.
         absent: which classes are averaged.
         target_seen: the split of target images that training saw, e.g. ``"Train"``, or ``"none"``.
+        classes: their names, in alphabetical order; empty where nobody says.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class Protocol:
     chosen_by_target: bool = False
     absent: Absent = "union"
     target_seen: str = UNKNOWN
+    classes: tuple[str, ...] = ()
 
     def __str__(self):
         split = {"val": "validation"}.get(self.split, self.split)

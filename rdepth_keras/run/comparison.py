@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,18 @@ import numpy as np
 
 from rdepth_keras.evaluate.bootstrap import bootstrap_difference
 from rdepth_keras.evaluate.confusion import mean_iou
+from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.directory import Run
 
+_NEEDED: dict[str, type | tuple] = {  # what an evaluation must tell, and by which kind of value
+    **dict.fromkeys(("split", "domain", "dataset"), str),
+    **dict.fromkeys(("iou", "inference"), dict),
+    "miou": (float, int, type(None)),
+}
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
 
 
@@ -47,6 +54,7 @@ def compare(directories: Sequence[Path], *, published: bool, format: Format) -> 
 
     Raises:
         FileNotFoundError: where a directory holds no run, or no evaluation yet.
+        ValueError: for a file that is no evaluation, and for one run or seed given twice.
     """
     evaluated = [found for place in directories for found in find_evaluations(Run(place))]
     rows = [_merge(family) for family in _families(evaluated)]
@@ -60,7 +68,17 @@ def find_evaluations(run: Run) -> list[Evaluated]:
     """Every evaluation that the run was given, by name."""
     experiment = run.experiment
     found = run.evaluations()
+    for name, result in found.items():
+        if faults := [key for key, kinds in _NEEDED.items() if not _is(result.get(key), kinds)]:
+            raise ValueError(
+                f"{run}/evaluations/{name}.json is no evaluation of this version, by its "
+                f"{', '.join(faults)}: evaluate the run again, or move the file away."
+            )
     return [Evaluated(run, name, result, experiment) for name, result in found.items()]
+
+
+def _is(value: Any, kinds: type | tuple) -> bool:
+    return isinstance(value, kinds) and (not isinstance(value, float) or isfinite(value))
 
 
 def protocol(evaluated: Evaluated) -> Protocol:
@@ -80,6 +98,7 @@ def protocol(evaluated: Evaluated) -> Protocol:
         experiment.training.choice.selection == "best_by_target_labels",
         result.get("absent", "union"),
         target_seen(experiment),
+        tuple(sorted(result["iou"])),
     )
 
 
@@ -166,8 +185,9 @@ def paired_differences(evaluated: Sequence[Evaluated]) -> list[str]:
         if base is found or not all(one.run.has_counts(one.name) for one in (base, found)):
             continue
         ours, theirs = (one.run.counts(one.name) for one in (base, found))
-        if ours.ids != theirs.ids:
-            said.append(f"{found.title} and {base.title} were scored on different tiles.")
+        other = "tiles" if ours.ids != theirs.ids else "labels"
+        if other == "tiles" or (_truth(ours) != _truth(theirs)).any():
+            said.append(f"{found.title} and {base.title} were scored on different {other}.")
             continue
         score = partial(mean_iou, absent=protocol(base).absent)
         gap = bootstrap_difference(ours.confusions, theirs.confusions, score)
@@ -180,6 +200,11 @@ def paired_differences(evaluated: Sequence[Evaluated]) -> list[str]:
             f"interval {interval} ({over})"
         )
     return said
+
+
+def _truth(counts: Counts) -> np.ndarray:
+    """Labelled pixels of each tile and class: the same wherever the labels are."""
+    return counts.confusions.sum(-1)
 
 
 def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:

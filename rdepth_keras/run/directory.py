@@ -170,13 +170,12 @@ class Run:
 
         Raises FileNotFoundError, with the remedy, where there is none.
         """
-        names = sorted(path.stem for path in (self.directory / "evaluations").glob("*.json"))
+        names = sorted(path.stem for path in (self.directory / "evaluations").glob("[!.]*.json"))
         if not names:
             raise FileNotFoundError(
                 f"{self} was not evaluated yet: python scripts/evaluate.py --run {self}"
             )
-        found = {name: self._read(f"evaluations/{name}.json") for name in names}
-        return {name: result for name, result in found.items() if result is not None}
+        return {name: self._read(f"evaluations/{name}.json") for name in names}
 
     def counts(self, name: str) -> Counts:
         """The counts of an evaluation; FileNotFoundError where there are none."""
@@ -216,9 +215,12 @@ class Run:
         if not path.exists():
             return None
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path} is damaged: {error}") from error
+        if not isinstance(content, dict):
+            raise ValueError(f"{path} is damaged: it holds no object, but {content!r:.80}")
+        return content
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         path = self.directory / name

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from rdepth_keras.adapt import SEGMENTER
-from rdepth_keras.arrays import Label, Tile
+from rdepth_keras.arrays import Label, Params, Tile
 from rdepth_keras.assembly import inference_network
 from rdepth_keras.infer import Inference, classify, tile_predictor
 from rdepth_keras.run.directory import Run
@@ -53,24 +53,44 @@ def load_predictor(run: Run, inference: Inference | None = None) -> Predictor:
     """The predictor of the run's checkpoint that counts; ``inference`` None is the run's own."""
     experiment = run.experiment
     network = inference_network(experiment)
-    params, buffers = jax.device_put(network.init(), replicated(local_mesh()))
     damaged: list[str] = []
-    checkpoints = run.chosen(damaged.append)
-    averaged = experiment.training.choice.average_decay is not None
-    params, buffers = checkpoints.restore_variables(
-        {SEGMENTER: params}, {SEGMENTER: buffers}, averaged
-    )
-    step = checkpoints.latest_step() or 0
-    checkpoints.close()
+    params, buffers = jax.device_put(network.init(), replicated(local_mesh()))
+    params, buffers, step = restore(run, params, buffers, damaged.append)
     inference = inference or experiment.training.inference
     predict = tile_predictor(network, inference)
     return Predictor(
-        lambda tile: predict(params[SEGMENTER], buffers[SEGMENTER], tile),
+        lambda tile: predict(params, buffers, tile),
         inference,
         tuple(network.input_names),
         (step,),
         tuple(dict.fromkeys(damaged)),
     )
+
+
+def restore(
+    run: Run, params: Params, buffers: Params, notify: Callable[[str], None]
+) -> tuple[Params, Params, int]:
+    """Params, buffers and step of the run's checkpoint that counts; ``notify`` hears of damage.
+
+    ``params`` and ``buffers`` are those of the network of its experiment: shapes and placement.
+
+    Raises:
+        FileNotFoundError: where there is no checkpoint.
+        ValueError: where none is whole, or it is not of this network.
+    """
+    checkpoints = run.chosen(notify)
+    step = checkpoints.latest_step()
+    averaged = run.experiment.training.choice.average_decay is not None
+    try:
+        found = checkpoints.restore_variables({SEGMENTER: params}, {SEGMENTER: buffers}, averaged)
+    except (ValueError, TypeError, KeyError) as error:  # of Orbax, in its own terms
+        raise ValueError(
+            f"The checkpoint of step {step} in {run} is not of the network that its "
+            "experiment.json describes; was one of them changed, or copied from another run? "
+            f"Copy both from one run. ({error})"
+        ) from error
+    checkpoints.close()
+    return found[0][SEGMENTER], found[1][SEGMENTER], step or 0
 
 
 def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Predictor:
@@ -79,7 +99,8 @@ def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Pr
     What is averaged, logits or probabilities, is the inference's ``average``.
 
     Raises:
-        ValueError: for runs of other data or protocols, or of depth from another source.
+        ValueError: for runs of other data or protocols, or of depth from another source, and for
+            one that is named twice.
     """
     _check_members(runs)
     inference = inference or runs[0].experiment.training.inference
@@ -98,6 +119,10 @@ def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Pr
 
 def _check_members(runs: Sequence[Run]) -> None:
     first, *others = runs
+    places = [run.directory.resolve() for run in runs]
+    for other, place in zip(runs, places, strict=True):
+        if places.count(place) > 1:
+            raise ValueError(f"An ensemble averages different runs; {other} is named twice.")
     for other in others:
         for name, ours in _common(first).items():
             theirs = _common(other)[name]

@@ -8,6 +8,7 @@ import jax
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.assembly import Assembly, inference_network
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.predictor import restore
 from rdepth_keras.train.devices import replicated
 
 
@@ -22,14 +23,7 @@ def start_from(run: Run, assembly: Assembly, notify: Callable[[str], None]) -> A
         ValueError: where nothing fits.
     """
     experiment = run.experiment
-    found = inference_network(experiment).init()
-    checkpoints = run.chosen(notify)
-    averaged = experiment.training.choice.average_decay is not None
-    params, buffers = ({SEGMENTER: values} for values in found)
-    restored = checkpoints.restore_variables(params, buffers, averaged)
-    found = [tree[SEGMENTER] for tree in restored]
-    step = checkpoints.latest_step()
-    checkpoints.close()
+    *found, step = restore(run, *inference_network(experiment).init(), notify)
     state = assembly.state
     trees, left = [], []
     for ours, theirs in zip((state.params, state.buffers), found, strict=True):

@@ -54,6 +54,16 @@ def test_scores_reports_ablates_and_compares(copied, call):
     assert code == 0 and r"\begin{tabular}" in said
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("--compare", "b"), "one after the other"), (("--published",), "one after the other"),
+     (("--report", "--ablate", "depth"), "two evaluations")],
+)  # fmt: skip
+def test_no_flag_is_passed_over(copied, call, arguments, said):
+    code, _, error = call("evaluate", "--run", copied[0], *arguments)
+    assert code == 2 and said in error and error.count("\n") == 1
+
+
 def test_ctrl_c_is_one_line(copied, call, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
@@ -100,6 +110,9 @@ def test_a_constant_submission_is_valid_with_a_warning(call, tmp_path):
         ("evaluate", (), "--run DIR"),
         ("evaluate", ("--run", "nowhere"), "holds no run"),
         ("evaluate", ("--compare", "nowhere"), "holds no run"),
+        ("evaluate", ("--run", "a", "--compare", "b"), "holds no run"),
+        ("evaluate", ("--compare", "b", "--report"), "--run DIR"),
+        ("evaluate", ("--exhibits", "-1"), "--exhibits must be at least 0"),
         ("submit", ("--domain", "urban"), "either --run DIR and --out"),
         ("submit", ("--domain", "urban", "--out", "a.zip"), "--run DIR"),
         ("submit", ("--domain", "urban", "--check", "nowhere.zip"), "no such file"),

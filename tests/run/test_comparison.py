@@ -28,7 +28,7 @@ def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", resources=No
     )
     (directory / "evaluations").mkdir(parents=True)
     (directory / "experiment.json").write_text(to_json(experiment))
-    confusion = np.eye(7, dtype=np.int64) * (2 * right - 10) + 10 - right
+    confusion = np.eye(7, dtype=np.int64) * (7 * right - 10) + 10 - right  # 60 pixels a class
     counts = Counts(ids, np.stack([confusion + number for number in range(len(ids))]))
     counts.save(directory / "evaluations" / f"val_{domain}.npz")
     result = counts.all_scores(LOVEDA) | {
@@ -175,6 +175,44 @@ def test_other_tiles_are_not_compared(tmp_path):
     runs = [make(tmp_path / "a"), make(tmp_path / "b", ids=(1, 2, 4), steps=7)]
     text = compare(runs, published=False, format="markdown")
     assert "b and a were scored on different tiles." in text
+
+
+def test_other_labels_are_not_compared(tmp_path):
+    """The tiles are called the same, but were labelled anew between the two."""
+    runs = [make(tmp_path / "a"), make(tmp_path / "b", steps=7)]
+    path = runs[1] / "evaluations/val_urban.npz"
+    confusions = np.array(Run(runs[1]).counts("val_urban").confusions)
+    confusions[0, 2, 2] += 1
+    Counts((1, 2, 3), confusions).save(path)
+    text = compare(runs, published=False, format="markdown")
+    assert "b and a were scored on different labels." in text and "minus" not in text
+
+
+def test_other_classes_are_another_protocol(tmp_path):
+    runs = [make(tmp_path / "a"), make(tmp_path / "b", steps=7)]
+    path = runs[1] / "evaluations/val_urban.json"
+    result = json.loads(path.read_text())
+    result["iou"]["pond"] = result["iou"].pop("water")
+    path.write_text(json.dumps(result))
+    text = compare(runs, published=False, format="markdown")
+    assert text.count("### ") == 2 and "minus" not in text
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[]", "no object"), ("null", "no object"), ("{}", "domain"),
+        ('{"miou": "0.5"}', "miou"), ('{"miou": NaN}', "miou"),
+    ],
+)  # fmt: skip
+def test_what_is_no_evaluation_is_named(tmp_path, content, said):
+    run = make(tmp_path / "a")
+    path = run / "evaluations/val_urban.json"
+    found = json.loads(content)
+    whole = found and json.loads(path.read_text()) | found
+    path.write_text(json.dumps(whole) if whole else content)
+    with pytest.raises(ValueError, match=rf"val_urban\.json .*{said}"):
+        table([run])
 
 
 def test_what_is_missing_is_named(tmp_path):

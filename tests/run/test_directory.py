@@ -54,6 +54,10 @@ def test_damaged_files_are_named(begun):
     (begun.directory / "metrics.json").write_text('{"miou": ')
     with pytest.raises(ValueError, match=r"metrics\.json is damaged"):
         _ = begun.metrics
+    for content in ('["x"]', '"x"', "7", "null"):
+        (begun.directory / "environment.json").write_text(content)
+        with pytest.raises(ValueError, match=r"environment\.json is damaged: it holds no object"):
+            _ = begun.environment
     (begun.directory / "experiment.json").write_text("[]")
     with pytest.raises(ValueError, match=r"experiment\.json: Not an experiment of this version"):
         _ = begun.experiment

@@ -5,6 +5,7 @@ import json
 import shutil
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 from rich.console import Console
@@ -13,6 +14,8 @@ from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
 from rdepth_keras.evaluate.submission import check_submission
+from rdepth_keras.experiment import Choice, to_json
+from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
 
@@ -75,6 +78,31 @@ def test_an_ensemble_of_other_depth_is_refused(copied):
     (copied[1] / "environment.json").write_text('{"depth": {"source": "lidar"}}')
     with pytest.raises(ValueError, match=r"same data and protocol; .*heights.*lidar"):
         load_ensemble([run.Run(place) for place in copied])
+
+
+def test_an_ensemble_holds_a_run_once(random_runs):
+    one, other = random_runs
+    with pytest.raises(ValueError, match="seed0 is named twice"):
+        load_ensemble([run.Run(place) for place in (one, other, one.parent / "x/../seed0")])
+
+
+@pytest.mark.parametrize("change", ["network", "average"])
+def test_a_checkpoint_of_another_network_is_told_in_a_line(copied, monkeypatch, change):
+    """A run directory put together from two: Orbax tells of shapes alone, or of types."""
+    if change == "network":
+        image = keras.Input((None, None, 3), name="image")
+        other = Network(
+            keras.Model({"image": image}, keras.layers.Conv2D(9, 1, name="first")(image))
+        )
+        monkeypatch.setattr("rdepth_keras.run.predictor.inference_network", lambda _: other)
+    else:
+        experiment = run.Run(copied[0]).experiment.changed(
+            training={"choice": Choice(average_decay=0.9)}
+        )
+        (copied[0] / "experiment.json").unlink()
+        (copied[0] / "experiment.json").write_text(to_json(experiment))
+    with pytest.raises(ValueError, match=r"step 1 in .*seed0 is not of the network"):
+        load_predictor(run.Run(copied[0]))
 
 
 def test_other_inference_is_another_file_and_row(copied):
