@@ -10,7 +10,7 @@ from rdepth_keras.assembly import labelled_tiles
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.evaluate.examples import draw_examples
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.evaluation import Trial, evaluate, prepare_trial
+from rdepth_keras.run.evaluation import NoLabels, Trial, evaluate, prepare_trial
 
 EXAMPLES = 4  # tiles in the picture
 
@@ -19,17 +19,24 @@ def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | 
     """Scores the finished run on the target's Val; None where that has no labels."""
     tiles = labelled_tiles(data, "val", run.experiment.data.target)
     if isinstance(tiles, str):
-        console.print(f"Not evaluated: {tiles}")
-        if jax.process_index() == 0:
-            run.finish({"not_evaluated": tiles})
-        return None
+        return _without_scores(run, tiles, console)
     trial = prepare_trial(run, "val")
-    result = evaluate(trial, console)
+    try:
+        result = evaluate(trial, console)
+    except NoLabels as reason:
+        return _without_scores(run, str(reason), console)
     picture = draw(trial)
     if jax.process_index() == 0:
         console.print(f"Tiles of the target, as they are predicted: {run.write_examples(picture)}")
         run.finish(result)
     return result
+
+
+def _without_scores(run: Run, reason: str, console: Console) -> None:
+    """The run has come to its end all the same."""
+    console.print(f"Not evaluated: {reason}")
+    if jax.process_index() == 0:
+        run.finish({"not_evaluated": reason})
 
 
 def draw(trial: Trial) -> np.ndarray:

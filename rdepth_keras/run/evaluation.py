@@ -22,6 +22,13 @@ from rdepth_keras.run.directory import Run
 from rdepth_keras.run.predictor import Predictor, load_ensemble
 
 
+class NoLabels(ValueError):
+    """Tiles have masks, but every pixel of them is ignored: there is no score."""
+
+    def __init__(self, reason: str):
+        super().__init__(f"There is nothing to score against: {reason}")
+
+
 @dataclass(frozen=True)
 class Trial:
     """A predictor and the labelled tiles it is tried on."""
@@ -66,17 +73,17 @@ def prepare_trial(
         members: further runs whose predictions are averaged with this one's.
 
     Raises:
-        ValueError: where there are no labelled tiles, files are bad, or members do not fit
-            together.
+        NoLabels: where there are no labelled tiles.
+        ValueError: where files are bad, or members do not fit together.
     """
     experiment = run.experiment
-    domain = domain or experiment.data.target
+    domain = experiment.data.target if domain is None else domain
     data = open_data(experiment)
     if experiment.network.reads_depth:
         run.check_data(data)
     tiles = labelled_tiles(data, split, domain)
     if isinstance(tiles, str):
-        raise ValueError(f"There is nothing to score against: {tiles}")
+        raise NoLabels(tiles)
     check_files(data, [tiles])
     predictor = load_ensemble([run, *members], inference)
     return Trial(run, split, domain, tuple(members), experiment, data, tiles, predictor)
@@ -86,9 +93,11 @@ def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[s
     """Counts, scores, and writes both into the run's directory; returns the scores.
 
     The counts of every tile lie beside the scores, so that runs are compared without predicting
-    again. ``absent`` says which classes are averaged.
+    again. ``absent`` says which classes are averaged. Raises :class:`NoLabels`.
     """
     counts = count(trial, trial.tiles, console)
+    if not counts.confusion.any():
+        raise NoLabels(f"no pixel of {trial.split}/{trial.domain} has a label.")
     result = {**counts.all_scores(trial.table, absent), **describe(trial)}
     if jax.process_index() == 0:
         trial.run.write_evaluation(trial.name, result, counts)

@@ -14,6 +14,11 @@ from rdepth_keras.experiment import Experiment, from_json, in_words
 from rdepth_keras.run.directory import Run, settled
 from rdepth_keras.run.training import changes
 
+DECIDED = {  # flags of the training script that would make all runs one, or none
+    *("--recipe", "--direction", "--seed", "--out", "--resume", "--rerun"),
+    *("--list-recipes", "--print-config", "--help", "-h"),
+}
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -38,13 +43,20 @@ class Cell:
     def metrics(self) -> dict[str, Any] | None:
         """What the finished run scored, or None where there was nothing to score it on."""
         found = self.run.metrics or {}
-        return found if "miou" in found else None
+        return found if found.get("miou") is not None else None
 
 
 def plan(
     recipes: Sequence[str], directions: Sequence[str], seeds: Sequence[int], out: Path
 ) -> list[Cell]:
-    """The runs of a sweep, in the order they are started."""
+    """The runs of a sweep, in the order they are started.
+
+    Raises ValueError for one that is named twice: it would count twice in the means.
+    """
+    for name, given in (("recipe", recipes), ("direction", directions), ("seed", seeds)):
+        twice = [value for value in dict.fromkeys(given) if list(given).count(value) > 1]
+        if twice:
+            raise ValueError(f"The {name} {twice[0]} is named twice; name each once.")
     return [
         Cell(recipe, direction, seed, out / f"{recipe}-{direction}-seed{seed}")
         for recipe in recipes
@@ -70,7 +82,17 @@ def _command(cell: Cell, script: Path, options: Sequence[str]) -> list[str]:
 
 
 def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
-    """Raises ValueError where a directory holds a run with other settings than are asked for."""
+    """Raises ValueError before the first run starts.
+
+    That is, for options that the sweep itself decides for each run, and where a directory holds a
+    run with other settings than are asked for.
+    """
+    given = {option.split("=")[0].replace("_", "-") for option in options}
+    if taken := sorted(given & DECIDED):
+        raise ValueError(
+            f"{', '.join(taken)} cannot follow --: each run has its own, or none of it. Leave it "
+            "away, or give it before the --."
+        )
     for cell in cells:
         if cell.run.begun:
             changed = changes(cell.run, settled(settings(cell, script, options)))

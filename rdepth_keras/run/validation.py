@@ -75,6 +75,10 @@ class Validation:
         tiles = tracked(self.tiles, "validation", self.console)
         counts = count_labels(label, tiles, len(table))
         scores, step = counts.scores(table), int(state.step)
+        if scores["miou"] is None:
+            raise ValueError(
+                f"There is nothing to validate on: no pixel of val/{domain} has a label."
+            )
         title = f"step {step}, val {domain}"
         self.console.print(score_table({self.experiment.recipe: scores}, title))
         self.console.print(confusion_table(counts.confusion, table, title))

@@ -1,6 +1,7 @@
 """A run scored, pictured, ablated and submitted: with random weights, on tiny demo tiles."""
 
 import dataclasses
+import io
 import json
 import shutil
 import zipfile
@@ -17,6 +18,8 @@ from rdepth_keras.evaluate.submission import check_submission
 from rdepth_keras.experiment import Choice, to_json
 from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
+from rdepth_keras.run.ending import score_the_end
+from rdepth_keras.run.evaluation import NoLabels
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
 
 QUIET = Console(quiet=True)
@@ -39,6 +42,28 @@ def test_scores_and_counts_of_every_tile(copied):
     assert (result["split"], result["domain"], result["direction"]) == ("val", "urban", "r2u")
     assert result["depth"] == {"source": "procedural heights"} and result["tiles"] == 3
     assert result["miou_interval"][0] <= result["miou_interval"][1]
+
+
+class Unmarked(list):
+    """Tiles with masks, every pixel of which is ignored."""
+
+    labelled = True
+
+
+def test_masks_without_a_labelled_pixel_give_no_score(copied):
+    """No file of scores is left, and the end of a training is its end all the same."""
+    own, said = run.Run(copied[0]), io.StringIO()
+    trial = run.prepare_trial(own, "val")
+    tiles = Unmarked([{**tile, "label": np.full_like(tile["label"], 255)} for tile in trial.tiles])
+    with pytest.raises(NoLabels, match="nothing to score against: no pixel of val/urban"):
+        run.evaluate(dataclasses.replace(trial, tiles=tiles), QUIET)
+    assert not (copied[0] / "evaluations").exists()
+    data = dataclasses.replace(trial.data, tiles=lambda *_: tiles)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
+        assert score_the_end(own, data, Console(file=said, width=200)) is None
+    assert "Not evaluated: There is nothing to score" in said.getvalue()
+    assert list(own.metrics) == ["not_evaluated"]
 
 
 def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied):
