@@ -15,6 +15,7 @@ from rdepth_keras.arrays import Tile
 from rdepth_keras.labels import IGNORE
 
 WANTED_CLASS = "wanted_class"  # of a tile that was drawn for the sake of a class: its train id
+LARGEST_SCALE = 8  # of a tile: a typing error beyond, which would fill the memory
 IMAGENET_MEAN = (124, 116, 104)  # grey values of 0..255 nearest to what networks subtract
 
 
@@ -80,6 +81,10 @@ class RandomRotation(grain.transforms.RandomMap):
     probability: float = 0.5
     largest_degrees: float = 20.0
 
+    def __post_init__(self):
+        _require(self, "probability", 0 <= self.probability <= 1, "from 0 to 1")
+        _require(self, "largest_degrees", 0 <= self.largest_degrees <= 180, "from 0 to 180")
+
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
         if rng.random() < self.probability:
             return rotate(element, rng.uniform(-self.largest_degrees, self.largest_degrees))
@@ -96,6 +101,11 @@ class RandomFlips(grain.transforms.RandomMap):
     probability: float = 0.5
     axes: tuple[tuple[int, ...], ...] = ((1,), (0,), (0, 1))
 
+    def __post_init__(self):
+        _require(self, "probability", 0 <= self.probability <= 1, "from 0 to 1")
+        known = all(axes in ((0,), (1,), (0, 1), (1, 0)) for axes in self.axes)
+        _require(self, "axes", known, "0 (rows), 1 (columns) or both, for each flip")
+
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
         for axes in self.axes:
             if rng.random() < self.probability:
@@ -109,6 +119,10 @@ class RandomScale(grain.transforms.RandomMap):
 
     smallest: float = 1.0
     largest: float = 1.0
+
+    def __post_init__(self):
+        _require(self, "smallest", 0 < self.smallest <= self.largest, "above 0, at most largest")
+        _require(self, "largest", self.largest <= LARGEST_SCALE, f"at most {LARGEST_SCALE}")
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
         factor = rng.uniform(self.smallest, self.largest)
@@ -146,6 +160,13 @@ class Photometric(grain.transforms.RandomMap):
     saturation: float = 0.5
     hue: int = 18
 
+    def __post_init__(self):
+        _require(self, "probability", 0 <= self.probability <= 1, "from 0 to 1")
+        _require(self, "brightness", 0 <= self.brightness <= 255, "from 0 to 255")
+        _require(self, "contrast", 0 <= self.contrast <= 1, "from 0 to 1")
+        _require(self, "saturation", 0 <= self.saturation <= 1, "from 0 to 1")
+        _require(self, "hue", 0 <= self.hue <= 90, "from 0 to 90")
+
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
         def due() -> bool:
             return rng.random() < self.probability
@@ -166,6 +187,11 @@ class Photometric(grain.transforms.RandomMap):
         if not contrast_first and due():
             image = _shift(image, factor(self.contrast), 0.0)
         return {**element, "image": image}
+
+
+def _require(transform, name: str, good: bool, expected: str) -> None:
+    if not good:
+        raise ValueError(f"{name} must be {expected}; received {getattr(transform, name)}.")
 
 
 def _shift(image: np.ndarray, factor: float, summand: float) -> np.ndarray:

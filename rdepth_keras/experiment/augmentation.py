@@ -10,6 +10,7 @@ from rdepth_keras.data.transforms import (
     RandomRotation,
     RandomScale,
 )
+from rdepth_keras.experiment.checks import check
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,13 @@ class Augmentation:
     rotation: RandomRotation = RandomRotation()
     flips: RandomFlips = RandomFlips()
     photometric: Photometric = Photometric()
+
+    def __post_init__(self):
+        redraws, share, fill = self.crop_redraws, self.crop_largest_share, self.crop_fill
+        check("augmentation.crop_redraws", redraws, 0 <= redraws <= 1000, "from 0 to 1000")
+        check("augmentation.crop_largest_share", share, 0 < share <= 1, "above 0, at most 1")
+        grey = all(0 <= value <= 255 for value in fill)
+        check("augmentation.crop_fill", fill, grey, "red, green and blue, each from 0 to 255")
 
     def transforms(self, crop_pixels: int) -> tuple[Any, ...]:
         """The transforms, in their order."""

@@ -36,6 +36,31 @@ def assert_together(moved, tolerance=0.0):
     assert close.mean() >= 1 - tolerance
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "said"),
+    [
+        *((kind, {"probability": p}, "probability must be from 0 to 1")
+          for kind in (RandomRotation, RandomFlips, Photometric)
+          for p in (-0.1, 1.1, np.nan)),
+        (RandomRotation, {"largest_degrees": np.nan}, "largest_degrees must be from 0 to 180"),
+        (RandomFlips, {"axes": ((5,),)}, "axes must be"),
+        (RandomFlips, {"axes": ((),)}, "axes must be"),
+        (RandomScale, {"smallest": 0.0}, "smallest must be above 0"),
+        (RandomScale, {"smallest": 3.0, "largest": 2.0}, "at most largest"),
+        (RandomScale, {"largest": np.nan}, "at most largest"),
+        (RandomScale, {"largest": 80.0}, "largest must be at most 8"),
+        (Photometric, {"brightness": -1.0}, "brightness must be"),
+        (Photometric, {"contrast": 5.0}, "contrast must be"),
+        (Photometric, {"saturation": np.nan}, "saturation must be"),
+        (Photometric, {"hue": -3}, "hue must be"),
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be(kind, settings, said):
+    """They would be taken: a probability of NaN switches a transform off, silently."""
+    with pytest.raises(ValueError, match=said):
+        kind(**settings)
+
+
 @pytest.mark.parametrize("transform", [RandomCrop(24), RandomFlips(), RandomRotation(0.5)])
 def test_joint_seeded_and_without_side_effects(transform):
     for seed in range(20):

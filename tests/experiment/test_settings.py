@@ -56,3 +56,20 @@ def test_a_part_is_replaced_or_changed():
 def test_weights_for_an_encoder_that_is_not_there():
     with pytest.raises(ValueError, match="no depth encoder"):
         recipe("demo").changed(network=Twin("atto", None), training={"depth_weights": "none"})
+
+
+@pytest.mark.parametrize(
+    ("part", "setting", "value"),
+    [
+        *(
+            ("network", name, rate)
+            for name in ("drop_path", "dropout")
+            for rate in (-0.1, 1.0, 1.5)
+        ),
+        ("method", "auxiliary_weight", -1.0),
+    ],
+)
+def test_rates_and_weights_that_cannot_be(part, setting, value):
+    """Keras builds such a network, and it trains: on noise, or away from the labels."""
+    with pytest.raises(ValueError, match=f"--{part}.{setting.replace('_', '-')} must be at least"):
+        recipe("demo").changed(**{part: {setting: value}})
