@@ -59,6 +59,7 @@ GREY = (
 )
 
 Weights = str | Path | Mapping[str, str | Path | None]
+_COUNTER = "num_batches_tracked"  # of PyTorch's batch norm; we have no use for it
 _LEAVES = {
     "weight": ("kernel", "gamma"),
     "bias": ("bias", "beta"),
@@ -131,8 +132,18 @@ def _plan_network(model, encoders: Mapping[str, keras.Layer], source) -> list:
 
 
 def _read(source) -> Mapping[str, np.ndarray]:
-    """The arrays of a checkpoint, all of whose numbers must be finite."""
+    """The arrays of a checkpoint, which must be finite floating-point numbers."""
     arrays = checkpoints.load(source)
+    whole = [
+        name
+        for name, array in arrays.items()
+        if array.dtype.kind != "f" and not name.endswith(_COUNTER)
+    ]
+    if whole:
+        raise ValueError(
+            f"{source} holds other than floating-point numbers, in {_listing(whole)}. Is it "
+            "quantised? Take the weights as they were trained."
+        )
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         raise ValueError(
@@ -176,20 +187,25 @@ def match(
 
     Raises ValueError where the two are not the same set, but for what ``layout`` allows.
     """
-    given, unknown = {}, []
+    given, unknown, twice = {}, [], []
     for name, array in _split_pairs(arrays, layout.pairs).items():
-        if name.endswith("num_batches_tracked") or re.fullmatch(layout.leftovers, name):
+        if name.endswith(_COUNTER) or re.fullmatch(layout.leftovers, name):
             continue
         paths = _find_paths(name, layout, variables)
         if not paths:
             unknown.append(name)
         for path in paths:
+            twice += [name] if path in given else []
             given[path] = _orient(array, len(variables[path].shape))
     missing = [
         path for path in variables if path not in given and not re.fullmatch(layout.fresh, path)
     ]
-    if unknown or missing:
-        both = {"there is no use for": unknown, "it lacks": missing}
+    if unknown or missing or twice:
+        both = {
+            "there is no use for": unknown,
+            "it lacks": missing,
+            "it holds twice, by several names,": twice,
+        }
         problems = [f"{what} {_listing(names)}" for what, names in both.items() if names]
         raise ValueError(
             f"{source} ({layout.name} layout) does not fit the network: "

@@ -167,6 +167,30 @@ def test_numbers_that_are_not_finite_are_refused_and_named(value, arrays, tmp_pa
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "bool"])
+def test_numbers_of_a_quantised_file_are_refused_and_named(dtype, arrays, tmp_path):
+    """They would be taken for weights, a hundred times as large."""
+    name = "stages.2.blocks.1.mlp.fc1.weight"
+    counted = {"head.norm.num_batches_tracked": np.array([3])}
+    path = save(tmp_path / "model.safetensors", {**arrays, **counted})
+    model = models.build("convnext_b", weights=path, **SMALL)
+    path = save(tmp_path / "model.safetensors", {**arrays, name: arrays[name].astype(dtype)})
+    with pytest.raises(ValueError, match="other than floating-point numbers, in stages.2") as error:
+        weights.load(model, path)
+    one_line(error, str(path), "quantised")
+
+
+def test_a_variable_is_given_once(arrays, tmp_path):
+    """Two trainings in one file, with and without a prefix: which one would count?"""
+    named = hugging_face(arrays)
+    again = {name.removeprefix("convnext."): array + 1 for name, array in named.items()}
+    path = save(tmp_path / "model.safetensors", {**named, **again})
+    model = models.build("convnext_b", **SMALL)
+    with pytest.raises(ValueError, match="holds twice, by several names, ") as error:
+        weights.load(model, path)
+    one_line(error, str(path), "embeddings.layernorm.bias")
+
+
 def test_a_classifier_with_a_hidden_layer_is_left_aside(arrays, tmp_path):
     """timm's convnext_large_mlp and its kin."""
     hidden = {
