@@ -90,6 +90,7 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
     """
     try:
         interrupts.release()
+        _make_printable()
         code = main()
     except KeyboardInterrupt:
         fail("stopped; what was finished stays, and the same command goes on", code=130)
@@ -109,4 +110,22 @@ def in_words(error: Exception) -> str | None:
         return f"{said}: a file is nested too deeply to be read"
     if isinstance(error, MemoryError) or any(sign in said for sign in _NO_MEMORY):
         return f"out of memory: {said}. Use a smaller --crop or --batch-size, or --accumulate"
+    if isinstance(error, AssertionError) and _raised_in(error) == "jax._src.xla_bridge":
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        return f"JAX finds no device of JAX_PLATFORMS={asked}; unset it, or set it to cpu"
     return said if isinstance(error, MENDED) else None
+
+
+def _raised_in(error: Exception) -> str:
+    """Name of the module that an error comes from."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else trace.tb_frame.f_globals.get("__name__", "")
+
+
+def _make_printable() -> None:
+    """Where the locale is ASCII, a table's ± or a name's ü is written as \\xb1, and no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")

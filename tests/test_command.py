@@ -1,5 +1,6 @@
 """Wrong use and errors: one line, an exit code, and where they came from for those who ask."""
 
+import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,30 @@ def test_the_trace_of_any_error_for_those_who_ask(monkeypatch):
 
     with pytest.raises(ValueError, match="bad tile"):
         command.guarded(main)
+
+
+def test_a_platform_that_is_not_there_is_told(capsys, monkeypatch):
+    """JAX asserts that it has a backend, deep inside."""
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    inside = {"__name__": "jax._src.xla_bridge"}
+    exec("def backends():\n    assert False", inside)
+    with pytest.raises(SystemExit) as stop:
+        command.guarded(inside["backends"])
+    line = capsys.readouterr().err
+    assert stop.value.code == 2 and line.count("\n") == 1 and "JAX_PLATFORMS=cuda" in line
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_poor_locale_loses_no_output(encoding, monkeypatch):
+    """The table of a night's training is not lost for its ±."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(SystemExit) as stop:
+        command.guarded(lambda: print("50.1 ± 0.2"))
+    out.flush()
+    assert stop.value.code == 0
+    expected = {"ascii": rb"50.1 \xb1 0.2", "utf-8": "50.1 ± 0.2".encode()}
+    assert out.buffer.getvalue().strip() == expected[encoding]
 
 
 @pytest.mark.parametrize(("given", "code"), [(None, 0), (0, 0), (3, 3)])
