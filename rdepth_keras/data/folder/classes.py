@@ -87,7 +87,8 @@ def _table(content: Any) -> ClassTable:
     colors = tuple(_color(one["color"]) for one in classes)
     if not 2 <= len(classes) <= IGNORE:
         raise ValueError(f"there must be 2 to {IGNORE} classes, there are {len(classes)}")
-    for what, given in (("names", names), ("colours", colors)):
+    shown = tuple(name.capitalize() for name in names)  # as tables have them
+    for what, given in (("names", shown), ("colours", colors)):
         if len(set(given)) != len(given):
             raise ValueError(f"two classes have the same of these {what}: {given}")
     if by_color:
@@ -110,11 +111,13 @@ def _list(value: Any, what: str) -> list[Any]:
 
 
 def _name(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"\w[\w ()/&+.-]*", value):
+    if not isinstance(value, str) or not re.fullmatch(r"\w(?:[\w ()/&+.-]*[\w)+.])?", value):
         raise ValueError(
             f"a name is letters, digits and ()/&+.- (in quotes where YAML reads another thing); "
             f"received {value!r:.80}"
         )
+    if value.lower() == "miou":
+        raise ValueError("a class cannot be called miou: so the mean over the classes is called")
     return value
 
 

@@ -82,6 +82,9 @@ def test_no_file(tmp_path):
         ("value: 3", "valeu: 3", "exactly"),
         ('"no"', "no", "in quotes"),
         ('"no"', "roof", "same of these names"),
+        ('"no"', "Roof", "same of these names"),  # tables begin them with a capital
+        ('"no"', '"roof "', "in quotes"),
+        ('"no"', "mIoU", "cannot be called miou"),
         ("[0, 0, 255]", "[255, 0, 0]", "same of these colours"),
         ("[0, 0, 255]", "[0, 255]", "red, green and blue"),
         ("[0, 0, 255]", "blue", "color must be a list"),
