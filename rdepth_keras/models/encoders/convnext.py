@@ -25,6 +25,7 @@ from rdepth_keras.models.layers.basic import (
     refusal,
     register,
 )
+from rdepth_keras.models.layers.layer_norm import LayerNorm
 from rdepth_keras.models.layers.memory import check_backend, in_parts
 
 VARIANTS = {  # blocks and channels of the four stages
@@ -226,7 +227,7 @@ def check_size(size, least: int = 32) -> None:
 
 
 def layer_norm(name, **options):
-    return keras.layers.LayerNormalization(epsilon=1e-6, name=name, **options)
+    return LayerNorm(epsilon=1e-6, name=name, **options)
 
 
 def dense(channels, name, **options):

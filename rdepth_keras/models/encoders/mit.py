@@ -27,6 +27,7 @@ from rdepth_keras.models.encoders.convnext import (
 )
 from rdepth_keras.models.layers.basic import DepthwiseConv, DropPath, Normal, register
 from rdepth_keras.models.layers.convolutions import PaddedConv, halve
+from rdepth_keras.models.layers.layer_norm import LayerNorm
 from rdepth_keras.models.layers.memory import check_backend, in_parts
 
 VARIANTS = {  # blocks and channels of the four stages
@@ -221,7 +222,7 @@ def mit(variant: str, **options) -> MiT:
 
 
 def layer_norm(name, **options):
-    return keras.layers.LayerNormalization(epsilon=1e-5, name=name, **options)
+    return LayerNorm(epsilon=1e-5, name=name, **options)
 
 
 def overlapping_patches(channels, size, stride, name, **options):
