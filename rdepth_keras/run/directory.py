@@ -228,6 +228,15 @@ class Run:
         write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def foreign(run: Run, step: int | None, error: Exception) -> ValueError:
+    """What to say of a checkpoint that does not fit its run, where Orbax tells of shapes alone."""
+    return ValueError(
+        f"The checkpoint of step {step} in {run} is not of the network and optimizer that its "
+        "experiment.json stands for; was one of them changed, copied from another run, or written "
+        f"by another version? Copy both from one run, or go on with that version. ({error})"
+    )
+
+
 def settled(experiment: Experiment) -> Experiment:
     """The experiment with what was left open filled in, so that a run never changes its data.
 

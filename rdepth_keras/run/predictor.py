@@ -1,6 +1,6 @@
 """A trained run, or several, as a function of a tile."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Label, Params, Tile
 from rdepth_keras.assembly import inference_network
 from rdepth_keras.infer import Inference, classify, tile_predictor
-from rdepth_keras.run.directory import Run
+from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.train.devices import local_mesh, replicated
 
 
@@ -83,14 +83,23 @@ def restore(
     averaged = run.experiment.training.choice.average_decay is not None
     try:
         found = checkpoints.restore_variables({SEGMENTER: params}, {SEGMENTER: buffers}, averaged)
+        _require_arrays(found)
     except (ValueError, TypeError, KeyError) as error:  # of Orbax, in its own terms
-        raise ValueError(
-            f"The checkpoint of step {step} in {run} is not of the network that its "
-            "experiment.json describes; was one of them changed, or copied from another run? "
-            f"Copy both from one run. ({error})"
-        ) from error
+        raise foreign(run, step, error) from error
     checkpoints.close()
     return found[0][SEGMENTER], found[1][SEGMENTER], step or 0
+
+
+def _require_arrays(restored: Sequence[Mapping[str, Params]]) -> None:
+    """Orbax leaves a placeholder for what a checkpoint lacks."""
+    lacking = [
+        path
+        for tree in restored
+        for path, value in tree[SEGMENTER].items()
+        if not isinstance(value, jax.Array)
+    ]
+    if lacking:
+        raise ValueError(f"It lacks {', '.join(sorted(lacking)[:5])}.")
 
 
 def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Predictor:

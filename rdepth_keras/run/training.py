@@ -1,6 +1,6 @@
 """Starting a run and going on with one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.experiment import Experiment, differences, in_words
 from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.directory import Run, settled, surroundings
+from rdepth_keras.run.directory import Run, foreign, settled, surroundings
 from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
@@ -151,11 +151,16 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)
     # Also for a run that was begun and killed before its first checkpoint.
-    if training.start_from is not None and not (run.begun and run.checkpoints().steps()):
+    if training.start_from is not None and not _has_checkpoint(run):
         assembly = start_from(Run(Path(training.start_from)), assembly, console.print)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
     return _Prepared(data, sources, counts, validated, batches, assembly)
+
+
+def _has_checkpoint(run: Run) -> bool:
+    """Whether there is one to go on from; damage is told later, where it is restored."""
+    return run.begun and run.checkpoints(lambda _: None).latest_step() is not None
 
 
 def _train_steps(
@@ -167,9 +172,13 @@ def _train_steps(
     if first:
         run.begin(experiment)
     wait_for_hosts("the run has begun")  # the others read it
-    checkpoints = run.checkpoints(console.print)
-    if checkpoints.steps():
-        state, places = checkpoints.restore(state)
+    checkpoints = run.checkpoints(once(console.print))
+    step = checkpoints.latest_step()  # None also where a kill cut the first save
+    if step is not None:
+        try:
+            state, places = checkpoints.restore(state)
+        except (ValueError, TypeError, KeyError) as error:
+            raise foreign(run, step, error) from error
         for domain, iterator in batches.items():
             iterator.set_state(places[domain])
         console.print(f"resumed at step {int(state.step)}")
@@ -199,6 +208,18 @@ def _train_steps(
             profile=run.directory / "profile" if watch.profile else None,
         )
     checkpoints.close()
+
+
+def once(notify: Callable[[str], None]) -> Callable[[str], None]:
+    """Tells each line the first time alone."""
+    said: set[str] = set()
+
+    def tell(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            notify(line)
+
+    return tell
 
 
 def _rounds(experiment: Experiment, sources: Sources, run: Run, console: Console) -> Rounds | None:

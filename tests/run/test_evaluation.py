@@ -117,7 +117,7 @@ def test_a_checkpoint_of_another_network_is_told_in_a_line(copied, monkeypatch, 
     if change == "network":
         image = keras.Input((None, None, 3), name="image")
         other = Network(
-            keras.Model({"image": image}, keras.layers.Conv2D(9, 1, name="first")(image))
+            keras.Model({"image": image}, keras.layers.Conv2D(7, 1, name="other")(image))
         )
         monkeypatch.setattr("rdepth_keras.run.predictor.inference_network", lambda _: other)
     else:

@@ -175,6 +175,29 @@ def test_a_start_that_was_killed_at_once_is_no_dead_end(experiment, tmp_path):
     assert run.start(experiment, Run(tmp_path / "run"), QUIET)
 
 
+def test_killed_between_the_first_checkpoint_and_its_checksums_it_begins_again(
+    experiment, tmp_path, monkeypatch
+):
+    """Nothing whole was saved, so nothing is lost; and a checkpoint of another network is told."""
+    experiment = experiment.changed(training={"steps": 6, "choice": Choice()})
+    own, said = Run(tmp_path / "run"), io.StringIO()
+    before = run.start(experiment, own, QUIET)
+    (own.directory / "checkpoints-checksums/6.json").unlink()
+    after = run.resume(experiment, own, Console(file=said, width=300))
+    assert said.getvalue().count("step 6 is damaged: it was not finished") == 1
+    assert "resumed" not in said.getvalue() and after["iou"] == before["iou"]
+    assert [entry["step"] for entry in own.journal.read()] == list(range(1, 7))
+
+    def other(_, *rest):
+        image = keras.Input((None, None, 3), name="image")
+        logits = keras.layers.Conv2D(7, 3, padding="same", name="other")(image)
+        return Network(keras.Model({"image": image}, {"logits": logits}))
+
+    monkeypatch.setattr("rdepth_keras.assembly.training.training_network", other)
+    with pytest.raises(ValueError, match=r"step 6 in .*run is not of the network and optimizer"):
+        run.resume(experiment, own, QUIET)
+
+
 def test_two_trainings_never_share_a_directory(experiment, tmp_path):
     with lock(tmp_path), pytest.raises(RuntimeError, match="is in use: process .* choose another"):
         run.start(experiment, Run(tmp_path), QUIET)
