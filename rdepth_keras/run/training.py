@@ -26,6 +26,7 @@ from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.directory import Run, foreign, settled, surroundings
 from rdepth_keras.run.ending import score_the_end
+from rdepth_keras.run.room import check_room
 from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
@@ -153,6 +154,7 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     # Also for a run that was begun and killed before its first checkpoint.
     if training.start_from is not None and not _has_checkpoint(run):
         assembly = start_from(Run(Path(training.start_from)), assembly, console.print)
+    check_room(run.directory, assembly.state)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
     return _Prepared(data, sources, counts, validated, batches, assembly)

@@ -3,9 +3,11 @@
 import dataclasses
 import io
 import re
+import shutil
 import struct
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import keras
@@ -196,6 +198,13 @@ def test_killed_between_the_first_checkpoint_and_its_checksums_it_begins_again(
     monkeypatch.setattr("rdepth_keras.assembly.training.training_network", other)
     with pytest.raises(ValueError, match=r"step 6 in .*run is not of the network and optimizer"):
         run.resume(experiment, own, QUIET)
+
+
+def test_a_full_disk_is_told_before_the_first_step(experiment, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**19))
+    with pytest.raises(OSError, match=r"needs 1\.\d MiB, but .* has 0\.5 MiB free.*another --out"):
+        run.start(experiment, Run(tmp_path / "deep" / "run"), QUIET)
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_trainings_never_share_a_directory(experiment, tmp_path):
