@@ -15,7 +15,6 @@ Paths of its variables, under the encoder's name; stages and blocks count from 1
 """
 
 import keras
-from keras import ops
 
 from rdepth_keras.models.layers.basic import (
     DepthwiseConv,
@@ -25,6 +24,7 @@ from rdepth_keras.models.layers.basic import (
     refusal,
     register,
 )
+from rdepth_keras.models.layers.gelu import gelu
 from rdepth_keras.models.layers.layer_norm import LayerNorm
 from rdepth_keras.models.layers.memory import check_backend, in_parts
 
@@ -68,7 +68,7 @@ class ConvNeXtBlock(keras.Layer):
 
     def branch(self, x):
         x = self.expand(self.norm(self.depthwise(x)))
-        return self.scale(self.project(ops.gelu(x, approximate=False)))
+        return self.scale(self.project(gelu(x)))
 
     def draw(self, x):
         """The random numbers of a batch in training; drawn in the call where they are not given."""

@@ -27,6 +27,7 @@ from rdepth_keras.models.encoders.convnext import (
 )
 from rdepth_keras.models.layers.basic import DepthwiseConv, DropPath, Normal, register
 from rdepth_keras.models.layers.convolutions import PaddedConv, halve
+from rdepth_keras.models.layers.gelu import gelu
 from rdepth_keras.models.layers.layer_norm import LayerNorm
 from rdepth_keras.models.layers.memory import check_backend, in_parts
 
@@ -116,7 +117,7 @@ class MiTBlock(keras.Layer):
 
     def transform(self, x):
         x = self.depthwise(self.expand(self.expand_norm(x)))
-        return self.project(ops.gelu(x, approximate=False))
+        return self.project(gelu(x))
 
     def draw(self, x):
         """The random numbers of a batch in training; drawn in the call where they are not given."""
