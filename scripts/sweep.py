@@ -46,6 +46,8 @@ def main() -> int:
         recipe(name)  # an unknown one is told before the first run starts
     cells = sweep.plan(arguments.recipes, arguments.directions, arguments.seeds, arguments.out)
     sweep.check(cells, TRAIN, options)
+    if arguments.cap_hours is not None and not arguments.cap_hours > 0:
+        raise ValueError(f"--cap-hours must be above 0; received {arguments.cap_hours}.")
     cap = None if arguments.cap_hours is None else 3600 * arguments.cap_hours
     failed = 0
     for number, cell in enumerate(cells, 1):

@@ -26,6 +26,7 @@ class Economy:
     remat: bool = False
 
     def __post_init__(self):
+        check("cache", '""', self.cache != "", "the name of a folder")
         for name in ("workers", "accumulate"):
             check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
 

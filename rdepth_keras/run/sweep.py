@@ -51,9 +51,12 @@ def plan(
 ) -> list[Cell]:
     """The runs of a sweep, in the order they are started.
 
-    Raises ValueError for one that is named twice: it would count twice in the means.
+    Raises ValueError for one that is named twice: it would count twice in the means; and where
+    there would be none.
     """
     for name, given in (("recipe", recipes), ("direction", directions), ("seed", seeds)):
+        if not given:
+            raise ValueError(f"There is no {name}, so nothing to train; name at least one.")
         twice = [value for value in dict.fromkeys(given) if list(given).count(value) > 1]
         if twice:
             raise ValueError(f"The {name} {twice[0]} is named twice; name each once.")

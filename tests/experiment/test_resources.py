@@ -16,3 +16,9 @@ def test_impossible_economy(name):
 def test_impossible_cadence(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1; received 0"):
         Cadence(**{name: 0})
+
+
+def test_a_cache_without_a_name():
+    """It would lie wherever the command is typed."""
+    with pytest.raises(ValueError, match="--cache must be the name of a folder"):
+        Economy(cache="")

@@ -119,6 +119,8 @@ def test_a_constant_submission_is_valid_with_a_warning(call, tmp_path):
         ("reproduce", ("--rows", "none_such", "--direction", "u2r"), "none_such"),
         ("reproduce", ("--rows", "demo", "--direction", "u2r", "--seeds", "0"), "one seed"),
         ("submit", ("--domain", "sea", "--check", "a.zip"), "--domain"),
+        ("sweep", ("--recipes", "demo", "--out", "nowhere", "--cap-hours", "nan"), "--cap-hours"),
+        ("sweep", ("--recipes", "--seeds", "0"), "no recipe"),
     ],
 )
 def test_wrong_use_is_one_line(call, script, arguments, said):

@@ -16,6 +16,12 @@ def test_nothing_is_trained_and_counted_twice(given, tmp_path):
         plan(*given, tmp_path)
 
 
+@pytest.mark.parametrize("given", [([], ["r2u"], [0]), (["a"], [], [0]), (["a"], ["r2u"], [])])
+def test_an_empty_plan_is_no_success(given, tmp_path):
+    with pytest.raises(ValueError, match="nothing to train"):
+        plan(*given, tmp_path)
+
+
 @pytest.mark.parametrize(
     "options",
     [["--seed", "3"], ["--steps", "2", "--seed=3"], ["--recipe", "b"], ["--print_config"]],
