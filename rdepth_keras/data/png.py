@@ -43,7 +43,12 @@ def read_header(data: bytes) -> Header:
     if kinds[-1][0] != b"IEND":
         raise ValueError("truncated PNG (it stops before its end)")
     width, height, bits, colour = struct.unpack(">IIBB", kinds[0][1][:10])
-    if colour not in COLOUR_TYPES or not 0 < width * height <= _LARGEST_PIXELS:
+    if colour in COLOUR_TYPES and width * height > _LARGEST_PIXELS:
+        raise ValueError(
+            f"too large a PNG ({height}x{width}; at most {_LARGEST_PIXELS} pixels are read): cut it "
+            "into parts"
+        )
+    if colour not in COLOUR_TYPES or not width * height:
         raise ValueError(f"damaged PNG (header says {height}x{width}, colour type {colour})")
     return Header(height, width, bits, COLOUR_TYPES[colour])
 

@@ -38,7 +38,10 @@ class Evaluated:
     @property
     def title(self) -> str:
         """Name of the run, and what was special about the prediction."""
-        return " ".join([self.run.name, *self.name.split("-", 1)[1:]])
+        # Domains of a folder may hold a hyphen themselves.
+        plain = f"{self.result.get('split')}_{self.result.get('domain')}"
+        special = self.name.removeprefix(plain) if self.name.startswith(plain) else ""
+        return " ".join([self.run.name, *filter(None, [special.removeprefix("-")])])
 
 
 def compare(directories: Sequence[Path], *, published: bool, format: Format) -> str:

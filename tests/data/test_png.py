@@ -67,8 +67,10 @@ def test_too_few_pixels_under_good_checksums():
 
 
 def test_a_forged_size_is_refused_before_memory_is_taken():
-    with pytest.raises(ValueError, match="header says"):
+    with pytest.raises(ValueError, match=r"too large a PNG \(60000x60000; .*cut it into parts"):
         png.decode(stream(60000, 60000, 8, 0, b""))
+    with pytest.raises(ValueError, match="header says"):
+        png.decode(stream(0, 4, 8, 0, b""))
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,13 @@ def test_what_is_no_evaluation_is_named(tmp_path, content, said):
         table([run])
 
 
+def test_a_domain_with_a_hyphen_is_no_special_inference(tmp_path):
+    run = make(tmp_path / "a", domain="north-east")
+    special = run / "evaluations/val_north-east-views=flips.json"
+    special.write_text((run / "evaluations/val_north-east.json").read_text())
+    assert {line["method"] for line in table([run])} == {"a", "a views=flips"}
+
+
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no run"):
         table([tmp_path])
