@@ -45,8 +45,8 @@ def read_header(data: bytes) -> Header:
     width, height, bits, colour = struct.unpack(">IIBB", kinds[0][1][:10])
     if colour in COLOUR_TYPES and width * height > _LARGEST_PIXELS:
         raise ValueError(
-            f"too large a PNG ({height}x{width}; at most {_LARGEST_PIXELS} pixels are read): cut it "
-            "into parts"
+            f"too large a PNG ({height}x{width}; at most {_LARGEST_PIXELS} pixels are read): "
+            "cut it into parts"
         )
     if colour not in COLOUR_TYPES or not width * height:
         raise ValueError(f"damaged PNG (header says {height}x{width}, colour type {colour})")
