@@ -48,7 +48,7 @@ def from_json(text: str) -> Experiment:
     try:
         found = _CONVERTER.structure(content, Experiment)
     except cattrs.BaseValidationError as error:
-        reasons = "; ".join(cattrs.transform_error(error))
+        reasons = "; ".join(cattrs.transform_error(error, format_exception=_reason))
         raise ValueError(f"{refusal}: {reasons}") from error
     # A missing field would become a default that nobody chose, "abc" three classes of one letter.
     if changed := _changes(_flat(content), _flat(json.loads(to_json(found)))):
@@ -56,6 +56,13 @@ def from_json(text: str) -> Experiment:
             f"{refusal}: it would be read with other settings: {'; '.join(in_words(changed))}"
         )
     return found
+
+
+def _reason(error: BaseException, kind: type | None) -> str:
+    """In the words of what refused the value, where it has any."""
+    if type(error) is ValueError:
+        return str(error)
+    return cattrs.v.format_exception(error, kind)
 
 
 def differences(one: Experiment, other: Experiment) -> Differences:

@@ -52,6 +52,24 @@ def test_a_damaged_experiment_is_refused(mutate):
         from_json(json.dumps(tree))
 
 
+@pytest.mark.parametrize(
+    ("mutate", "said"),
+    [
+        (lambda tree: tree["training"].update(steps=6.5), "expected is int, received 6.5"),
+        (lambda tree: tree["training"].update(seed=-1), "--seed must be in 0"),
+        (lambda tree: tree["network"].update(fusion="glue"), "known are add, concat"),
+        (lambda tree: tree["training"].pop("steps"), "training.steps: None -> "),
+        (lambda tree: tree["resources"].update(speed=9), "extra fields found (speed)"),
+    ],
+)
+def test_the_reason_is_told(mutate, said):
+    tree = json.loads(to_json(recipe("demo")))
+    mutate(tree)
+    with pytest.raises(ValueError, match="Not an experiment") as refused:
+        from_json(json.dumps(tree))
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("names", ["abc", [1, 2, 3], ["a", "a", "b"], ["a", "", "b"]])
 def test_class_names_are_distinct_words(names):
     table = ClassTable(("a", "b", "c"), (0, 1, 2), ((0, 0, 0), (1, 1, 1), (2, 2, 2)))

@@ -86,10 +86,11 @@ def _tiff(file: BinaryIO, size: int) -> Form | None:
     return Form(tags[257][0], tags[256][0], bands, f"{_KINDS[kinds.pop()]}{bits.pop()}")
 
 
-def tiff_tags(file: BinaryIO) -> dict[int, tuple]:
-    """The whole numbers and texts of a TIFF's first directory; under 0, where the next one begins.
+def tiff_tags(file: BinaryIO, place: int | None = None) -> dict[int, tuple]:
+    """The whole numbers and texts of a TIFF's directory; under 0, where the next one begins.
 
-    Raises ValueError for another kind of file and a truncated one, or struct.error.
+    It is the first one, or the one at ``place``. Raises ValueError for another kind of file and a
+    truncated one, or struct.error.
     """
     size = file.seek(0, 2)
     file.seek(0)
@@ -97,7 +98,8 @@ def tiff_tags(file: BinaryIO) -> dict[int, tuple]:
     if not start.startswith((b"II*\0", b"MM\0*")):
         raise ValueError("no TIFF file")
     order = "<" if start.startswith(b"II") else ">"
-    return dict(_entries(file, order, struct.unpack(f"{order}I", start[4:])[0], size))
+    first = struct.unpack(f"{order}I", start[4:])[0]
+    return dict(_entries(file, order, first if place is None else place, size))
 
 
 def _entries(file: BinaryIO, order: str, place: int, size: int) -> Iterator[tuple[int, tuple]]:

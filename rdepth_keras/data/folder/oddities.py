@@ -20,8 +20,8 @@ _ORIENTATION, _NO_DATA = 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
     """Raises ValueError, with the remedy, where a JPEG or TIFF is not what its pixels seem to be.
 
-    That is: turned by a tag, CMYK or Lab. ``unpack`` also looks for damage in a deflated TIFF's
-    pixels. Other kinds of files, and damaged headers, are left to their decoders.
+    That is: turned by a tag, of several pages, CMYK or Lab. ``unpack`` also looks for damage in a
+    deflated TIFF's pixels. Other kinds of files, and damaged headers, are left to their decoders.
     """
     file.seek(0)
     start = file.read(4)
@@ -31,6 +31,7 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
         elif start in (b"II*\0", b"MM\0*"):
             tags = tiff_tags(file)
             _refuse_turned(tags)
+            _refuse_pages(file, tags)
             _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
             if unpack and _first(tags, 259, 1) in _DEFLATE:
                 _unpack(file, tags)
@@ -75,6 +76,13 @@ def _refuse_turned(tags: Tags) -> None:
             "the pixels themselves (`mogrify -auto-orient FILE`), and look whether mask and depth "
             "map still fit"
         )
+
+
+def _refuse_pages(file: BinaryIO, tags: Tags) -> None:
+    """Smaller copies of the same picture, and its mask, are no pages (tag 254, bits 0 and 2)."""
+    following = _first(tags, 0, 0)
+    if following and not _first(tiff_tags(file, following), 254, 0) & 5:
+        raise ValueError("a TIFF of several pages, one is expected")
 
 
 def _refuse_colours(name: str | None) -> None:

@@ -1,6 +1,7 @@
 """Files whose pixels are not what they seem, as a camera, a GIS or a bad disk leaves them."""
 
-from contextlib import suppress
+import struct
+from contextlib import nullcontext, suppress
 from io import BytesIO
 
 import numpy as np
@@ -88,6 +89,20 @@ def test_damage_inside_a_deflated_tiff_is_found(place, tmp_path):
     path.write_bytes(data)
     with pytest.raises(ValueError, match=r"a\.tif: damaged TIFF"):
         decode_image(path)
+
+
+def test_several_pages_are_refused_but_not_smaller_copies(tmp_path):
+    path, others = tmp_path / "a.tif", [Pillow.fromarray(RGB[::2, ::2])]
+    Pillow.fromarray(RGB).save(path, save_all=True, append_images=others)
+    refused("several pages, one is expected", path, (decode_image,), (peek_image,))
+    for kind, expected in (
+        (0, pytest.raises(ValueError, match="several pages")),
+        (1, nullcontext()),
+    ):
+        first = struct.pack("<4sIHI", b"II*\0", 8, 0, 14)  # no entries; the next one follows
+        second = struct.pack("<HHHIHHI", 1, 254, 3, 1, kind, 0, 0)
+        with expected:
+            refuse_odd(BytesIO(first + second))
 
 
 def test_pixels_without_data_are_no_depth(tmp_path):
