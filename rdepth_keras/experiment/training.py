@@ -90,6 +90,7 @@ class Training:
             ("validation_steps", 1 if every is None else every),
         ):
             check(name, value, value >= 1, "at least 1")
+        check("steps", self.steps, self.steps < 1 << 31, "below 2^31")
         check("seed", self.seed, 0 <= self.seed < 1 << 31, "in 0..2^31-1")
         check("crop", self.crop, 32 <= self.crop <= LARGEST_CROP, f"32 to {LARGEST_CROP} pixels")
         check("average_decay", decay, decay is None or 0 <= decay < 1, "at least 0 and below 1")

@@ -11,6 +11,7 @@ from rdepth_keras.recipes import recipe
     [
         *(
             ("training", {"steps": 0}),
+            ("training", {"steps": 1 << 31}),  # more than a step's own number can hold
             ("training", {"batch_size": 0}),
             ("training", {"crop": 31}),
             ("training", {"crop": 100_000}),
