@@ -32,6 +32,7 @@ FLOORS = {
     "recipes": 8,
     "assembly": 8,
     "run": 9,
+    "plan": 9,
     "command": 9,
 }
 # Outside packages that only these modules may import, at their top or inside a function.

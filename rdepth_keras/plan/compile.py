@@ -1,0 +1,117 @@
+"""The training step, compiled for GPUs that are not there: shapes in, the real program out.
+
+Runs in a process of its own (:mod:`rdepth_keras.plan.apart`), since what it needs of the
+environment must be there before JAX is imported.
+"""
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+from jax.experimental import topologies
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from rdepth_keras.adapt.method import SEGMENTER
+from rdepth_keras.assembly.training import parts
+from rdepth_keras.experiment import Experiment, from_json
+from rdepth_keras.plan.apart import Compiled
+from rdepth_keras.plan.devices import DEVICES, Device
+from rdepth_keras.train.devices import check_batch_size, replicated
+from rdepth_keras.train.state import State, initial_state, trained
+from rdepth_keras.train.step import Step, training_step
+
+
+def compile_step(experiment: Experiment, device: Device, count: int) -> Compiled:
+    """The experiment's step for so many GPUs of one host, which share each batch.
+
+    Raises ValueError where the batch does not split, or the network cannot be built so.
+    """
+    check_batch_size(experiment.training.batch_size, experiment.resources.economy.accumulate)
+    start, mesh = time.perf_counter(), gpu_mesh(device, count)
+    step, state = step_and_state(experiment, mesh)
+    lowered = step.lower(state, *batches(experiment, mesh))
+    middle = time.perf_counter()
+    compiled = lowered.compile()
+    end, memory = time.perf_counter(), compiled.memory_analysis()
+    return Compiled(
+        parameters=sum(leaf.size for leaf in state.params[SEGMENTER].values()),
+        argument_bytes=memory.argument_size_in_bytes,
+        temporary_bytes=memory.temp_size_in_bytes,
+        peak_bytes=memory.peak_memory_in_bytes,
+        lowering_seconds=middle - start,
+        compile_seconds=end - middle,
+        text=compiled.as_text(),
+    )
+
+
+def gpu_mesh(device: Device, count: int) -> Mesh:
+    """As many GPUs of one host along the axis ``data``, none of which need exist."""
+    topology = topologies.get_topology_desc(
+        platform="cuda", target_config=device.target, topology=f"1x1x{count}"
+    )
+    return topologies.make_mesh(topology, (count,), ("data",))
+
+
+def step_and_state(experiment: Experiment, mesh: Mesh) -> tuple[Step, State]:
+    """The experiment's step, and its state as shapes: no weights are made or read."""
+    training, method = experiment.training, experiment.method
+    decay = training.choice.average_decay
+    with keras.StatelessScope(initialize_variables=False):  # shapes, and no memory
+        networks = method.networks(parts(experiment))
+        optimizers = {name: experiment.optimizers.of(name) for name in trained(method, networks)}
+        state = jax.eval_shape(
+            lambda: initial_state(
+                networks, method, optimizers, seed=training.seed, average=decay is not None
+            )
+        )
+    step = training_step(
+        networks,
+        method,
+        optimizers,
+        steps=training.steps,
+        seed=training.seed,
+        average_decay=decay,
+        placement=replicated(mesh),
+    )
+    return step, placed(state, replicated(mesh))
+
+
+def batches(experiment: Experiment, mesh: Mesh) -> tuple[Any, Any]:
+    """Shapes of the source's batch and, for a method that uses one, the target's; else None."""
+    shape = (experiment.training.batch_size, *2 * (experiment.training.crop,))
+    batch = {
+        "image": jax.ShapeDtypeStruct((*shape, 3), jnp.uint8),
+        "label": jax.ShapeDtypeStruct(shape, jnp.uint8),
+    }
+    if experiment.network.reads_depth:
+        batch["depth"] = jax.ShapeDtypeStruct((*shape, 1), jnp.float32)
+    batch = placed(batch, NamedSharding(mesh, PartitionSpec("data")))
+    return batch, batch if experiment.method.uses_target else None
+
+
+def placed(tree: Any, placement: NamedSharding) -> Any:
+    """The same shapes on devices."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placement), tree
+    )
+
+
+def main(result: Path) -> None:
+    """Reads what to compile from the standard input, and writes what came out into the file."""
+    asked = json.load(sys.stdin)
+    experiment = from_json(json.dumps(asked["experiment"]))
+    try:
+        found = asdict(compile_step(experiment, DEVICES[asked["device"]], asked["count"]))
+    except ValueError as error:
+        found = {"refused": str(error)}
+    result.write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
