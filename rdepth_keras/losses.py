@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from rdepth_keras.labels import IGNORE
+from rdepth_keras.models.layers.resample import resize
 
 Average = Literal["valid", "all"]
 
@@ -22,9 +23,7 @@ def resize_logits(logits: jax.Array, height: int, width: int) -> jax.Array:
     The convention of PyTorch's ``interpolate(..., align_corners=False)``: no antialiasing when
     the logits shrink.
     """
-    batch, _, _, classes = logits.shape
-    shape = (batch, height, width, classes)
-    return jax.image.resize(logits.astype(jnp.float32), shape, "linear", antialias=False)
+    return resize(logits.astype(jnp.float32), (height, width))
 
 
 def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -35,12 +34,15 @@ def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array,
         label: (B, H, W) train ids, 255 = ignore.
 
     Returns:
-        Two float32 arrays (B, H, W): the cross-entropy in nats and 1.0 where labelled.
+        Two float32 arrays (B, H, W): the cross-entropy in nats and 1.0 where labelled. The entropy
+        is NaN where a label is neither a class nor 255.
     """
     logits = resize_logits(logits, *label.shape[1:])
     valid = label != IGNORE
-    safe = jnp.where(valid, label, 0).astype(jnp.int32)
+    known = (label >= 0) & (label < logits.shape[-1])
+    safe = jnp.where(known, label, 0).astype(jnp.int32)
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits, safe)
+    entropy = jnp.where(known, entropy, jnp.nan)
     return jnp.where(valid, entropy, 0.0), valid.astype(jnp.float32)
 
 

@@ -126,6 +126,13 @@ def test_float32_whatever_the_logits(example):
     assert value.dtype == jnp.float32
 
 
+@pytest.mark.parametrize("beyond", [-1, 7, 254])
+def test_a_label_that_is_no_class_makes_it_nan(example, beyond):
+    logits, label = jnp.asarray(example[0]), jnp.asarray(example[1], jnp.int32)
+    assert logits.shape[-1] <= 7 and jnp.isfinite(cross_entropy(logits, label))
+    assert jnp.isnan(cross_entropy(logits, label.at[0, 0, 0].set(beyond)))
+
+
 def test_unknown_average(example):
     with pytest.raises(ValueError, match="average must be one of"):
         cross_entropy(jnp.asarray(example[0]), jnp.asarray(example[1]), average="mean")

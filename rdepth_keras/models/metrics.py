@@ -18,13 +18,15 @@ def compiled_cross_entropy(y_true, y_pred):
 
     ``y_true`` is (B, H, W) train ids, pixels of 255 left out; ``y_pred`` (B, h, w, K) logits, which
     are enlarged to the size of ``y_true``: :func:`rdepth_keras.losses.cross_entropy` for Keras.
+    A train id beyond the classes makes the loss NaN.
     """
     truth = ops.cast(y_true, "int32")
     logits = resize(ops.cast(y_pred, "float32"), truth.shape[1:3])
     valid = ops.not_equal(truth, IGNORE)
-    known = ops.where(valid, truth, 0)
-    entropy = ops.sparse_categorical_crossentropy(known, logits, from_logits=True)
-    entropy = ops.where(valid, entropy, 0.0)
+    known = ops.logical_and(truth >= 0, truth < logits.shape[-1])
+    safe = ops.where(known, truth, 0)
+    entropy = ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
+    entropy = ops.where(valid, ops.where(known, entropy, float("nan")), 0.0)
     return ops.sum(entropy) / ops.maximum(ops.sum(ops.cast(valid, "float32")), 1.0)
 
 
@@ -34,7 +36,8 @@ class MeanIoU(keras.Metric):
 
     Classes in neither truth nor prediction are left out of the mean; one that is predicted but
     absent counts 0. A train id beyond the classes makes its pixel a wrong prediction, never a right
-    one. Works inside ``jit``; counts are exact up to 2^31 pixels between two resets.
+    one. Predictions that are not finite make the result NaN until the next reset. Works inside
+    ``jit``; counts are exact up to 2^31 pixels between two resets.
 
     ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities.
     """
@@ -44,6 +47,7 @@ class MeanIoU(keras.Metric):
         self.classes = classes
         # Rows are the truth; the last one is of ids beyond the classes.
         self.confusion = self.add_variable((classes + 1, classes), "zeros", dtype="int32")
+        self.broken = self.add_variable((), "zeros", dtype="int32", name="broken")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
@@ -56,6 +60,8 @@ class MeanIoU(keras.Metric):
         # One matrix an image: float32 counts its pixels exactly, whichever the backend.
         counts = ops.einsum("bhwi,bhwj->bij", rows, columns)
         self.confusion.assign_add(ops.sum(ops.cast(counts, "int32"), 0))
+        broken = ops.any(ops.logical_not(ops.isfinite(y_pred)))
+        self.broken.assign(ops.maximum(self.broken, ops.cast(broken, "int32")))
 
     def result(self):
         confusion = ops.cast(self.confusion, "float32")
@@ -63,7 +69,8 @@ class MeanIoU(keras.Metric):
         union = ops.sum(confusion, 0) + ops.sum(confusion[:-1], 1) - hit
         present = ops.cast(union > 0, "float32")
         iou = hit / ops.maximum(union, 1.0)
-        return ops.sum(iou * present) / ops.maximum(ops.sum(present), 1.0)
+        mean = ops.sum(iou * present) / ops.maximum(ops.sum(present), 1.0)
+        return ops.where(self.broken > 0, float("nan"), mean)
 
     def get_config(self):
         return {**super().get_config(), "classes": self.classes}

@@ -53,6 +53,28 @@ def test_ids_beyond_the_classes_are_wrong_predictions(label):
     assert float(metric.result()) == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_never_scored(value):
+    metric, (truth, logits) = MeanIoU(7), batch(0, 7)
+    spoilt = logits.copy()
+    spoilt[0, 0, 0, 3] = value
+    metric.update_state(truth, spoilt)
+    metric.update_state(truth, logits)
+    assert np.isnan(float(metric.result()))
+    metric.reset_state()
+    metric.update_state(truth, logits)
+    assert 0 < float(metric.result()) < 1
+
+
+@pytest.mark.parametrize("label", [7, 254, -1])
+def test_the_loss_of_an_id_beyond_the_classes_is_nan(label):
+    truth, logits = batch(0, 7)
+    truth = truth.astype(np.int32)
+    assert np.isfinite(float(compiled_cross_entropy(truth, logits)))
+    truth[0, 0, 0] = label
+    assert np.isnan(float(compiled_cross_entropy(truth, logits)))
+
+
 def test_works_under_jit():
     metric, (truth, logits) = MeanIoU(7), batch(0, 7)
 
