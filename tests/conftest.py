@@ -25,11 +25,23 @@ import jax
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+PROOFS = int(os.environ.get("RDEPTH_PROOFS", "1"))
+
+
+LONG = ("test_resume.py", "test_hosts.py", "test_real_tiles.py", "test_methods.py")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest files first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: item.path.name not in ("test_resume.py", "test_hosts.py"))
+    """The longest files first, so that no worker is left alone with one at the end.
+
+    Long proofs are skipped unless they are asked for.
+    """
+    items.sort(key=lambda item: item.path.name not in LONG)
+    if PROOFS < 2:
+        skip = pytest.mark.skip(reason="a long proof; it runs with RDEPTH_PROOFS=2, as in .ci/run")
+        for item in items:
+            if item.get_closest_marker("proof"):
+                item.add_marker(skip)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +69,7 @@ def strict_ranks():
 @pytest.fixture(scope="session")
 def proofs() -> int:
     """How often slow proofs repeat: RDEPTH_PROOFS, few by default."""
-    return int(os.environ.get("RDEPTH_PROOFS", "1"))
+    return PROOFS
 
 
 @pytest.fixture(scope="session")

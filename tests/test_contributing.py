@@ -46,6 +46,7 @@ def test_a_network_of_ones_own_is_a_keras_model(names):
     assert logits.shape == (1, 64, 48, 3)
 
 
+@pytest.mark.proof
 def test_all_three_train_together_survive_json_and_are_scored(names, tmp_path):
     small = {"steps": 3, "batch_size": 2, "crop": 32, "inference": Inference(window_pixels=None)}
     experiment = recipe("demo").changed(

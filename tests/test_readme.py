@@ -1,8 +1,6 @@
 """The README's Python runs as it stands there, and its commands name scripts that exist."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -38,12 +36,3 @@ def test_the_scripts_exist():
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
-
-
-@pytest.mark.parametrize("script", ["train", "evaluate", "predict", "sweep", "submit", "reproduce"])
-def test_flags_of_the_commands_exist(script):
-    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), "--help"]
-    known = subprocess.run(command, capture_output=True, text=True).stdout
-    for line in re.findall(rf"python scripts/{script}\.py[^\n`]*", README):
-        for flag in re.findall(r"--[\w.-]+", line.split(" -- ")[0]):
-            assert re.search(rf"{re.escape(flag)}\b", known), f"{flag} in: {line}"

@@ -54,10 +54,7 @@ def kind(name):
 
 KINDS = list({kind(name): name for name in reversed(models.MODELS)}.values())
 # By default these stand for their kin, of the same parts in other numbers; RDEPTH_PROOFS=2 for all.
-LEARNING = (
-    *("dgcd", "convnext_b", "deeplabv3", "deeplabv3_plus", "segformer_b0", "segformer_b5_blocks"),
-    *("deeplabv2_two_taps", "deeplabv2_transnorm", "pspnet"),
-)
+LEARNING = ("convnext_b", "segformer_b0")  # the others are proofs
 LARGE = ("dgcd", "rdepth_xl_b", "deeplabv3_plus", "segformer_b5", "deeplabv2_transnorm", "pspnet")
 
 

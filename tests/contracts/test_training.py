@@ -94,18 +94,17 @@ def two_steps(experiment):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_from_random_weights(name, proofs):
-    """By default a recipe of each kind; all of them under RDEPTH_PROOFS=2."""
-    if proofs < 2 and name not in ("demo", "deeplabv3"):
-        pytest.skip("of another recipe's kind; runs with RDEPTH_PROOFS=2")
+    """By default the demo; all of them under RDEPTH_PROOFS=2."""
+    if proofs < 2 and name != "demo":
+        pytest.skip("a long proof; runs with RDEPTH_PROOFS=2")
     before, after, losses = two_steps(toy(name))
     assert np.isfinite(losses).all()
     assert all((before[path] != after[path]).any() for path in before if path.endswith("kernel"))
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ["rdepth_b_s", "convnext_b", "deeplabv3", "segformer"])
-def test_two_steps_from_local_files(name, files, proofs):
-    if proofs < 2 and name != "rdepth_b_s":
-        pytest.skip("of another recipe's kind; runs with RDEPTH_PROOFS=2")
+def test_two_steps_from_local_files(name, files):
     before, _, losses = two_steps(toy(name, files))
     assert np.isfinite(losses).all()
     other = params(assemble(toy(name, files).changed(training={"seed": 1})).state)

@@ -79,11 +79,10 @@ def labels(own):
     return {path.relative_to(own.labels): path.read_bytes() for path in own.labels.rglob("*.png")}
 
 
+@pytest.mark.proof  # in parts, tests/train/test_rounds.py has it
 def test_stopped_inside_a_round_and_resumed_it_is_the_run_that_was_not(
-    experiment, tmp_path, monkeypatch, proofs
+    experiment, tmp_path, monkeypatch
 ):
-    if proofs < 2:
-        pytest.skip("proven in parts by tests/train/test_rounds.py; whole with RDEPTH_PROOFS=2")
     whole, said = Run(tmp_path / "whole"), io.StringIO()
     run.start(experiment, whole, Console(file=said, width=200))
     assert said.getvalue().count("labelled the target's 3 tiles anew after step") == 2

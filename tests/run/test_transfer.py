@@ -109,6 +109,7 @@ def test_all_of_it_fits(first, tmp_path):
     assert any("start_from" in change for change in left(own.experiment))
 
 
+@pytest.mark.proof
 def test_classifiers_of_other_classes_start_anew_and_are_named(first, tmp_path):
     scenes = {"train_tiles": 2, "val_tiles": 1, "test_tiles": 1, "tile_pixels": 64}
     from rdepth_keras.data.datasets import DATASETS
@@ -140,6 +141,7 @@ def test_nothing_fits(first, tmp_path):
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.proof
 def test_a_finished_run_is_given_more_steps(first, tmp_path):
     own, said = Run(tmp_path / "run"), io.StringIO()
     run.start(small(), own, Console(quiet=True))

@@ -55,6 +55,7 @@ def trained(prepared, tmp_path_factory):
     return directory, done.stdout
 
 
+@pytest.mark.proof
 def test_trains_on_what_has_labels_and_says_what_has_not(trained):
     directory, said = trained
     assert "Not used for training: the val split of rural has no labels" in said
@@ -65,6 +66,7 @@ def test_trains_on_what_has_labels_and_says_what_has_not(trained):
     assert experiment["data"]["config"] == "depths_png" and experiment["recipe"] == "rdepth_b_b"
 
 
+@pytest.mark.proof
 def test_evaluates_the_labelled_tiles(trained, call):
     directory, _ = trained
     options = ("--run", directory, "--split", "train", "--domain", "rural")
@@ -74,6 +76,7 @@ def test_evaluates_the_labelled_tiles(trained, call):
     assert result["iou"]["barren"] in (None, 0.0), "barren is in none of the three"
 
 
+@pytest.mark.proof
 def test_predicts_an_urban_tile(trained, loveda, tmp_path, call):
     directory, _ = trained
     picture = loveda / "Train/Urban/images_png/1410.png"

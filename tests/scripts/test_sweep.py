@@ -86,6 +86,7 @@ def test_a_failure_is_told(tmp_path, script):
     assert train(cell, script, ["--fail"], None) == "failed with exit code 3"
 
 
+@pytest.mark.proof
 def test_runs_with_other_settings_are_not_taken_for_these(tmp_path):
     """Against the real script: what it would train, and what the directory holds."""
     script = Path(__file__).resolve().parents[2] / "scripts" / "train.py"

@@ -48,6 +48,7 @@ def test_trains_and_prints_the_table(trained):
     assert environment["depth"]["source"] == "procedural heights"
 
 
+@pytest.mark.proof
 def test_a_supervised_row_trains_from_random_weights(call, tmp_path, monkeypatch):
     toy = partial(ResNet, (1, 1, 1, 1), width=4, deep_stem=True, output_stride=8)
     monkeypatch.setitem(models.ENCODERS, "toy", toy)

@@ -61,6 +61,7 @@ def assert_equal(parts, whole):
             np.testing.assert_allclose(ours[path], values, rtol=0, atol=tolerance, err_msg=path)
 
 
+@pytest.mark.proof
 def test_equal_to_the_large_batch_also_on_many_devices():
     """Each device holds an equal share of every part. tests/contracts has one device."""
     assert jax.device_count() == 2, "tests run on two CPU devices"
@@ -85,6 +86,7 @@ def encoder_step(make, accumulate):
     return jax.jit(jax.value_and_grad(loss)).lower(params, image).compile(), params, image
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("make", [partial(ConvNeXt, *CONVNEXT.values()), partial(MiT, *MIT)])
 def test_encoders_need_the_memory_of_one_part_for_the_same_numbers(make):
     whole, params, image = encoder_step(make, 1)

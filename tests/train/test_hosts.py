@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.proof  # several processes compile, each for itself
+
 TRAIN = (
     *(sys.executable, str(Path(__file__).with_name("tiny.py")), "--dataset", "demo"),
     *("--steps", "18", "--batch-size", "4", "--crop", "32"),
@@ -70,9 +72,7 @@ def losses(directory: Path) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory, proofs):
-    if proofs < 2:
-        pytest.skip("several processes compile each for itself; runs with RDEPTH_PROOFS=2")
+def alone(tmp_path_factory):
     directory = tmp_path_factory.mktemp("hosts") / "alone"
     one_host("--out", directory)
     return directory

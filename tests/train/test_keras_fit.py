@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 
 from rdepth_keras import models
 from rdepth_keras.adapt import SEGMENTER, SourceOnly
@@ -30,6 +31,7 @@ def example():
     return {"image": image, "depth": rng.random((STEPS, 2, 96, 96, 1), np.float32), "label": label}
 
 
+@pytest.mark.proof
 def test_the_first_steps_are_the_engines():
     batches = example()
     model = build(taps=False)

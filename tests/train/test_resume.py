@@ -39,8 +39,8 @@ def journal(directory: Path) -> list[dict]:
 
 
 def test_kill_and_resume(tmp_path, proofs):
-    """SIGKILL and SIGTERM; with more proofs, for each of them, and a disk that is full."""
-    blows = 3 * proofs if proofs > 1 else 2
+    """SIGKILL; with more proofs, for each of them, SIGTERM and a disk that is full, too."""
+    blows = 3 * proofs if proofs > 1 else 1
     command = [sys.executable, str(DRIVER), str(tmp_path), str(blows)]
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
     environment = {**os.environ, "XLA_FLAGS": " ".join(flags)}
