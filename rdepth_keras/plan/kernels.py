@@ -29,6 +29,7 @@ _MOVING = {
     *("parameter", "constant", "tuple", "get-tuple-element", "copy-start"),
 }
 _COLLECTIVE = re.compile(r"all-reduce|all-gather|all-to-all|reduce-scatter|collective-")
+_PRODUCT = re.compile(r"matmul|gemm")  # of cuBLAS, cuBLASLt and Triton
 _SLICING = {"slice", "dynamic-slice", "gather"}
 _VIEWS = {"bitcast", "reshape"}
 
@@ -106,10 +107,10 @@ def _fused(module: Module, instruction: Instruction) -> Computation:
 
 def _kind(instruction: Instruction, fused: Computation) -> str:
     opcodes = {one.opcode for one in fused.values()} or {instruction.opcode}
-    target = instruction.target
+    target = " ".join(one.target for one in (instruction, *fused.values()))
     if _COLLECTIVE.match(instruction.opcode):
         return COLLECTIVES
-    if "matmul" in target or "gemm" in target or "dot" in opcodes:
+    if _PRODUCT.search(target) or "dot" in opcodes:
         return PRODUCTS
     if "$conv" in target or "convolution" in opcodes:
         return CONVOLUTIONS
@@ -146,8 +147,10 @@ def _payload(instruction: Instruction, computation: Computation, _: Computation)
 def _without_scratch(instruction: Instruction) -> tuple[Array, ...]:
     """What it makes; the last of a library call's several results is scratch memory."""
     results = instruction.results
-    several = instruction.opcode == "custom-call" and len(results) > 1
-    return results[:-1] if several and results[-1].dtype in ("s8", "u8") else results
+    if instruction.opcode != "custom-call" or len(results) < 2:
+        return results
+    *made, last = results
+    return tuple(made) if last.dtype in ("s8", "u8") else results
 
 
 def _read(parameter: Instruction, fused: Computation) -> int:
@@ -181,7 +184,7 @@ def _nbytes(results: tuple[Array, ...]) -> int:
 
 def _arithmetic(instruction: Instruction, computation: Computation) -> tuple[int, str]:
     """Operations of a product or convolution, and what they are computed in; 0 for others."""
-    if instruction.opcode == "dot" or "matmul" in instruction.target:
+    if instruction.opcode == "dot" or _PRODUCT.search(instruction.target):
         operations = _of_product(instruction, computation)
     elif instruction.opcode == "convolution" or "$conv" in instruction.target:
         operations = _of_convolution(instruction, computation)

@@ -26,7 +26,7 @@ def plan(images: Path, out: Path, depth: Path | None = None) -> list[Job]:
 
     Raises:
         FileNotFoundError: where there are no pictures, or one has no map in the folder of maps.
-        ValueError: where two pictures would have one map.
+        ValueError: where two pictures would have one map, or one picture has two depth maps.
     """
     if images.is_file() or not (images.is_dir() or glob.has_magic(str(images))):
         return [Job(images, out, depth)]
@@ -46,7 +46,10 @@ def plan(images: Path, out: Path, depth: Path | None = None) -> list[Job]:
 def _depth_of(picture: Path, folder: Path | None) -> Path | None:
     if folder is None:
         return None
-    found = [path for path in sorted(folder.glob("*")) if path.stem == picture.stem]
+    found = sorted(path for path in folder.glob("*") if path.stem == picture.stem)
     if not found:
         raise FileNotFoundError(f"{folder} holds no depth map named {picture.stem}.png.")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise ValueError(f"{folder} holds several depth maps of {picture.name}: {names}; keep one.")
     return found[0]

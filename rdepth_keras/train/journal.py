@@ -42,7 +42,7 @@ class Journal:
             entry = json.loads(line)
         except ValueError:
             entry = None
-        if isinstance(entry, dict) and "step" in entry:
+        if isinstance(entry, dict) and type(entry.get("step")) is int:
             return entry
         raise ValueError(f"{self.path}, line {place}: no entry of a journal; delete that line.")
 

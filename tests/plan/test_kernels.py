@@ -111,6 +111,30 @@ ENTRY %e (x: f32[2,3], y: f32[3,4]) -> f32[2,4] {
     assert kernel.nbytes == 4 * (6 + 12 + 8)
 
 
+def test_a_library_call_inside_a_fusion_counts():
+    """As XLA writes a product of a slice: the call reads the slice where it lies."""
+    text = """HloModule m, is_scheduled=true
+%fused (a: f32[4,2,3], b: f32[3,4], i: s32[]) -> f32[2,4] {
+  %a = f32[4,2,3]{2,1,0} parameter(0)
+  %b = f32[3,4]{1,0} parameter(1)
+  %i = s32[] parameter(2)
+  %slice = f32[1,2,3]{2,1,0} dynamic-slice(%a, %i, %i, %i), dynamic_slice_sizes={1,2,3}
+  %flat = f32[2,3]{1,0} bitcast(%slice)
+  ROOT %call = f32[2,4]{1,0} custom-call(%flat, %b), custom_call_target="__cublas$gemm", \
+backend_config={"dot_dimension_numbers":{"lhs_contracting_dimensions":["1"]}}
+}
+ENTRY %e (x: f32[4,2,3], y: f32[3,4], j: s32[]) -> f32[2,4] {
+  %x = f32[4,2,3]{2,1,0} parameter(0)
+  %y = f32[3,4]{1,0} parameter(1)
+  %j = s32[] parameter(2)
+  ROOT %f = f32[2,4]{1,0} fusion(%x, %y, %j), kind=kCustom, calls=%fused
+}
+"""
+    (kernel,) = kernels(parse(text))
+    assert (kernel.kind, kernel.operations) == ("matrix products", 2 * 2 * 4 * 3)
+    assert kernel.nbytes == 4 * (2 * 3 + 3 * 4 + 1 + 2 * 4)
+
+
 def test_an_all_gather_hands_over_what_it_ends_with():
     kernel = only(
         "g = (f32[2]{0}, f32[16]{0}) all-gather-start(%a), dimensions={0}",

@@ -43,6 +43,9 @@ def test_maps_of_the_same_names(folder, tmp_path):
     (depths / "c.png").write_bytes(b"")
     found = [job.depth.name for job in plan(folder, Path("maps"), depths)]
     assert found == ["a.png", "b.tif", "c.png"]
+    (depths / "b.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"several depth maps of b\.png: b\.png, b\.tif; keep one"):
+        plan(folder, Path("maps"), depths)
 
 
 def test_two_pictures_of_one_name_and_a_file_for_many(folder):
