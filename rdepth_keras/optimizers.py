@@ -113,7 +113,8 @@ class Optimizer:
         packed = optax.chain(self.direction(decayed), optax.stateless(scale))
 
         def init(params: Any) -> optax.OptState:
-            return packed.init(packing.pack(params))
+            shapes = jax.eval_shape(packing.pack, params)  # moments start at 0: shapes will do
+            return packed.init({n: jnp.zeros(s.shape, s.dtype) for n, s in shapes.items()})
 
         def update(gradients: Any, state: optax.OptState, params: Any = None):
             changes, state = packed.update(packing.pack(gradients), state, packing.pack(params))
