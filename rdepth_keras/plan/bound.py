@@ -9,8 +9,8 @@ from rdepth_keras.plan.kernels import Kernel
 
 _NAMES = (
     (r"^jit\(step\)/", ""),
-    (r"/(cond/)?branch_\d+_fun", ""),
-    (r"\brematted_computation/|\bcheckpoint/|\bjit\(\w*\)/", ""),
+    (r"jit\((\w*)\)", r"\1"),
+    (r"/(cond/)?branch_\d+_fun|/while/body(/closed_call)?|/rematted_computation|/checkpoint", ""),
     (r"transpose\(jvp\(([^()]*)\)\)", r"\1 backward"),
     (r"jvp\(([^()]*)\)", r"\1 forward"),
     (r"_block\d+", ""),
@@ -78,7 +78,9 @@ def layer(kernel: Kernel) -> str:
 
     ``decoder backward/fuse/conv, convolutions``
     """
+    if not kernel.operation:
+        return f"unnamed, {kernel.kind}"
     name = kernel.operation
     for pattern, readable in _NAMES:
         name = re.sub(pattern, readable, name)
-    return f"{name.rpartition('/')[0] or 'step'}, {kernel.kind}"
+    return f"{name.rpartition('/')[0].strip() or 'step'}, {kernel.kind}"

@@ -48,7 +48,12 @@ def test_groups_come_by_their_bytes():
     ("operation", "said"),
     [
         ("jit(step)/add", "step"),
-        ("", "step"),
+        ("", "unnamed"),
+        ("jit(step)/transpose(jvp(jit(_resize)))/dot_general", "_resize backward"),
+        (
+            "jit(step)/transpose(jvp(depth_encoder))/while/body/closed_call/stage1_block1/scale/mul",
+            "depth_encoder backward/stage1/scale",
+        ),
         (
             "jit(step)/jvp(image_encoder)/stage3_block12/norm/mul",
             "image_encoder forward/stage3/norm",
