@@ -14,7 +14,7 @@ turns. Both have the same weights, and what they compute is compared first: wher
 is timed and the exit code is 2. Best and median are those of all repeats after two calls that warm
 up, spread is how far the slowest lies above the fastest, ratio is ours / theirs of the best. Memory
 is the process's high-water mark, compilation included; compilation is the first call less a later
-one.
+one; start is from the command to the end of the first call, imports included.
 
 ``growth``: the demo's step against batch and pixels, and the exponents that fit.
 
@@ -32,8 +32,8 @@ import rdepth_keras.interrupts  # noqa: F401  # isort: skip
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,7 +63,7 @@ class Arguments:
     """Where the figures go; figures there of the same name are replaced, others stay."""
     rounds: int = 3
     """How often the sides take turns."""
-    repeats: int = 4
+    repeats: int = 2
     """Timed calls a turn."""
     loveda: Path | None = None
     """LoveDA as published: its tiles are copied to a temporary folder for data."""
@@ -76,20 +76,25 @@ class Arguments:
         for name in ("rounds", "repeats", "tiles", "seconds"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"--{name} must be above 0; received {getattr(self, name)}.")
+        if self.network and self.what not in CASES:
+            raise ValueError(f"--network is for {', '.join(CASES)}; {self.what} has none to name.")
 
 
-def bench_cases(arguments: Arguments) -> dict[str, Any]:
+Found = Iterator[tuple[str, dict[str, Any]]]  # figures by name, each when it is known
+
+
+def bench_cases(arguments: Arguments) -> Found:
     """Prints a table for each case of step, infer or depth."""
     cases = CASES[arguments.what]
     chosen = {name: command.choose("--network", name, cases) for name in arguments.network} or cases
-    python, found = opponent(arguments), {}
+    python = opponent(arguments)
     for name, case in chosen.items():
         taken = measure(
             case, sides(case, python), rounds=arguments.rounds, repeats=arguments.repeats
         )
-        found[name] = compare(taken, case)
-        print(table(f"{arguments.what} {name}", found[name]), flush=True)
-    return found
+        found = compare(taken, case)
+        print(table(f"{arguments.what} {name}", found), flush=True)
+        yield name, found
 
 
 def opponent(arguments: Arguments) -> str | None:
@@ -107,9 +112,8 @@ def opponent(arguments: Arguments) -> str | None:
     return None
 
 
-def bench_growth(arguments: Arguments) -> dict[str, Any]:
+def bench_growth(arguments: Arguments) -> Found:
     """Prints the demo's step against batch and pixels; memory is that of the step's temporaries."""
-    found = {}
     for axis, cases in GROWTH.items():
         rows = []
         for size, case in cases.items():
@@ -126,30 +130,25 @@ def bench_growth(arguments: Arguments) -> dict[str, Any]:
             for name, key in measured.items()
         }
         print(f"{axis}: " + ", ".join(f"{n} grows with {k:.2f}" for n, k in exponents.items()))
-        found[axis] = {"exponents": exponents, "rows": rows}
-    return found
+        yield axis, {"exponents": exponents, "rows": rows}
 
 
-def bench_data(arguments: Arguments) -> dict[str, Any]:
+def bench_data(arguments: Arguments) -> Found:
     """Prints crops a second."""
-    if arguments.against:
-        print("data: PyTorch has no counterpart of these files and augmentations; ours alone")
     with tempfile.TemporaryDirectory() as folder:
         sizes = (arguments.tiles, arguments.rounds, arguments.seconds)
         found = measure_inputs(Path(folder), arguments.loveda, *sizes)
     print(inputs_table(found))
-    return found
+    yield "crops", found
 
 
-def bench_networks(_: Arguments) -> dict[str, Any]:
+def bench_networks(_: Arguments) -> Found:
     """Prints a line for each network."""
-    found = {}
     print("network               parameters (M)  multiply-adds at 512 x 512 (G)")
     for name in MODELS:
         counts = count(name)
-        found[name] = {"parameters": counts.parameters, "multiply_adds": counts.multiply_adds}
         print(f"{name:22} {counts.parameters / 1e6:13.2f} {counts.multiply_adds / 1e9:31.1f}")
-    return found
+        yield name, asdict(counts)
 
 
 def stored(path: Path | None) -> dict[str, Any]:
@@ -165,10 +164,10 @@ def stored(path: Path | None) -> dict[str, Any]:
     return found
 
 
-def store(path: Path, what: str, found: Mapping[str, Any]) -> None:
+def store(path: Path, what: str, name: str, figures: dict[str, Any]) -> None:
     """Adds figures to those in a file, which is replaced as a whole."""
     before = stored(path)
-    whole = {**before, what: {**before.get(what, {}), **found}}
+    whole = {**before, what: {**before.get(what, {}), name: figures}}
     atomic.write_text(path, json.dumps(whole, indent=2) + "\n")
 
 
@@ -183,9 +182,11 @@ BENCHES = {
 def main() -> int:
     arguments = command.parse(Arguments)
     stored(arguments.json)  # before an hour is spent
-    found = BENCHES[arguments.what](arguments)
-    if arguments.json is not None:
-        store(arguments.json, arguments.what, found)
+    if arguments.against and arguments.what not in CASES:
+        print(f"{arguments.what}: PyTorch has no part in it, ours alone")
+    for name, figures in BENCHES[arguments.what](arguments):
+        if arguments.json is not None:
+            store(arguments.json, arguments.what, name, figures)
     return 0
 
 

@@ -72,7 +72,10 @@ def table(title: str, result: Mapping[str, Any]) -> str:
     if "multiply_adds" in ours:
         said.append(f"forward {ours['multiply_adds'] / 1e9:.1f} G multiply-adds an image")
     head = f"{'':18} {'best ms':>9} {'median ms':>10} {'spread':>7} {'images/s':>9}"
-    lines = [f"{title}: {', '.join(said)}", f"{head} {'peak MB':>8} {'compile s':>10}"]
+    lines = [
+        f"{title}: {', '.join(said)}",
+        f"{head} {'peak MB':>8} {'compile s':>10} {'start s':>8}",
+    ]
     lines += [_line(TITLES[name], row) for name, row in result["sides"].items()]
     if "ratio" in result:
         lines.append(f"{'ratio':18} {result['ratio']:9.2f}")
@@ -82,7 +85,8 @@ def table(title: str, result: Mapping[str, Any]) -> str:
 def _line(title: str, row: Mapping[str, Any]) -> str:
     best, middle = 1e3 * row["best_s"], 1e3 * row["median_s"]
     figures = f"{best:9.1f} {middle:10.1f} {row['spread']:7.1%} {row['images_per_s']:9.2f}"
-    line = f"{title:18} {figures} {row['peak_bytes'] / 1e6:8.0f} {row['compile_s']:10.1f}"
+    once = f"{row['peak_bytes'] / 1e6:8.0f} {row['compile_s']:10.1f} {row['start_s']:8.1f}"
+    line = f"{title:18} {figures} {once}"
     on_device = row.get("device_peak_bytes")
     return line if on_device is None else f"{line}  {on_device / 1e6:.0f} MB on the device"
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import jax
 import numpy as np
+
 from benchmark.case import LEARNING_RATE, WEIGHT_DECAY, Case, draw_inputs, draw_pixels
 from benchmark.serving import Measured, serve
-
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.assembly.networks import inference_network
 from rdepth_keras.assembly.training import assemble
@@ -94,11 +94,12 @@ def depth(case: Case, folder: Path) -> Measured:
     from rdepth_keras.depth.estimator import DepthEstimator, build_backbone, load_estimator
 
     if (folder / "depth").is_dir():
-        estimator = load_estimator(folder / "depth")
+        estimator = load_estimator(folder / "depth", precision=compute_dtype("auto"))
     else:
         encoder = {"hidden_size": 384, "num_attention_heads": 6, "image_size": case.pixels}
         config = {"backbone_config": {**encoder, "out_indices": [9, 10, 11, 12]}}
-        estimator = DepthEstimator(build_backbone(config))
+        precision = compute_dtype("auto")
+        estimator = DepthEstimator(build_backbone(config, precision), precision=precision)
     pixels = draw_pixels(case)
 
     def run():
@@ -108,7 +109,7 @@ def depth(case: Case, folder: Path) -> Measured:
         run()
         return {"depth": first}
 
-    return Measured(run, check, {**_facts(), "precision": "float32"}, _device_memory)
+    return Measured(run, check, _facts(), _device_memory)
 
 
 def draw_weights(params: Variables, buffers: Variables, folder: Path):

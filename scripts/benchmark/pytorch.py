@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+
 from benchmark.case import (
     AUXILIARY_WEIGHT,
     CLASSES,
@@ -104,13 +105,15 @@ def depth(case: Case, folder: Path, faster: Faster) -> Measured:
 
     @torch.inference_mode()
     def run():
-        return forward(pixel_values=pixels.to(DEVICE)).predicted_depth.float().cpu().numpy()
+        with _autocast():
+            found = forward(pixel_values=pixels.to(DEVICE)).predicted_depth
+        return found.float().cpu().numpy()
 
     def check(first):
         run()
         return {"depth": first}
 
-    return Measured(run, check, {**_facts(), "precision": "float32"}, _device_memory)
+    return Measured(run, check, _facts(), _device_memory)
 
 
 def _network(case: Case, folder: Path):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy as np
 
 from benchmark.case import Case
 from benchmark.figures import TITLES, Figures
+from benchmark.serving import STARTED
 
 FIND = """
 import sys
@@ -177,6 +179,7 @@ def working(side: Side, case: Case, folder: Path) -> Iterator[Worker]:
     paths = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ,
+        STARTED: str(time.time()),
         "PYTHONPATH": os.pathsep.join(paths),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # several share a GPU
     }

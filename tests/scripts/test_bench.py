@@ -37,13 +37,15 @@ if seconds == "never":
     sys.exit("out of luck")
 np.savez(f"{folder}/{name}.npz", y=np.array(json.loads(values), "float32"))
 print("some library talks")
-facts = {"first_s": 3.0, "device": device, "version": "1", "precision": "float32"}
+facts = {"first_s": 3.0, "start_s": 9.0, "device": device, "version": "1", "precision": "float32"}
 print(json.dumps(facts), flush=True)
 for line in sys.stdin:
     with open(sys.argv[0] + ".asked", "a") as file:
         file.write(name + " ")
     print(json.dumps({"seconds": [float(seconds)] * int(line)}), flush=True)
-print(json.dumps({"peak_bytes": 7_000_000}))
+size = json.loads(case)
+temporary = 100 * size["batch"] * size["pixels"] ** 2
+print(json.dumps({"peak_bytes": 7_000_000, "temporary_bytes": temporary}))
 """
 
 
@@ -172,6 +174,17 @@ def test_a_mismatch_is_wrong_use(monkeypatch, call, capsys, stand_in):
     assert call("bench", "step", "--network", "demo") == 2
     said = capsys.readouterr()
     assert said.err.startswith("error: y differs from PyTorch's") and "ratio" not in said.out
+
+
+def test_growth(tmp_path, monkeypatch, call, capsys, stand_in):
+    """A step whose memory is proportional to batch and pixels, and whose time is constant."""
+    monkeypatch.setattr("benchmark.turns.sides", lambda *_: [stand_in("ours")])
+    assert call("bench", "growth", "--json", tmp_path / "bench.json", "--against", "pytorch") == 0
+    assert "ours alone" in capsys.readouterr().out
+    found = json.loads((tmp_path / "bench.json").read_text())["growth"]
+    for axis, sizes in {"batch": [1, 2, 4], "pixels": [128**2, 192**2, 256**2]}.items():
+        assert found[axis]["exponents"] == pytest.approx({"time": 0, "memory": 1}, abs=1e-9)
+        assert [row[axis] for row in found[axis]["rows"]] == sizes
 
 
 @pytest.mark.parametrize(
