@@ -9,8 +9,8 @@ Where the step does not fit the device's memory, what may make it fit is compile
 
 Bytes are counted as if no cache kept anything between two kernels. The time is a lower bound: each
 kernel the larger of its bytes over the bandwidth and its products over the peak of the data sheet.
-A training also waits for batches, launches and validations. On the device the libraries choose their
-algorithms by timing them: their scratch memory may differ from what is counted here.
+A training also waits for batches, launches and validations. On the device the libraries choose
+their algorithms by timing them: their scratch memory may differ from what is counted here.
 """
 
 import rdepth_keras.interrupts  # noqa: F401  # isort: skip

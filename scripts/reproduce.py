@@ -4,7 +4,8 @@
     python scripts/reproduce.py --rows rdepth_b_s --direction u2r --check -- --data-dir data
 
 What follows -- goes to every scripts/train.py. Before anything is trained, a preflight looks at
-device, dataset, weights, memory, time and disk; --check does no more. Whatever was interrupted,
+device, dataset, weights, memory, time and disk; --check does no more. It trains a few steps on the
+device: before there is one, scripts/plan.py tells the memory. Whatever was interrupted,
 the same command goes on where it was. In the end the folder holds a run directory for each row and
 seed, each with its submission zip, and comparison.md.
 """
