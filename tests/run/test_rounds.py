@@ -100,6 +100,7 @@ def test_stopped_inside_a_round_and_resumed_it_is_the_run_that_was_not(
     assert stopped.metrics is None and [path.name for path in stopped.labels.iterdir()] == ["2"]
     run.resume(stopped.experiment, stopped, Console(quiet=True))
     assert labels(stopped) == labels(whole) and len(labels(whole)) == 6
-    for path, value in variables(whole).items():
-        np.testing.assert_array_equal(variables(stopped)[path], value, err_msg=path)
+    expected, found = variables(whole), variables(stopped)
+    for path, value in expected.items():
+        np.testing.assert_array_equal(found[path], value, err_msg=path)
     assert stopped.metrics == whole.metrics

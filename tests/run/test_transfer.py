@@ -103,8 +103,9 @@ def test_all_of_it_fits(first, tmp_path):
     slow = dataclasses.replace(small().optimizers.segmenter, learning_rate=1e-30)
     own, said = start_from(small(seed=5).changed(optimizers={"segmenter": slow}), first, tmp_path)
     assert f"starts from step 2 of {first}" in said and "do not fit" not in said
-    for path, value in variables(first).items():
-        np.testing.assert_array_equal(variables(own)[path], value, err_msg=path)
+    expected, found = variables(first), variables(own)
+    for path, value in expected.items():
+        np.testing.assert_array_equal(found[path], value, err_msg=path)
     assert [entry["step"] for entry in own.journal.read()] == [1, 2]
     assert any("start_from" in change for change in left(own.experiment))
 
