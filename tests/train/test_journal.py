@@ -35,7 +35,9 @@ def test_cut_drops_what_came_after_the_checkpoint(tmp_path):
     assert list(tmp_path.iterdir()) == [journal.path]
 
 
-@pytest.mark.parametrize("line", [b"", b"[]", b"7", b'{"loss": 1}', b'{"step": "2"}', b"\xff\xfe", b'{"step": 2'])
+@pytest.mark.parametrize(
+    "line", [b"", b"[]", b"7", b'{"loss": 1}', b'{"step": "2"}', b"\xff\xfe", b'{"step": 2']
+)
 def test_a_damaged_line_is_named(tmp_path, line):
     journal = Journal(tmp_path / "journal.jsonl")
     journal.write(1, loss=2.0)
