@@ -90,7 +90,7 @@ class RandomRotation(grain.transforms.RandomMap):
             return rotate(element, rng.uniform(-self.largest_degrees, self.largest_degrees))
         if rng.random() < self.probability:
             turns, axis = int(rng.integers(4)), int(rng.integers(2))
-            return _each(element, lambda array: np.flip(np.rot90(array, turns), axis))
+            return _each(element, lambda array: _flip(_turn(array, turns), {axis}))
         return element
 
 
@@ -107,10 +107,11 @@ class RandomFlips(grain.transforms.RandomMap):
         _require(self, "axes", known, "0 (rows), 1 (columns) or both, for each flip")
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
+        flipped: set[int] = set()  # two flips of one axis are none
         for axes in self.axes:
             if rng.random() < self.probability:
-                element = _each(element, lambda array, axes=axes: np.flip(array, axes))
-        return element
+                flipped ^= set(axes)
+        return _each(element, lambda array: _flip(array, flipped)) if flipped else element
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,21 @@ class Photometric(grain.transforms.RandomMap):
         if not contrast_first and due():
             image = _shift(image, factor(self.contrast), 0.0)
         return {**element, "image": image}
+
+
+def _flip(array: np.ndarray, axes: set[int]) -> np.ndarray:
+    """``np.flip`` over rows (0), columns (1), both or none; OpenCV's is many times as fast."""
+    code = {(): None, (0,): 0, (1,): 1, (0, 1): -1}[tuple(sorted(axes))]
+    return array if code is None else cv2.flip(array, code).reshape(array.shape)
+
+
+def _turn(array: np.ndarray, quarters: int) -> np.ndarray:
+    """``np.rot90``: counter-clockwise by so many quarter turns."""
+    if not quarters:
+        return array
+    ways = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+    height, width = array.shape[:2][:: -1 if quarters % 2 else 1]
+    return cv2.rotate(array, ways[quarters - 1]).reshape(height, width, *array.shape[2:])
 
 
 def _require(transform, name: str, good: bool, expected: str) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rdepth_keras.data import transforms
 from rdepth_keras.data.transforms import (
     IMAGENET_MEAN,
     Photometric,
@@ -182,6 +183,21 @@ def test_photometric_parts_do_what_they_say():
     hue = Photometric(1.0, brightness=0, contrast=0, saturation=0.5, hue=18)
     coloured = hue.random_map(grey, np.random.default_rng(0))["image"]
     np.testing.assert_array_equal(coloured, grey["image"], err_msg="grey has no hue")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((5, 8, 3), "u1"), ((8, 5, 1), "f4"), ((7, 7), "u1"), ((1, 6), "u1")]
+)
+def test_fast_flips_and_turns_are_those_of_numpy(shape, dtype):
+    array = np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
+    for axes in ((), (0,), (1,), (0, 1)):
+        np.testing.assert_array_equal(
+            transforms._flip(array, set(axes)), np.flip(array, axes), strict=True
+        )
+    for quarters in range(4):
+        np.testing.assert_array_equal(
+            transforms._turn(array, quarters), np.rot90(array, quarters), strict=True
+        )
 
 
 def test_quarter_turns_and_flips_reach_all_eight_symmetries():
