@@ -145,6 +145,8 @@ def look_for_room(
         print(report.in_words(attempt, bytes_free), flush=True)
         peak = attempt.compiled and attempt.compiled.peak_bytes
         attempts.append({"flags": attempt.flags, "peak_bytes": peak, "refusal": attempt.refusal})
+    if not any(one["peak_bytes"] and one["peak_bytes"] <= bytes_free for one in attempts):
+        print("Nothing of it fits: a smaller --crop or another network may.")
     return attempts
 
 

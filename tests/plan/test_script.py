@@ -92,4 +92,11 @@ def test_what_would_fit_is_looked_for(plan, compiler, capsys, tmp_path):
         *(("--remat", 12), ("--accumulate 2", 12), ("--batch-size 2", 12), ("--batch-size 3", 18))
     ]
     assert re.search(r"--batch-size 2 +12.00 GiB, fits", said)
+    assert "Nothing" not in said
     assert re.search(r"--batch-size 3 +18.00 GiB, does not fit", said)
+
+
+def test_where_nothing_fits_that_is_said(plan, compiler, capsys, monkeypatch):
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.01")
+    assert plan("--recipe", "demo", "--device", "rtx4090") == 0
+    assert "Nothing of it fits" in capsys.readouterr().out
