@@ -9,7 +9,7 @@ import numpy as np
 
 CLASSES = 7
 IGNORE = 255
-LEARNING_RATE = 1e-4  # constant, of AdamW with betas 0.9 and 0.999
+LEARNING_RATE = 1e-5  # constant, of AdamW with betas 0.9 and 0.999
 WEIGHT_DECAY = 0.05  # none on one-dimensional variables
 AUXILIARY_WEIGHT = 0.4
 

@@ -51,8 +51,7 @@ def step(case: Case, folder: Path, faster: Faster) -> Measured:
         return {name: term.detach() for name, term in terms.items()}
 
     def scalars(terms, number):
-        norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])
-        named = {**terms, "loss": sum(terms.values()), "gradient_norm": norm}
+        named = {**terms, "loss": torch.stack(list(terms.values())).sum()}
         return {f"{name} of step {number}": value.cpu().numpy() for name, value in named.items()}
 
     def check(first):
@@ -62,7 +61,9 @@ def step(case: Case, folder: Path, faster: Faster) -> Measured:
             for path in weights
             if "/moving_" in path
         }
-        return {**moved, **scalars(first, 1), **scalars(run(), 2)}
+        norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])
+        norms = {"gradient_norm of step 1": norm.cpu().numpy()}
+        return {**moved, **norms, **scalars(first, 1), **scalars(run(), 2)}
 
     return Measured(run, check, _facts(), _device_memory)
 
