@@ -85,8 +85,10 @@ class Network:
             _check_norms(self.model)
         inputs = {name: inputs[name] for name in self.input_names}
         fixed = self.model.non_trainable_variables
+        drawn = _seeds(fixed, key)
         values = [
-            _value(variable, position, buffers, key) for position, variable in enumerate(fixed)
+            drawn[place] if place in drawn else buffers[variable.path]
+            for place, variable in enumerate(fixed)
         ]
         trained = [params[variable.path] for variable in self._trainable]
         with batch_statistics(statistics):
@@ -130,10 +132,16 @@ def _is_seed(variable) -> bool:
     return variable.path.endswith("seed_generator_state")
 
 
-def _value(variable, position: int, buffers, key) -> jax.Array:
-    # Seed generators have no unique path, so each draws from the key by its position.
-    if not _is_seed(variable):
-        return buffers[variable.path]
-    if key is None:
-        return variable.value
-    return jax.random.bits(jax.random.fold_in(key, position), variable.shape, variable.dtype)
+def _seeds(variables, key) -> dict[int, jax.Array]:
+    """Position -> state of the seed generators among the variables; their own without a key.
+
+    They have no unique path, so each draws from the key by its position; all in one computation.
+    """
+    places = [place for place, variable in enumerate(variables) if _is_seed(variable)]
+    if key is None or not places:
+        return {place: variables[place].value for place in places}
+
+    def draw(place):
+        return jax.random.bits(jax.random.fold_in(key, place), (2,), jnp.uint32)
+
+    return dict(zip(places, jax.vmap(draw)(jnp.asarray(places)), strict=True))
