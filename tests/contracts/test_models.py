@@ -54,7 +54,6 @@ def kind(name):
 
 KINDS = list({kind(name): name for name in reversed(models.MODELS)}.values())
 # By default these stand for their kin, of the same parts in other numbers; RDEPTH_PROOFS=2 for all.
-LEARNING = ("convnext_b", "segformer_b0")  # the others are proofs
 LARGE = ("dgcd", "rdepth_xl_b", "deeplabv3_plus", "segformer_b5", "deeplabv2_transnorm", "pspnet")
 
 
@@ -155,10 +154,9 @@ def test_saving_and_loading_changes_nothing(name, taps, tmp_path):
     assert text(loaded) == text(model)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", KINDS)
-def test_a_step_downhill_lowers_the_loss(name, proofs):
-    if proofs < 2 and kind(name) not in map(kind, LEARNING):
-        pytest.skip("run with RDEPTH_PROOFS=2")
+def test_a_step_downhill_lowers_the_loss(name):
     model = build(name, taps=True, drop_path=0.0, dropout=0.0)
     network = Network(model)
     params, buffers = network.init()

@@ -92,11 +92,9 @@ def two_steps(experiment):
     return before, params(state), losses
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", RECIPES)
-def test_two_steps_from_random_weights(name, proofs):
-    """By default the demo; all of them under RDEPTH_PROOFS=2."""
-    if proofs < 2 and name != "demo":
-        pytest.skip("a long proof; runs with RDEPTH_PROOFS=2")
+def test_two_steps_from_random_weights(name):
     before, after, losses = two_steps(toy(name))
     assert np.isfinite(losses).all()
     assert all((before[path] != after[path]).any() for path in before if path.endswith("kernel"))

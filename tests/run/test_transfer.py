@@ -124,6 +124,7 @@ def test_classifiers_of_other_classes_start_anew_and_are_named(first, tmp_path):
         del DATASETS["four"]
 
 
+@pytest.mark.proof
 def test_killed_before_its_first_checkpoint_it_starts_there_again(first, tmp_path):
     own, said = Run(tmp_path / "run"), io.StringIO()
     own.begin(small(start_from=str(first.directory)))

@@ -150,6 +150,7 @@ def test_what_a_python_lacks(tmp_path):
         lacking("false", ["numpy"])
 
 
+@pytest.mark.proof
 def test_without_pytorch_ours_alone(tmp_path, monkeypatch, call, capsys):
     """The whole command on the smallest network, with a Python that has no packages at all."""
     bare, file = tmp_path / "python", tmp_path / "bench.json"
@@ -202,6 +203,7 @@ def test_wrong_use(tmp_path, monkeypatch, call, capsys, options, said):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.proof
 def test_our_step_learns_and_is_the_same_each_time(tmp_path):
     """The arrays that PyTorch's must agree with: every statistic, and two steps' losses."""
     from benchmark import ours

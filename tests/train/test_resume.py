@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 DRIVER = Path(__file__).with_name("kill_and_resume.py")
 
@@ -38,9 +39,10 @@ def journal(directory: Path) -> list[dict]:
     return entries
 
 
+@pytest.mark.proof
 def test_kill_and_resume(tmp_path, proofs):
-    """SIGKILL; with more proofs, for each of them, SIGTERM and a disk that is full, too."""
-    blows = 3 * proofs if proofs > 1 else 1
+    """For each proof SIGKILL, SIGTERM and a disk that is full."""
+    blows = 3 * proofs
     command = [sys.executable, str(DRIVER), str(tmp_path), str(blows)]
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
     environment = {**os.environ, "XLA_FLAGS": " ".join(flags)}
