@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -32,6 +34,7 @@ def test_jax_unless_someone_chose(tmp_path):
     assert backend("import rdepth_keras", KERAS_HOME=str(tmp_path)) == "jax"
 
 
+@pytest.mark.proof
 def test_the_environment_and_an_imported_keras_are_choices():
     assert backend("import rdepth_keras", KERAS_BACKEND="numpy") == "numpy"
     code = (

@@ -11,7 +11,7 @@ from rdepth_keras import models
 from rdepth_keras.counting import count
 
 TABLE = (Path(__file__).resolve().parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
-SHORT = ("rdepth_b_s", "segformer_b0", "deeplabv2")  # of each family of encoders one
+SHORT = ("segformer_b0", "deeplabv2")  # of each family of encoders one
 LONG = ("twin", "rdepth_b_b", "rdepth_xl_b", "dgcd")  # the first is rdepth_b_s by another name
 
 

@@ -111,8 +111,8 @@ def test_the_order_of_the_batch_and_its_structure_are_kept():
 
 
 def test_prediction_takes_any_batch():
-    encoder = models.ENCODERS["atto"](name="encoder", accumulate=4)
-    assert encoder(np.zeros((3, 32, 32, 3), np.float32))[0].shape == (3, 8, 8, 40)
+    encoder = ConvNeXt(**CONVNEXT, name="encoder", accumulate=4)
+    assert encoder(np.zeros((3, 32, 32, 3), np.float32))[0].shape == (3, 8, 8, 8)
 
 
 @pytest.mark.parametrize(
