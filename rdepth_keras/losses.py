@@ -23,7 +23,7 @@ def resize_logits(logits: jax.Array, height: int, width: int) -> jax.Array:
     The convention of PyTorch's ``interpolate(..., align_corners=False)``: no antialiasing when
     the logits shrink.
     """
-    return resize(logits.astype(jnp.float32), (height, width))
+    return jnp.asarray(resize(logits.astype(jnp.float32), (height, width)))
 
 
 def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array, jax.Array]:

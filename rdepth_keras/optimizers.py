@@ -116,9 +116,10 @@ class Optimizer:
             shapes = jax.eval_shape(packing.pack, params)  # moments start at 0: shapes will do
             return packed.init({n: jnp.zeros(s.shape, s.dtype) for n, s in shapes.items()})
 
-        def update(gradients: Any, state: optax.OptState, params: Any = None):
-            changes, state = packed.update(packing.pack(gradients), state, packing.pack(params))
-            return packing.unpack(changes, gradients), state
+        def update(updates: Any, state: optax.OptState, params: Any = None):
+            changes: Any
+            changes, state = packed.update(packing.pack(updates), state, packing.pack(params))
+            return packing.unpack(changes, updates), state
 
         return optax.GradientTransformation(init, update)
 

@@ -38,11 +38,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
+
 from benchmark.figures import compare, exponent, table
 from benchmark.inputs import inputs_table, measure_inputs
 from benchmark.suites import CASES, GROWTH
 from benchmark.turns import lacking, measure, sides
-
 from rdepth_keras import atomic, command
 from rdepth_keras.counting import count
 from rdepth_keras.models import MODELS

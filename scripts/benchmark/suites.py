@@ -4,7 +4,6 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from benchmark.case import Case
-
 from rdepth_keras.models import Twin
 from rdepth_keras.models.encoders.convnext import VARIANTS
 from rdepth_keras.recipes.demo import demo
