@@ -127,7 +127,7 @@ DEVICES: dict[Name, Device] = {
         threads=2048,
         l2_bytes=40 << 20,
         shared_bytes=164 << 10,
-        source="nvidia.com/en-us/data-center/a100, 80 GB SXM; A100 architecture paper",
+        source="nvidia.com/en-us/data-center/a100, 80 GB SXM; architecture paper; memory unchecked",
     ),
     "l40s": Device(
         "NVIDIA L40S",
@@ -141,7 +141,7 @@ DEVICES: dict[Name, Device] = {
         threads=1536,
         l2_bytes=96 << 20,
         shared_bytes=100 << 10,
-        source="nvidia.com/en-us/data-center/l40s; Ada GPU architecture paper",
+        source="nvidia.com/en-us/data-center/l40s; Ada paper; memory from users' reports",
     ),
     "rtx4090": Device(
         "NVIDIA GeForce RTX 4090",
@@ -155,6 +155,6 @@ DEVICES: dict[Name, Device] = {
         threads=1536,
         l2_bytes=72 << 20,
         shared_bytes=100 << 10,
-        source="Ada GPU architecture paper, appendix A",
+        source="Ada GPU architecture paper, appendix A; memory from users' reports",
     ),
 }
