@@ -153,7 +153,7 @@ def look_for_room(
 def default_experiment(choice: Choice, named: Named) -> Experiment:
     """What the other arguments change."""
     name = named.recipe or default_recipe(named.direction or "r2u", choice.dataset)
-    experiment = recipe(name)
+    experiment = recipe(name, named.direction)
     if choice.dataset is not None:
         kind = command.choose("--dataset", choice.dataset, DATASETS)
         experiment = experiment.changed(data=kind(experiment.data.direction))

@@ -150,13 +150,14 @@ def _given_experiment(choice: Choice, start: Start, named: Named) -> Experiment:
         if choice.out is None:
             raise ValueError("--resume needs to know the run: add --out DIR.")
         own = run.Run(choice.out).experiment
-        return own if named.recipe is None else recipe(named.recipe)
+        return own if named.recipe is None else recipe(named.recipe, own.data.direction)
     if start.run is None:
-        return recipe(named.recipe or default_recipe(named.direction or "r2u", choice.dataset))
+        name = named.recipe or default_recipe(named.direction or "r2u", choice.dataset)
+        return recipe(name, named.direction)
     own = run.Run(start.run).experiment
     place = str(start.run.expanduser().resolve())
     fresh = {"weights": "none", "depth_weights": None, "start_from": place, "extended_at": ()}
-    return (recipe(named.recipe) if named.recipe else own).changed(training=fresh)
+    return (recipe(named.recipe, named.direction) if named.recipe else own).changed(training=fresh)
 
 
 if __name__ == "__main__":

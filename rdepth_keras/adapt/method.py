@@ -50,6 +50,7 @@ class Given(NamedTuple):
     memory: Memory
     key: jax.Array
     step: jax.Array  # number of steps done, from 0
+    progress: jax.Array  # part of the run that is done, from 0 to below 1
 
 
 class Outcome(NamedTuple):

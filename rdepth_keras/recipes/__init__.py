@@ -1,4 +1,7 @@
-"""Named experiments, one function each, which is called for a new one."""
+"""Named experiments, one function each, which is called with a direction for a new one.
+
+Some rows were trained otherwise in the other direction; without one, a recipe takes its own.
+"""
 
 from collections.abc import Callable
 from typing import get_args
@@ -9,7 +12,7 @@ from rdepth_keras.recipes.demo import demo
 from rdepth_keras.recipes.paper import convnext_b, dgcd, rdepth_b_b, rdepth_b_s, rdepth_xl_b
 from rdepth_keras.recipes.supervised import deeplabv3, segformer
 
-RECIPES: dict[str, Callable[[], Experiment]] = {
+RECIPES: dict[str, Callable[..., Experiment]] = {
     "rdepth_b_s": rdepth_b_s,
     "rdepth_b_b": rdepth_b_b,
     "rdepth_xl_b": rdepth_xl_b,
@@ -24,11 +27,18 @@ PUBLISHED_ROWS: dict[str, str] = {"r2u": "rdepth_b_b", "r2r": "rdepth_b_b", "u2r
 DEFAULTS: dict[str, dict[str, str]] = {"demo": dict.fromkeys(get_args(Direction), "demo")}
 
 
-def recipe(name: str) -> Experiment:
-    """The experiment of that name; ValueError lists the known ones."""
-    if name not in RECIPES:
-        raise ValueError(f"Unknown recipe {name!r}; known are: {', '.join(RECIPES)}.")
-    return RECIPES[name]()
+def recipe(name: str, direction: str | None = None) -> Experiment:
+    """The experiment of that name; ValueError lists the known ones, or directions."""
+    _known("recipe", name, tuple(RECIPES))
+    if direction is None:
+        return RECIPES[name]()
+    _known("direction", direction, get_args(Direction))
+    return RECIPES[name](direction)
+
+
+def _known(kind: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"Unknown {kind} {value!r}; known are: {', '.join(known)}.")
 
 
 def default_recipe(direction: str, dataset: str | None) -> str:

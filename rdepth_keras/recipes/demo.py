@@ -1,5 +1,6 @@
 """The demo: the first impression."""
 
+from rdepth_keras.data.dataset import Direction
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.transforms import Photometric, RandomScale
 from rdepth_keras.experiment import (
@@ -16,7 +17,7 @@ from rdepth_keras.optimizers import AdamW, Schedule
 from rdepth_keras.train.loop import Cadence
 
 
-def demo() -> Experiment:
+def demo(direction: Direction = "r2u") -> Experiment:
     """A small twin network, trained from scratch on procedural scenes: minutes on two CPU cores.
 
     Three hundred steps are few: the rate is high, rare classes are drawn more often, crops that one
@@ -27,7 +28,7 @@ def demo() -> Experiment:
     """
     return Experiment(
         "demo",
-        data=Demo(),
+        data=Demo(direction),
         network=Twin("atto", "atto", channels=64, drop_path=0.0),
         optimizers=Optimizers(AdamW(4e-3, Schedule(0.1), stage_decay=1.0)),
         training=Training(

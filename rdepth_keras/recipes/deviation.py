@@ -12,7 +12,7 @@ def changes(experiment: Experiment) -> list[str]:
     """
     if experiment.recipe not in RECIPES:
         return []
-    base = recipe(experiment.recipe)
+    base = recipe(experiment.recipe, experiment.data.direction)
     same_data = experiment.changed(data=base.data)
     found = in_words(differences(base.essence(seed=0), same_data.essence(seed=0)))
     return found + (experiment.data.departures() if base.network.reads_depth else [])

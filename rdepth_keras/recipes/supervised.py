@@ -4,6 +4,7 @@ Its cross-entropy is averaged over all pixels, the ignored ones included.
 """
 
 from rdepth_keras.adapt import SourceOnly
+from rdepth_keras.data.dataset import Direction
 from rdepth_keras.data.loveda.dataset import LoveDA
 from rdepth_keras.data.transforms import (
     IMAGENET_MEAN,
@@ -28,7 +29,7 @@ MMSEGMENTATION = Augmentation(
 WHOLE = Inference(window_pixels=None)
 
 
-def deeplabv3() -> Experiment:
+def deeplabv3(direction: Direction = "u2r") -> Experiment:
     """DeepLabV3 on ResNet-50-v1c, output stride 8, on the image alone.
 
     Source: mmsegmentation 1.1.1's LoveDA pipeline and 80k schedule; the tables name no recipe, so
@@ -39,7 +40,7 @@ def deeplabv3() -> Experiment:
     sgd = SGD(schedule=Schedule(0.0, power=0.9, minimum=1e-4))
     return Experiment(
         "deeplabv3",
-        data=LoveDA("u2r"),
+        data=LoveDA(direction),
         network=MODELS["deeplabv3"],
         method=SourceOnly(average="all"),
         optimizers=Optimizers(sgd),
@@ -49,7 +50,7 @@ def deeplabv3() -> Experiment:
     )
 
 
-def segformer() -> Experiment:
+def segformer(direction: Direction = "u2r") -> Experiment:
     """SegFormer MiT-B5 on the image alone.
 
     Source: Xie et al., "SegFormer", NeurIPS 2021, with mmsegmentation's head and LoveDA pipeline;
@@ -60,7 +61,7 @@ def segformer() -> Experiment:
     adamw = AdamW(learning_rate=6e-5, weight_decay=0.01, stage_decay=1.0, head_factor=10.0)
     return Experiment(
         "segformer",
-        data=LoveDA("u2r"),
+        data=LoveDA(direction),
         network=MODELS["segformer_b5_blocks"],
         method=SourceOnly(average="all"),
         optimizers=Optimizers(adamw),

@@ -48,7 +48,8 @@ def training_step(
         logs, norms, finite = {}, [], jnp.ones((), bool)
         for index, phase in enumerate(phases):
             key_now = jax.random.fold_in(key, index)
-            given = Given(source, target, buffers, memory, key_now, state.step)
+            done = state.step / steps
+            given = Given(source, target, buffers, memory, key_now, state.step, done)
             outcome, gradients = _differentiate(phase, params, given)
             norms.append(_norm(gradients))
             finite &= jnp.isfinite(outcome.loss) & jnp.isfinite(norms[-1])

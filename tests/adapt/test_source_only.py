@@ -48,7 +48,7 @@ def test_the_loss_is_the_sum_and_keeps_the_statistics_of_the_source():
     source, key = mini.batch(0), jax.random.key(0)
     (phase,) = SourceOnly().phases({SEGMENTER: network})
     others = {"other": {"x": jnp.ones(1)}}
-    given = Given(source, None, {SEGMENTER: buffers, **others}, {"m": 1}, key, jnp.asarray(0))
+    given = Given(source, None, {SEGMENTER: buffers, **others}, {"m": 1}, key, jnp.asarray(0), 0.0)
     outcome = phase.loss({SEGMENTER: params}, given)
     outputs, kept = network.apply(params, buffers, source, key)
     expected = cross_entropy(outputs["logits"], source["label"])

@@ -15,9 +15,10 @@ from rdepth_keras.recipes import RECIPES, default_recipe, recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_resolves_and_survives_json(name):
-    experiment = recipe(name)
-    assert experiment.recipe == name
+@pytest.mark.parametrize("direction", ["r2u", "u2r"])
+def test_resolves_and_survives_json(name, direction):
+    experiment = recipe(name, direction)
+    assert (experiment.recipe, experiment.data.direction) == (name, direction)
     assert from_json(to_json(experiment)) == experiment
     json.loads(to_json(experiment))
 
@@ -58,3 +59,5 @@ def test_a_direction_alone_picks_the_published_row(direction, dataset, name):
 def test_unknown_recipes_list_the_known_ones():
     with pytest.raises(ValueError, match=r"'nope'; known are: .*rdepth_b_s.*demo"):
         recipe("nope")
+    with pytest.raises(ValueError, match=r"'x2y'; known are: r2u, u2r, r2r, u2u"):
+        recipe("demo", "x2y")

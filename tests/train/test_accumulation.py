@@ -45,7 +45,7 @@ def gradients(net, method, batch):
     (phase,) = method.phases({SEGMENTER: net})
 
     def value(params, batch):
-        given = Given(batch, None, buffers, {}, jax.random.key(3), jnp.zeros((), int))
+        given = Given(batch, None, buffers, {}, jax.random.key(3), jnp.zeros((), int), 0.0)
         outcome = phase.loss(params, given)
         return outcome.loss, outcome.buffers
 

@@ -238,7 +238,8 @@ class Turns(Method):
             ]
             total = sum(entropy(x["logits"], given.source["label"]) for x in outputs)
             seen = given.memory.get("seen", jnp.zeros(())) + 1
-            return Outcome(total, {"loss": total}, given.buffers, {"seen": seen})
+            logs = {"loss": total, "progress": given.progress}
+            return Outcome(total, logs, given.buffers, {"seen": seen})
 
         return tuple(Phase(loss, (name,)) for name in self.trains)
 
@@ -280,7 +281,8 @@ def test_two_updates_are_one_step_of_the_schedule():
         return entropy(outputs["logits"], batch["label"])
 
     for number in range(4):
-        state, _ = step(state, mini.batch(number), None)
+        state, logs = step(state, mini.batch(number), None)
+        assert float(logs["progress"]) == pytest.approx(number / WHOLE)
         for _ in range(2):
             own = sgd(own, gradients(own, mini.batch(number)), velocity, number)
     assert_near(jax.device_get(state.params[SEGMENTER]), own, start)
