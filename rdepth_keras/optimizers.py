@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -37,36 +37,44 @@ def _check(settings: Any, wanted: str, holds: Callable[[Any], bool], *names: str
 class Schedule:
     """Linear warm-up, then polynomial decay.
 
+    All lengths are fractions, so that a shorter run keeps the recipe's shape.
+
     Attributes:
-        warmup_fraction: part of the decay that is warm-up, from 1e-6 of the peak. A fraction, so
-            that a shorter run keeps the recipe's shape; 0.0375 is the paper's 1500 of 40 000.
-        decay_steps: step at which the decay ends; None is the run's last step.
+        warmup_fraction: part of the decay that is warm-up, from 1e-6 of the peak; 0.0375 is the
+            paper's 1500 of 40 000.
+        decay_end: where the decay ends, in parts of the run; 1.5 stops a decay over 15 000 steps
+            after 10 000, far from its end.
         power: of the polynomial.
         minimum: the rate never falls below this.
+        decays_from: "warmup" falls from the peak on, where the warm-up ends; "start" falls as if
+            there had been none, so that the peak is never reached.
 
     Raises:
         ValueError: for settings out of their range.
     """
 
     warmup_fraction: float = 0.0375
-    decay_steps: int | None = None
+    decay_end: float = 1.0
     power: float = 1.0
     minimum: float = 0.0
+    decays_from: Literal["warmup", "start"] = "warmup"
 
     def __post_init__(self):
         _check(self, "from 0 to 1", lambda x: 0 <= x <= 1, "warmup_fraction")
-        _check(self, "at least 1, or None", lambda x: x is None or x >= 1, "decay_steps")
+        _check(self, "at least 1 and finite", lambda x: 1 <= x < math.inf, "decay_end")
         _check(self, "at least 0 and finite", _is_amount, "power", "minimum")
+        _check(self, "'warmup' or 'start'", lambda x: x in ("warmup", "start"), "decays_from")
 
     def rate(self, peak: float, steps: int) -> optax.Schedule:
         """Step number -> learning rate, for a run of ``steps`` steps."""
-        decay_steps = self.decay_steps or steps
+        decay_steps = round(self.decay_end * steps)
         warmup_steps = round(self.warmup_fraction * decay_steps)
+        first = warmup_steps if self.decays_from == "warmup" else 0
 
         def rate(step):
             step = jnp.asarray(step, jnp.float32)
             rise = 1e-6 + (1 - 1e-6) * step / max(warmup_steps, 1)
-            left = 1 - (step - warmup_steps) / max(decay_steps - warmup_steps, 1)
+            left = 1 - (step - first) / max(decay_steps - first, 1)
             fall = jnp.clip(left, 0.0, 1.0) ** self.power
             decayed = self.minimum + (peak - self.minimum) * fall
             return jnp.where(step < warmup_steps, peak * rise, decayed)

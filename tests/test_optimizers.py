@@ -52,8 +52,17 @@ def test_a_shorter_run_keeps_the_shape():
 
 
 def test_the_decay_may_outlast_the_run():
-    rate = Schedule(0.05, decay_steps=15_000, power=0.9).rate(1e-4, 10_000)
+    rate = Schedule(0.05, decay_end=1.5, power=0.9).rate(1e-4, 10_000)
     assert float(rate(10_000)) == pytest.approx(1e-4 * (1 - 9250 / 14250) ** 0.9, rel=1e-4)
+
+
+def test_the_decay_may_start_before_the_warmup_ends():
+    """LoveDA's release: base * i / 750, then base * (1 - i / 15 000)^0.9, stopped at 10 000."""
+    rate = Schedule(0.05, decay_end=1.5, power=0.9, decays_from="start").rate(1e-2, 10_000)
+    assert float(rate(375)) == pytest.approx(0.5e-2, rel=1e-5)
+    assert float(rate(749)) == pytest.approx(749 / 750 * 1e-2, rel=1e-5)
+    for step in (750, 5000, 10_000):
+        assert float(rate(step)) == pytest.approx(1e-2 * (1 - step / 15_000) ** 0.9, rel=1e-4)
 
 
 def test_encoders_go_by_the_end_of_their_name():
@@ -158,7 +167,7 @@ def test_the_schedule_is_not_the_optimizers(kind):
     params = {"a/kernel": jnp.ones((2, 2))}
     gradients = [{"a/kernel": jnp.full((2, 2), value)} for value in (1.0, -2.0)]
     moments = []
-    for schedule in (Schedule(), Schedule(0.9, decay_steps=3, power=2.0)):
+    for schedule in (Schedule(), Schedule(0.9, decay_end=3, power=2.0)):
         transform = kind(schedule=schedule).build(params)
         state = transform.init(params)
         for gradient in gradients:
@@ -192,7 +201,8 @@ def test_impossible_rates_are_refused(rate):
         (Schedule, {"warmup_fraction": 3}, "warmup_fraction must be from 0 to 1; received 3"),
         (Schedule, {"warmup_fraction": -0.1}, "warmup_fraction"),
         (Schedule, {"warmup_fraction": float("nan")}, "warmup_fraction"),
-        (Schedule, {"decay_steps": 0}, "decay_steps must be at least 1, or None; received 0"),
+        (Schedule, {"decay_end": 0.5}, "decay_end must be at least 1 and finite; received 0.5"),
+        (Schedule, {"decays_from": "peak"}, "decays_from must be 'warmup' or 'start'"),
         (Schedule, {"power": -1.0}, "power must be at least 0"),
         (Schedule, {"minimum": float("inf")}, "minimum must be at least 0 and finite"),
         (AdamW, {"clip_norm": 0.0}, "clip_norm must be above 0, or None; received 0.0"),

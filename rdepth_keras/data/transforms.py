@@ -96,10 +96,18 @@ class RandomRotation(grain.transforms.RandomMap):
 
 @dataclass(frozen=True)
 class RandomFlips(grain.transforms.RandomMap):
-    """Flips over the axes 1 (left and right), 0 and both, each with one probability."""
+    """Flips over the axes 1 (left and right), 0 and both, each with one probability.
+
+    Attributes:
+        probability: of each flip.
+        axes: of the flips.
+        exclusive: instead, with the probability, exactly one of the flips or of 0 to 3 quarter
+            turns, all kinds alike likely, as albumentations' ``OneOf`` of flips and RandomRotate90.
+    """
 
     probability: float = 0.5
     axes: tuple[tuple[int, ...], ...] = ((1,), (0,), (0, 1))
+    exclusive: bool = False
 
     def __post_init__(self):
         _require(self, "probability", 0 <= self.probability <= 1, "from 0 to 1")
@@ -107,11 +115,22 @@ class RandomFlips(grain.transforms.RandomMap):
         _require(self, "axes", known, "0 (rows), 1 (columns) or both, for each flip")
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
+        if self.exclusive:
+            return self._one(element, rng)
         flipped: set[int] = set()  # two flips of one axis are none
         for axes in self.axes:
             if rng.random() < self.probability:
                 flipped ^= set(axes)
         return _each(element, lambda array: _flip(array, flipped)) if flipped else element
+
+    def _one(self, element: Tile, rng: np.random.Generator) -> Tile:
+        if rng.random() >= self.probability:
+            return element
+        kind = int(rng.integers(len(self.axes) + 1))
+        if kind < len(self.axes):
+            return _each(element, lambda array: _flip(array, set(self.axes[kind])))
+        turns = int(rng.integers(4))
+        return _each(element, lambda array: _turn(array, turns))
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,9 @@ def test_settings_that_cannot_be(kind, settings, said):
         kind(**settings)
 
 
-@pytest.mark.parametrize("transform", [RandomCrop(24), RandomFlips(), RandomRotation(0.5)])
+@pytest.mark.parametrize(
+    "transform", [RandomCrop(24), RandomFlips(), RandomFlips(exclusive=True), RandomRotation(0.5)]
+)
 def test_joint_seeded_and_without_side_effects(transform):
     for seed in range(20):
         before = tile()
@@ -212,3 +214,23 @@ def test_quarter_turns_and_flips_reach_all_eight_symmetries():
     whole = {np.rot90(corner["label"], k).tobytes() for k in range(4)}
     whole |= {np.rot90(corner["label"][:, ::-1], k).tobytes() for k in range(4)}
     assert whole <= seen
+
+
+def test_exactly_one_of_flips_and_quarter_turns():
+    """With 0.75 one of three kinds, the quarter turns again with a quarter each."""
+    corner = tile(8, 8)
+    corner["label"][:] = np.arange(64).reshape(8, 8)
+    transform = RandomFlips(0.75, ((1,), (0,)), exclusive=True)
+    whole = corner["label"]
+    wanted = {
+        "none": (whole, 0.25 + 0.0625),
+        "columns": (whole[:, ::-1], 0.25),
+        "rows": (whole[::-1], 0.25),
+        **{f"{k} turns": (np.rot90(whole, k), 0.0625) for k in (1, 2, 3)},
+    }
+    rng, draws = np.random.default_rng(0), 2000
+    seen = [transform.random_map(corner, rng)["label"].tobytes() for _ in range(draws)]
+    counts = {name: seen.count(label.tobytes()) for name, (label, _) in wanted.items()}
+    assert sum(counts.values()) == draws, "and nothing else, such as a flip and a turn"
+    for name, (_, share) in wanted.items():
+        assert counts[name] / draws == pytest.approx(share, abs=0.04), name
