@@ -141,10 +141,17 @@ def batches_of(experiment: Experiment, augmentation: Augmentation) -> Callable[.
 def tile_chances(experiment: Experiment, tiles: Sequence[Tiles]) -> np.ndarray | None:
     """The chances the training tiles are drawn with; None draws all alike.
 
-    Reads every label, but for the prepared LoveDA, whose pixels are counted.
+    Where crops are to show the class that a tile was drawn for, those of class and tile. Reads every label, but for the prepared LoveDA, whose pixels are counted.
     """
     temperature = experiment.training.sampling.rare_class_temperature
+    wanted = experiment.training.augmentation.crop_wanted_pixels
     if temperature is None:
+        if wanted is not None:
+            raise ValueError(
+                "--augmentation.crop-wanted-pixels looks for the class that a tile was drawn for, "
+                "and no tile is: add --rare-class-temperature, e.g. 0.01, or leave it away."
+            )
         return None
     count = partial(count_pixels, classes=len(experiment.data.classes))
-    return chances(np.concatenate([count(part) for part in tiles]), temperature)
+    found = chances(np.concatenate([count(part) for part in tiles]), temperature)
+    return found.sum(0) if wanted is None else found

@@ -1,7 +1,8 @@
 """Rare-class sampling: tiles that show rare classes are drawn more often.
 
 Hoyer et al., "DAFormer", CVPR 2022, arXiv 2111.14887, equations 9 and 10: a class is drawn with
-``softmax((1 - share) / temperature)``, then one of the tiles that show it.
+``softmax((1 - share) / temperature)``, then one of the tiles that show it. Here a tile shows a class
+from a thousandth of its labelled pixels on, there from 3000 pixels on.
 """
 
 import numpy as np
@@ -30,8 +31,9 @@ def count_pixels(tiles: Tiles, classes: int) -> np.ndarray:
 
 
 def chances(pixels: np.ndarray, temperature: float) -> np.ndarray:
-    """(tiles,) chances, sum 1, from (tiles, K) pixels; a small temperature favours the rare.
+    """(K, tiles) chances of a class and one of its tiles, sum 1, from (tiles, K) pixels.
 
+    A small temperature favours the rare. Summed over the classes they are the tiles' chances.
     Classes that no tile shows take no part, nor do tiles that show no class.
     """
     total = np.maximum(pixels.sum(1, keepdims=True), 1)
@@ -43,4 +45,4 @@ def chances(pixels: np.ndarray, temperature: float) -> np.ndarray:
     powers = np.where(tiles_per_class > 0, (1 - shares) / temperature, -np.inf)
     weights = np.exp(powers - powers.max())
     weights /= weights.sum()
-    return (shown * (weights / np.maximum(tiles_per_class, 1))).sum(1)
+    return (shown * (weights / np.maximum(tiles_per_class, 1))).T

@@ -10,7 +10,7 @@ from rdepth_keras.assembly import check_files, labelled_tiles, training_sources
 from rdepth_keras.assembly.tiles import tile_chances
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import AbsentSplit
-from rdepth_keras.experiment import Sampling
+from rdepth_keras.experiment import Augmentation, Sampling
 from rdepth_keras.recipes import recipe
 
 
@@ -129,3 +129,10 @@ def test_rare_classes_are_drawn_more_often():
     found = tile_chances(rare, [Some("a", 2), Some("b", 1)])
     assert found.sum() == pytest.approx(1)
     assert found[1] > found[0] == found[2], "class 0 is on two tiles, class 1 on one"
+    wanted = rare.changed(training={"augmentation": Augmentation(crop_wanted_pixels=1)})
+    by_class = tile_chances(wanted, [Some("a", 2), Some("b", 1)])
+    np.testing.assert_allclose(by_class.sum(0), found)
+    assert by_class.shape == (7, 3)
+    plain = wanted.changed(training={"sampling": Sampling()})
+    with pytest.raises(ValueError, match="add --rare-class-temperature"):
+        tile_chances(plain, [Some("a")])

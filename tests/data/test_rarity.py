@@ -30,7 +30,7 @@ def test_counts():
 def test_chances_by_hand():
     found = chances(count_pixels(Plain(), 3), temperature=0.5)
     rare = 1 / (1 + np.exp(-1))  # shares 3/4 and 1/4: softmax of 1/2 and 3/2
-    np.testing.assert_allclose(found, [*[(1 - rare) / 3] * 3, rare])
+    np.testing.assert_allclose(found, [[*[(1 - rare) / 3] * 3, 0], [0, 0, 0, rare], [0] * 4])
 
 
 def test_nothing_labelled():
