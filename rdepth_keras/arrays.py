@@ -1,4 +1,4 @@
-"""Names and shapes of the arrays that travel through the package.
+"""Names and shapes of the arrays that travel through the package, and what refuses others.
 
 Letters: B batch, H and W height and width in pixels, K classes, C channels. Channels come last.
 
@@ -15,6 +15,7 @@ A *tile* is one unbatched example, a *batch* a stack of them.
 """
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, NotRequired, Protocol, TypedDict
 
 import numpy as np
@@ -69,3 +70,45 @@ class Tiles(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Tile: ...
+
+
+def check_shape(name: str, array: Any, expected: tuple[int | None, ...]) -> None:
+    """Raises ValueError for an array of another shape; None stands for any size."""
+    shape = tuple(array.shape)
+    alike = len(shape) == len(expected) and all(
+        None in pair or pair[0] == pair[1] for pair in zip(shape, expected, strict=True)
+    )
+    if not alike:
+        wanted = ", ".join("any" if size is None else str(size) for size in expected)
+        raise ValueError(f"{name} must have the shape ({wanted}); received {shape}.")
+
+
+def check_logits(logits: Any, label: Any) -> None:
+    """Raises ValueError where logits (B, h, w, K) and labels (B, H, W) do not belong together.
+
+    The shapes alone are looked at: of one batch, and of one stride along both axes, as far as
+    sizes that were rounded can tell. Classes that come before the places stand out by that.
+    """
+    ours, theirs = tuple(logits.shape), tuple(label.shape)
+    if not (len(ours) == 4 and len(theirs) == 3 and _belong(ours, theirs)):
+        raise ValueError(
+            "Logits must be (B, h, w, classes), the classes last, at one stride of their labels "
+            f"(B, H, W), which have no channels; received logits {ours} and labels {theirs}."
+        )
+
+
+def _belong(logits: tuple[int | None, ...], label: tuple[int | None, ...]) -> bool:
+    (batch, high, wide, _), (labels, height, width) = logits, label
+    if None not in (batch, labels) and batch != labels:
+        return False
+    if high is None or wide is None or height is None or width is None:
+        return True
+    return abs(high * width - wide * height) <= height + width
+
+
+def check_count(name: str, value: Any, most: int | None = None) -> None:
+    """Raises ValueError for what is no whole number from 1 on, up to ``most``."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or int(value) < 1 or (most is not None and int(value) > most):
+        wanted = "at least 1" if most is None else f"from 1 to {most}"
+        raise ValueError(f"{name} must be a whole number, {wanted}; received {value!r}.")

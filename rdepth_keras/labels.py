@@ -6,16 +6,39 @@ Datasets and Benchmarks, arXiv 2110.08733). Networks, losses and metrics use *tr
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 IGNORE = 255
+MOST_CLASSES = IGNORE  # train ids are bytes, and the largest is taken
+
+
+def check_integers(name: str, label: Any) -> None:
+    """Raises ValueError for train ids that are no integers; looks at the dtype alone."""
+    if not np.issubdtype(label.dtype, np.integer):
+        raise ValueError(
+            f"The {name} must hold train ids as integers; received {label.dtype}. "
+            'Where the numbers are whole, .astype("uint8") makes them so.'
+        )
+
+
+def check_ids(name: str, ids: np.ndarray, classes: int) -> None:
+    """Raises ValueError for train ids that are no integers or none of the classes."""
+    check_integers(name, ids)
+    if ids.size and not (ids.min() >= 0 and ids.max() < classes):
+        strange = np.unique(ids[(ids < 0) | (ids >= classes)])[:8].tolist()
+        raise ValueError(
+            f"The {name} must hold train ids 0..{classes - 1} (and {IGNORE} where it may be "
+            f"ignored); received {strange}."
+        )
 
 
 @dataclass(frozen=True)
 class ClassTable:
     """Names, stored mask values and RGB colours of the classes, in the order of their train ids.
 
+    At most :data:`MOST_CLASSES`; without any it stands for classes that nobody has named yet.
     ``ignored`` lists the stored values that carry no label. Masks hold the values, or, where
     ``ignored_colors`` is given, the colours: then it lists the colours that carry no label.
     """
@@ -31,6 +54,10 @@ class ClassTable:
             raise ValueError(
                 "A class table needs one value and one colour for each name; received "
                 f"{len(self.names)} names, {len(self.values)} values, {len(self.colors)} colours."
+            )
+        if len(self.names) > MOST_CLASSES:
+            raise ValueError(
+                f"A class table holds at most {MOST_CLASSES} classes; received {len(self.names)}."
             )
         if len(set(self.names)) != len(self.names) or not all(
             isinstance(name, str) and name for name in self.names
@@ -91,20 +118,25 @@ class ClassTable:
         return ids[place]
 
     def decode(self, label: np.ndarray) -> np.ndarray:
-        """Train ids -> stored mask values (uint8); :data:`IGNORE` becomes the first ignored one."""
-        if not self.ignored and (label == IGNORE).any():
+        """Train ids -> stored mask values (uint8); :data:`IGNORE` becomes the first ignored one.
+
+        Raises ValueError for anything else, and for :data:`IGNORE` where nothing is ignored.
+        """
+        ignored = label == IGNORE
+        check_ids("label", label[~ignored], len(self))
+        if not self.ignored and ignored.any():
             raise ValueError("This class table has no stored value for pixels to ignore.")
-        stored = np.full(256, -1, np.int16)
+        stored = np.zeros(256, np.uint8)
         stored[: len(self)] = self.values
-        stored[IGNORE] = self.ignored[0] if self.ignored else -1
-        raw = stored[label]
-        if (raw < 0).any():
-            unknown = np.unique(label[raw < 0]).tolist()
-            raise ValueError(f"Train ids are 0..{len(self) - 1} and {IGNORE}; received {unknown}.")
-        return raw.astype(np.uint8)
+        stored[IGNORE] = self.ignored[0] if self.ignored else 0
+        return stored[label]
 
     def colorize(self, label: np.ndarray) -> np.ndarray:
-        """Train ids (..., ) -> RGB uint8 (..., 3); ignored pixels are black."""
+        """Train ids (..., ) -> RGB uint8 (..., 3); ignored pixels are black.
+
+        Raises ValueError for anything else.
+        """
+        check_ids("label", label[label != IGNORE], len(self))
         palette = np.zeros((256, 3), np.uint8)
         palette[: len(self)] = self.colors
         return palette[label]

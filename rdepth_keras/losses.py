@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rdepth_keras.labels import IGNORE
+from rdepth_keras.arrays import check_logits, check_shape
+from rdepth_keras.labels import IGNORE, check_integers
 from rdepth_keras.models.layers.resample import resize
 
 Average = Literal["valid", "all"]
@@ -36,7 +37,12 @@ def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array,
     Returns:
         Two float32 arrays (B, H, W): the cross-entropy in nats and 1.0 where labelled. The entropy
         is NaN where a label is neither a class nor 255.
+
+    Raises:
+        ValueError: for shapes that do not belong together, and labels that are no integers.
     """
+    check_logits(logits, label)
+    check_integers("label", label)
     logits = resize_logits(logits, *label.shape[1:])
     valid = label != IGNORE
     known = (label >= 0) & (label < logits.shape[-1])
@@ -67,14 +73,21 @@ def cross_entropy(
 
     Returns:
         A float32 scalar.
+
+    Raises:
+        ValueError: for shapes that do not belong together, labels that are no integers, and an
+            unknown ``average``.
     """
     if average not in get_args(Average):
         raise ValueError(f"average must be one of {get_args(Average)}; received {average!r}.")
     entropy, valid = pixel_cross_entropy(logits, label)
     if class_weights is not None:
+        factors = jnp.asarray(class_weights, jnp.float32)
+        check_shape("class_weights", factors, logits.shape[-1:])
         # Index 255 reads a clamped, unused weight: the entropy there is 0.
-        entropy = entropy * jnp.asarray(class_weights, jnp.float32)[label.astype(jnp.int32)]
+        entropy = entropy * factors[label.astype(jnp.int32)]
     if pixel_weights is not None:
+        check_shape("pixel_weights", pixel_weights, label.shape)
         entropy = entropy * pixel_weights
     count = valid.sum() if average == "valid" else float(label.size)
     return entropy.sum() / jnp.maximum(count, 1.0)

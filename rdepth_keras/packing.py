@@ -39,11 +39,12 @@ class Packing:
         return cls({keys[0]: tuple(keys) for keys in members.values()})
 
     def pack(self, arrays: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
-        """Key -> array of any shape: name of the group -> vector, or the one array as it is."""
+        """Key -> array of any shape: name of the group -> vector, or the one array as it is.
+
+        Raises ValueError where the members of a group are of several dtypes.
+        """
         return {
-            name: jnp.concatenate([jnp.ravel(arrays[key]) for key in keys])
-            if len(keys) > 1
-            else arrays[name]
+            name: _end_to_end({key: arrays[key] for key in keys}) if len(keys) > 1 else arrays[name]
             for name, keys in self.groups.items()
         }
 
@@ -62,6 +63,16 @@ class Packing:
                 arrays[key] = packed[name][start:end].reshape(np.shape(like[key]))
                 start = end
         return arrays
+
+
+def _end_to_end(members: Mapping[str, jax.Array]) -> jax.Array:
+    dtypes = {key: str(array.dtype) for key, array in members.items()}
+    if len(set(dtypes.values())) > 1:
+        raise ValueError(
+            f"Arrays that lie end to end must be of one dtype; received {dtypes}. Pack them as "
+            "Packing.of groups those very arrays."
+        )
+    return jnp.concatenate([jnp.ravel(array) for array in members.values()])
 
 
 def norm(arrays: Mapping[str, jax.Array]) -> jax.Array:

@@ -32,6 +32,27 @@ def test_unknown_train_ids_are_named():
         LOVEDA.decode(np.array([7], np.uint8))
 
 
+@pytest.mark.parametrize("convert", [LOVEDA.decode, LOVEDA.colorize])
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [
+        (np.array([3, -1]), r"received \[-1\]"),
+        (np.array([0, 77], np.uint8), r"received \[77\]"),
+        (np.array([0, 300]), r"received \[300\]"),
+        (np.array([1.0]), "as integers; received float64"),
+    ],
+)
+def test_what_is_no_train_id_has_neither_value_nor_colour(convert, label, said):
+    with pytest.raises(ValueError, match=said):
+        convert(label)
+
+
+def test_ids_may_be_of_any_integer_type():
+    for kind in (np.int8, np.int64):
+        np.testing.assert_array_equal(LOVEDA.decode(np.arange(7, dtype=kind)), np.arange(1, 8))
+    np.testing.assert_array_equal(LOVEDA.decode(np.array([IGNORE])), [0])
+
+
 def test_masks_must_be_bytes():
     with pytest.raises(ValueError, match="uint8"):
         LOVEDA.encode(np.array([1], np.int32))
@@ -54,6 +75,15 @@ def test_a_table_must_be_consistent():
     for color in ((0, 0), (256, 0, 0), (-1, 0, 0)):
         with pytest.raises(ValueError, match="red, green and blue"):
             ClassTable(("a", "b"), (0, 1), ((0, 0, 0), color))
+
+
+def test_a_table_holds_as_many_classes_as_bytes_but_for_ignore():
+    names = tuple(f"class {number}" for number in range(256))
+    colors = tuple((number, 0, 0) for number in range(256))
+    largest = ClassTable(names[:255], tuple(range(255)), colors[:255])
+    assert largest.decode(np.array([254], np.uint8)) == [254]
+    with pytest.raises(ValueError, match="at most 255 classes; received 256"):
+        ClassTable(names, tuple(range(256)), colors)
 
 
 def test_a_table_without_ignored_values_cannot_store_ignore():

@@ -1,5 +1,7 @@
 """Losses against hand-made numbers, a plain NumPy twin, under a mask, and by finite differences."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -136,3 +138,30 @@ def test_a_label_that_is_no_class_makes_it_nan(example, beyond):
 def test_unknown_average(example):
     with pytest.raises(ValueError, match="average must be one of"):
         cross_entropy(jnp.asarray(example[0]), jnp.asarray(example[1]), average="mean")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"label": np.zeros((1, 9, 11), np.uint8)},
+            "received logits (2, 3, 4, 7) and labels (1, 9",
+        ),
+        ({"label": np.zeros((2, 9, 11, 1), np.uint8)}, "(B, H, W), which have no channels"),
+        ({"label": np.zeros((2, 9, 11), np.float32)}, "as integers; received float32"),
+        ({"logits": np.zeros((2, 7, 30, 40), np.float32)}, "the classes last"),
+        ({"class_weights": (1.0,) * 6}, "class_weights must have the shape (7); received (6,)"),
+        ({"class_weights": (1.0,) * 8}, "class_weights must have the shape (7); received (8,)"),
+        (
+            {"pixel_weights": np.ones(11, np.float32)},
+            "pixel_weights must have the shape (2, 9, 11)",
+        ),
+    ],
+)
+def test_what_would_be_broadcast_is_refused(example, change, said):
+    given = {"logits": example[0], "label": example[1], **change}
+    if "logits" in change:
+        given["label"] = np.zeros((2, 30, 40), np.uint8)
+    given = {name: jnp.asarray(value) for name, value in given.items()}
+    with jax.numpy_rank_promotion("allow"), pytest.raises(ValueError, match=re.escape(said)):
+        jax.jit(cross_entropy)(**given)

@@ -43,6 +43,13 @@ def test_only_what_is_alike_lies_together():
     assert packing.groups["b/kernel"] == ("b/kernel", "c/scalar", "f/empty")
 
 
+def test_several_dtypes_never_lie_end_to_end():
+    packing = Packing.of(ARRAYS)
+    other = {**ARRAYS, "b/kernel": np.zeros((2, 3), np.float16)}
+    with pytest.raises(ValueError, match=r"of one dtype; received .*'b/kernel': 'float16'"):
+        packing.pack(other)
+
+
 def test_the_norm_is_that_of_all_numbers():
     numbers = np.concatenate([np.ravel(value) for value in ARRAYS.values()])
     assert float(norm(ARRAYS)) == pytest.approx(np.linalg.norm(numbers), rel=1e-6)

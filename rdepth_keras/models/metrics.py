@@ -7,7 +7,8 @@ Both are registered: a model compiled with them is loaded again by ``keras.savin
 import keras
 from keras import ops
 
-from rdepth_keras.labels import IGNORE
+from rdepth_keras.arrays import check_count, check_logits, check_shape
+from rdepth_keras.labels import IGNORE, MOST_CLASSES
 from rdepth_keras.models.layers.basic import register
 from rdepth_keras.models.layers.resample import resize
 
@@ -18,12 +19,12 @@ def compiled_cross_entropy(y_true, y_pred):
 
     ``y_true`` is (B, H, W) train ids, pixels of 255 left out; ``y_pred`` (B, h, w, K) logits, which
     are enlarged to the size of ``y_true``: :func:`rdepth_keras.losses.cross_entropy` for Keras.
-    A train id beyond the classes makes the loss NaN.
+    What is no train id makes the loss NaN. Raises ValueError for shapes that do not belong
+    together.
     """
-    truth = ops.cast(y_true, "int32")
-    logits = resize(ops.cast(y_pred, "float32"), truth.shape[1:3])
-    valid = ops.not_equal(truth, IGNORE)
-    known = ops.logical_and(truth >= 0, truth < logits.shape[-1])
+    check_logits(y_pred, y_true)
+    logits = resize(ops.cast(y_pred, "float32"), y_true.shape[1:])
+    truth, valid, known = _train_ids(y_true, logits.shape[-1])
     safe = ops.where(known, truth, 0)
     entropy = ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
     entropy = ops.where(valid, ops.where(known, entropy, float("nan")), 0.0)
@@ -35,15 +36,17 @@ class MeanIoU(keras.Metric):
     """Mean intersection over union of logits against train ids, pixels of 255 left out.
 
     Classes in neither truth nor prediction are left out of the mean; one that is predicted but
-    absent counts 0. A train id beyond the classes makes its pixel a wrong prediction, never a right
-    one. Predictions that are not finite make the result NaN until the next reset. Works inside
+    absent counts 0. What is no train id makes its pixel a wrong prediction, never a right one.
+    Predictions that are not finite make the result NaN until the next reset. Works inside
     ``jit``; counts are exact up to 2^31 pixels between two resets.
 
-    ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities.
+    ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities;
+    other shapes raise ValueError, and so do classes that are no number from 1 to 255.
     """
 
     def __init__(self, classes: int = 7, name: str = "miou", **options):
         super().__init__(name=name, **options)
+        check_count("classes", classes, MOST_CLASSES)
         self.classes = classes
         # Rows are the truth; the last one is of ids beyond the classes.
         self.confusion = self.add_variable((classes + 1, classes), "zeros", dtype="int32")
@@ -52,10 +55,11 @@ class MeanIoU(keras.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             raise ValueError("MeanIoU counts pixels and takes no sample weights.")
-        truth = ops.cast(y_true, "int32")
-        valid = ops.cast(ops.not_equal(truth, IGNORE), "float32")[..., None]
-        known = ops.logical_and(truth >= 0, truth < self.classes)
-        rows = ops.one_hot(ops.where(known, truth, self.classes), self.classes + 1) * valid
+        check_shape("y_true", y_true, (None, None, None))
+        check_shape("y_pred", y_pred, (*y_true.shape, self.classes))
+        truth, valid, known = _train_ids(y_true, self.classes)
+        rows = ops.one_hot(ops.where(known, truth, self.classes), self.classes + 1)
+        rows = rows * ops.cast(valid, "float32")[..., None]
         columns = ops.one_hot(ops.argmax(y_pred, -1), self.classes)
         # One matrix an image: float32 counts its pixels exactly, whichever the backend.
         counts = ops.einsum("bhwi,bhwj->bij", rows, columns)
@@ -74,3 +78,15 @@ class MeanIoU(keras.Metric):
 
     def get_config(self):
         return {**super().get_config(), "classes": self.classes}
+
+
+def _train_ids(y_true, classes: int):
+    """Labels as int32, which of them count, and which are a class.
+
+    They may come as floats, which Keras makes of them: one that is not whole is no class.
+    """
+    given = ops.cast(y_true, "float32")
+    truth = ops.cast(given, "int32")
+    known = ops.logical_and(given >= 0, given < classes)
+    known = ops.logical_and(known, ops.equal(ops.cast(truth, "float32"), given))
+    return truth, ops.not_equal(given, IGNORE), known

@@ -75,6 +75,51 @@ def test_the_loss_of_an_id_beyond_the_classes_is_nan(label):
     assert np.isnan(float(compiled_cross_entropy(truth, logits)))
 
 
+@pytest.mark.parametrize("label", [1.5, 255.5, np.nan])
+def test_a_label_that_is_not_whole_is_no_class(label):
+    """Keras hands labels on as floats; whole ones are what they were."""
+    (truth, logits), metric = batch(0, 7), MeanIoU(7)
+    truth = truth.astype(np.float32)
+    assert float(compiled_cross_entropy(truth, logits)) == float(
+        cross_entropy(logits, batch(0, 7)[0])
+    )
+    logits[0, 0, 0], truth[0, 0, 0] = np.eye(7)[1], label
+    assert np.isnan(float(compiled_cross_entropy(truth, logits)))
+    metric.update_state(truth[:1, :1, :1], logits[:1, :1, :1])
+    assert float(metric.result()) == 0 and int(np.sum(metric.confusion[-1])) == 1
+
+
+@pytest.mark.parametrize(
+    ("truth", "logits"),
+    [
+        ((2, 9, 11), (1, 9, 11, 7)),
+        ((1, 9, 11), (2, 9, 11, 7)),
+        ((2, 9, 11, 1), (2, 9, 11, 7)),
+        ((2, 9, 11), (2, 7, 9, 11)),
+    ],
+)
+def test_shapes_that_would_be_broadcast_are_refused(truth, logits):
+    pair = np.zeros(truth, np.uint8), np.zeros(logits, np.float32)
+    if logits[1] == 9:  # labels as small as that could also be of seven rows
+        with pytest.raises(ValueError, match="Logits must be"):
+            compiled_cross_entropy(*pair)
+    with pytest.raises(ValueError, match="must have the shape"):
+        MeanIoU(7).update_state(*pair)
+
+
+@pytest.mark.parametrize("classes", [6, 8])
+def test_other_classes_than_the_metrics_are_refused(classes):
+    truth, logits = batch(0, 7)
+    with pytest.raises(ValueError, match=rf"\(2, 9, 11, {classes}\); received \(2, 9, 11, 7\)"):
+        MeanIoU(classes).update_state(truth, logits)
+
+
+@pytest.mark.parametrize("classes", [0, -1, 256, True, 7.0])
+def test_a_number_of_classes_that_cannot_be(classes):
+    with pytest.raises(ValueError, match="classes must be a whole number, from 1 to 255"):
+        MeanIoU(classes)
+
+
 def test_works_under_jit():
     metric, (truth, logits) = MeanIoU(7), batch(0, 7)
 
