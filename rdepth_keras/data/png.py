@@ -114,7 +114,16 @@ def decode_trusted(data: bytes) -> np.ndarray:
 
 
 def encode(pixels: np.ndarray) -> bytes:
-    """(H, W) grey or (H, W, 3) RGB, uint8 or uint16 -> PNG stream."""
+    """(H, W) grey or (H, W, 3) RGB, uint8 or uint16 -> PNG stream.
+
+    Raises ValueError for anything else: OpenCV would round or cut it to 8 bits.
+    """
+    drawn = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not drawn or not pixels.size or pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"a {pixels.dtype} array of shape {pixels.shape} makes no PNG; (H, W) or (H, W, 3), "
+            "uint8 or uint16, does"
+        )
     if pixels.ndim == 3:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".png", pixels)

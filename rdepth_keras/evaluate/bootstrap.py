@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rdepth_keras.arrays import check_count, check_shape
 from rdepth_keras.evaluate.confusion import mean_iou
 
 Score = Callable[[np.ndarray], np.ndarray]
@@ -49,7 +50,11 @@ def bootstrap(
         draws: bootstrap draws; they and so the interval depend on the seed alone.
         level: share of the draws inside the interval.
         seed: of the draws.
+
+    Raises:
+        ValueError: without tiles, for other shapes, no draws, or a level outside (0, 1).
     """
+    _check(confusions, draws, level)
     resampled = score(_resample(confusions, draws, seed))
     if len(confusions) == 1:
         resampled = np.full_like(resampled, np.nan)
@@ -68,18 +73,27 @@ def bootstrap_difference(
     """Interval of ``score(others) - score(confusions)``, paired: the same tiles in every draw.
 
     Raises:
-        ValueError: unless both hold as many tiles; the caller sees to it that they are the same.
+        ValueError: unless both hold as many tiles (the caller sees to it that they are the same),
+            and as :func:`bootstrap`.
     """
     if confusions.shape != others.shape:
         raise ValueError(
             "Paired runs must be scored on the same tiles; received "
             f"{len(confusions)} and {len(others)} tiles."
         )
+    _check(confusions, draws, level)
     resampled = score(_resample(others, draws, seed)) - score(_resample(confusions, draws, seed))
     if len(others) == 1:
         resampled = np.full_like(resampled, np.nan)
     value = score(others.sum(0)) - score(confusions.sum(0))
     return _interval(value, resampled, level)
+
+
+def _check(confusions: np.ndarray, draws: int, level: float) -> None:
+    check_shape("confusions", confusions, (None, None, confusions.shape[-1]))
+    check_count("draws", draws)
+    if not 0 < level < 1:
+        raise ValueError(f"level must be above 0 and below 1, e.g. 0.95; received {level}.")
 
 
 def _resample(confusions: np.ndarray, draws: int, seed: int) -> np.ndarray:

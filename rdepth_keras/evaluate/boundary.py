@@ -9,8 +9,9 @@ pixels is none, for nobody knows whether the class ends there.
 import cv2
 import numpy as np
 
+from rdepth_keras.arrays import check_count, check_shape
 from rdepth_keras.evaluate.confusion import divide
-from rdepth_keras.labels import IGNORE
+from rdepth_keras.labels import IGNORE, check_ids
 
 DIAGONAL_SHARE = 0.02
 
@@ -28,10 +29,21 @@ def boundary_counts(
         prediction: train ids (H, W).
         classes: number of classes.
         distance_pixels: d, in steps of king's moves; None is 2 % of the diagonal, at least 1.
+
+    Raises:
+        ValueError: for different shapes, train ids beyond the classes, or a distance below 1.
     """
-    distance = distance_pixels or max(1, round(DIAGONAL_SHARE * float(np.hypot(*truth.shape))))
-    seen = np.where(truth == IGNORE, IGNORE, prediction).astype(np.uint8)
-    edge_truth, edge_seen = boundary(truth, distance), boundary(seen, distance)
+    check_shape("truth", truth, (None, None))
+    check_shape("prediction", prediction, truth.shape)
+    known = truth != IGNORE
+    check_ids("truth", truth[known], classes)
+    check_ids("prediction", prediction[known], classes)
+    if distance_pixels is None:
+        distance_pixels = max(1, round(DIAGONAL_SHARE * float(np.hypot(*truth.shape))))
+    check_count("distance_pixels", distance_pixels)
+    truth = truth.astype(np.uint8)
+    seen = np.where(known, prediction, IGNORE).astype(np.uint8)
+    edge_truth, edge_seen = boundary(truth, distance_pixels), boundary(seen, distance_pixels)
     shared = edge_truth & edge_seen & (truth == seen)
     counted = truth[shared], truth[edge_truth], seen[edge_seen]
     counts = [np.bincount(values, minlength=classes)[:classes] for values in counted]
@@ -55,6 +67,6 @@ def boundary(label: np.ndarray, distance_pixels: int) -> np.ndarray:
     unknown = label == IGNORE
     known = np.where(unknown, 0, label).astype(np.uint8)
     edge = cv2.BORDER_CONSTANT
-    largest = cv2.dilate(known, around, borderType=edge, borderValue=IGNORE - 1)
+    largest = cv2.dilate(known, around, borderType=edge, borderValue=IGNORE)
     smallest = cv2.erode(label, around, borderType=edge, borderValue=IGNORE)
     return ~unknown & ((largest != label) | (smallest != label))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rdepth_keras.arrays import check_shape
 from rdepth_keras.evaluate.confusion import divide
-from rdepth_keras.labels import IGNORE
+from rdepth_keras.labels import IGNORE, check_ids
 
 FINE_BINS = 1500
 MANTISSA_BITS = 11  # of the doubt; within a bin it differs by less than 1/2048 of itself
@@ -19,6 +20,7 @@ _DROPPED_BITS = 23 - MANTISSA_BITS
 _LEAST = (127 - 24) << MANTISSA_BITS  # the bin of 2**-24, the least doubt above 0 in float32
 DOUBT_BINS = (24 << MANTISSA_BITS) + 2
 _SINGLE = ((MANTISSA_BITS + 1) << MANTISSA_BITS) + 1  # the bins before hold one float32 value each
+SUM_TOLERANCE = 1e-3  # of a pixel's probabilities: far above rounding
 _EULER = 0.5772156649015329
 
 
@@ -120,8 +122,15 @@ class Confidence:
 
 
 def count_confidence(truth: np.ndarray, probabilities: np.ndarray) -> Confidence:
-    """Counts one tile: train ids (H, W), 255 = ignore, and class probabilities (H, W, K)."""
+    """Counts one tile: train ids (H, W), 255 = ignore, and class probabilities (H, W, K).
+
+    Raises ValueError for other shapes, train ids beyond the K classes, and numbers that are no
+    probabilities: none is below 0, and those of a pixel sum to 1.
+    """
+    check_shape("probabilities", probabilities, (*truth.shape, None))
     valid = truth != IGNORE
+    check_ids("truth", truth[valid], probabilities.shape[-1])
+    _check_probabilities(probabilities)
     largest = probabilities.max(-1)[valid]
     confidence, doubt = largest.astype(np.float64), _doubt_bin(largest)
     right = probabilities.argmax(-1)[valid] == truth[valid]
@@ -133,6 +142,16 @@ def count_confidence(truth: np.ndarray, probabilities: np.ndarray) -> Confidence
         doubt_pixels=np.bincount(doubt, minlength=DOUBT_BINS),
         doubt_right=np.bincount(doubt[right], minlength=DOUBT_BINS),
     )
+
+
+def _check_probabilities(probabilities: np.ndarray) -> None:
+    lowest, sums = probabilities.min(), probabilities.sum(-1, dtype=np.float32)
+    if not (lowest >= 0 and sums.min() > 1 - SUM_TOLERANCE and sums.max() < 1 + SUM_TOLERANCE):
+        raise ValueError(
+            "Probabilities must be at least 0 and sum to 1 in every pixel; received a lowest of "
+            f"{lowest:.4g} and sums from {sums.min():.4g} to {sums.max():.4g}. Of logits, take the "
+            "softmax first."
+        )
 
 
 def _doubt_bin(confidence: np.ndarray) -> np.ndarray:

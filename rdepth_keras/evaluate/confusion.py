@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from rdepth_keras.labels import IGNORE
+from rdepth_keras.labels import IGNORE, check_ids
 
 Absent = Literal["union", "truth", "zero"]
 
@@ -17,8 +17,8 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
     """Pixel counts, int64 (classes, classes), of two arrays of train ids of one shape.
 
     Raises:
-        ValueError: for different shapes, or values beyond the classes (the truth may also hold
-            255 = ignore).
+        ValueError: for different shapes, numbers that are no integers, or values beyond the
+            classes (the truth may also hold 255 = ignore).
     """
     if truth.shape != prediction.shape:
         raise ValueError(
@@ -26,13 +26,10 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
             f"{prediction.shape}."
         )
     valid = truth != IGNORE
-    rows, columns = truth[valid].astype(np.int64), prediction[valid].astype(np.int64)
-    for name, values in (("truth", rows), ("prediction", columns)):
-        if values.size and not (values.min() >= 0 and values.max() < classes):
-            raise ValueError(
-                f"The {name} must hold train ids 0..{classes - 1}; received values up to "
-                f"{values.max()}."
-            )
+    rows, columns = truth[valid], prediction[valid]
+    check_ids("truth", rows, classes)
+    check_ids("prediction", columns, classes)
+    rows, columns = rows.astype(np.int64), columns.astype(np.int64)
     counts = np.bincount(rows * classes + columns, minlength=classes**2)
     return counts.reshape(classes, classes)
 

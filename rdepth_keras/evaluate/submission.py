@@ -7,9 +7,11 @@ Source: LoveDA UDA challenge, CodaBench competition 13037.
 
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from rdepth_keras.arrays import Label
 from rdepth_keras.atomic import writing
@@ -69,15 +71,19 @@ def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: 
         expected: what it must hold.
 
     Raises:
-        ValueError: for another name than *.zip, before the first label is asked for; or where the
-            labels make no valid submission. Nothing is left behind.
+        ValueError: for another name than *.zip, before the first label is asked for; for a tile
+            that comes twice or has no uint8 label; or where the labels make no valid submission.
+            Nothing is left behind.
     """
     if path.suffix.lower() != ".zip":
         raise ValueError(f"A submission is a zip; received the name {path}. Name it *.zip.")
     path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path) as temporary:
         temporary.touch()  # a folder that takes no file is told before anything is predicted
-        files = {number: png.encode(label) for number, label in labels}
+        files: dict[int, bytes] = {}
+        for number, label in labels:
+            _check_label(number, label, files)
+            files[number] = png.encode(label)
         with zipfile.ZipFile(temporary, "w") as archive:
             for number in sorted(files):
                 entry = zipfile.ZipInfo(f"{number}.png", _EPOCH)
@@ -86,6 +92,16 @@ def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: 
         found = check_submission(temporary, expected)
         if found.faults:
             raise ValueError(f"This makes no valid submission. {found}")
+
+
+def _check_label(number: int, label: Label, earlier: Container[int]) -> None:
+    if number in earlier:
+        raise ValueError(f"Tile {number} has two labels; give one of each tile.")
+    if label.dtype != np.uint8 or label.ndim != 2:
+        raise ValueError(
+            f"Tile {number}: a label is train ids, uint8 (H, W); received {label.dtype} "
+            f"{label.shape}."
+        )
 
 
 def check_submission(path: Path, expected: Expected) -> Findings:

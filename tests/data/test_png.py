@@ -27,6 +27,23 @@ def test_channels_are_red_green_blue():
     np.testing.assert_array_equal(blue_green_red[..., ::-1], red)
 
 
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        GREY / 1,
+        GREY.astype(int),
+        GREY > 9,
+        GREY[..., None],
+        RGB[..., [0, 1, 2, 2]],
+        GREY[:0],
+        GREY[0],
+    ],
+)
+def test_what_makes_no_png_is_refused(pixels):
+    with pytest.raises(ValueError, match=rf"a {pixels.dtype} array of shape .* makes no PNG"):
+        png.encode(pixels)
+
+
 def test_header():
     assert str(png.read_header(png.encode(DEEP))) == "13x9 16-bit grey"
 

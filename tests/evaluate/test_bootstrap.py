@@ -59,3 +59,18 @@ def test_one_tile_and_none():
         bootstrap(draw(tiles=0))
     with pytest.raises(ValueError, match="24 and 3 tiles"):
         bootstrap_difference(draw(), draw(tiles=3))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        *(({"level": level}, "level must be above 0") for level in (0.0, 1.0, 95, -0.5, np.nan)),
+        ({"draws": 0}, "draws must be a whole number, at least 1"),
+    ],
+)
+def test_intervals_that_are_none(options, said):
+    for attempt in (bootstrap, lambda one, **how: bootstrap_difference(one, one, **how)):
+        with pytest.raises(ValueError, match=said):
+            attempt(draw(), **options)
+        with pytest.raises(ValueError, match="confusions must have the shape"):
+            attempt(draw()[0])

@@ -67,3 +67,25 @@ def test_perfect_and_absent():
     truth, _ = maps()
     iou = boundary_iou(boundary_counts(truth, np.where(truth == 255, 0, truth), 4))
     assert iou[:3].tolist() == [1, 1, 1] and np.isnan(iou[3])
+
+
+def test_the_largest_class_ends_at_the_edge_of_the_image_too():
+    whole = np.full((9, 9), 254, np.uint8)
+    np.testing.assert_array_equal(boundary(whole, 2), boundary(whole * 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"truth": np.full((6, 6), 3)}, r"truth must hold train ids 0..2 .* \[3\]"),
+        ({"prediction": np.full((6, 6), 256)}, r"prediction must hold .* \[256\]"),
+        ({"prediction": np.full((6, 6), 255)}, r"prediction must hold .* \[255\]"),
+        ({"prediction": np.zeros((6, 6))}, "as integers; received float64"),
+        ({"prediction": np.zeros((6, 1), int)}, r"the shape \(6, 6\); received \(6, 1\)"),
+        ({"distance_pixels": 0}, "distance_pixels must be a whole number, at least 1"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(change, said):
+    same = np.zeros((6, 6), int)
+    with pytest.raises(ValueError, match=said):
+        boundary_counts(**{"truth": same, "prediction": same, "classes": 3, **change})

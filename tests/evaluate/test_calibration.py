@@ -109,3 +109,20 @@ def test_nothing_to_count():
     nothing = count_confidence(np.full((2, 2), 255, np.uint8), np.ones((2, 2, 3)) / 3)
     assert np.isnan(nothing.calibration_error()) and np.isnan(nothing.risk_area())
     assert np.isnan(nothing.risk_bound())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda truth, p: (truth, np.log(p)), "Of logits, take the softmax"),
+        (lambda truth, p: (truth, 2 * p), "sums from 2 to 2"),
+        (lambda truth, p: (truth, np.where(p == p.max(), np.nan, p)), "sum to 1 in every pixel"),
+        (lambda truth, p: (truth, p[..., :4]), r"train ids 0..3 .*received \[4\]"),
+        (lambda truth, p: (truth, p[..., 0]), "probabilities must have the shape"),
+        (lambda truth, p: (truth[:1], p), "probabilities must have the shape"),
+        (lambda truth, p: (truth / 1, p), "as integers; received float64"),
+    ],
+)
+def test_what_are_no_probabilities_of_these_pixels(change, said):
+    with pytest.raises(ValueError, match=said):
+        count_confidence(*change(*draw()))

@@ -91,5 +91,11 @@ def test_ignored_pixels_never_count(maps):
 def test_wrong_arrays_are_named():
     with pytest.raises(ValueError, match="one shape"):
         confusion_matrix(np.zeros((2, 2)), np.zeros((2, 3)), 7)
-    with pytest.raises(ValueError, match=r"prediction must hold .* up to 7"):
+    with pytest.raises(ValueError, match=r"prediction must hold .* received \[7\]"):
         confusion_matrix(np.zeros(2, np.uint8), np.array([0, 7], np.uint8), 7)
+    whole = np.array([0, 6], np.uint8)
+    for name, pair in (("truth", (whole / 1, whole)), ("prediction", (whole, whole + 0.5))):
+        with pytest.raises(ValueError, match=f"{name} must hold .* as integers; received float64"):
+            confusion_matrix(*pair, 7)
+    with pytest.raises(ValueError, match=r"prediction must hold .* received \[255\]"):
+        confusion_matrix(whole, np.array([0, 255], np.uint8), 7)

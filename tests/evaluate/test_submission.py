@@ -78,6 +78,24 @@ def test_a_bad_or_broken_off_submission_leaves_nothing_behind(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda first: [first, first], "Tile 40 has two labels"),
+        (lambda first: [(40, first[1] / 1)], r"Tile 40: .* uint8 \(H, W\); received float64"),
+        (lambda first: [(40, first[1][..., None])], r"uint8 \(16, 16, 1\)"),
+    ],
+)
+def test_labels_that_cannot_be_are_named_at_once(tmp_path, change, said):
+    def given():
+        yield from change(labels()[0])
+        pytest.fail("another label was asked for")
+
+    with pytest.raises(ValueError, match=said):
+        write_submission(tmp_path / "a.zip", given(), EXPECTED)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_name_that_is_no_zip_is_told_before_anything_is_predicted(tmp_path):
     def never():
         pytest.fail("a label was asked for")
