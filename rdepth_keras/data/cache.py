@@ -2,8 +2,9 @@
 
 The file is a plain ``.npy`` of records, 8 bytes a pixel and 16 a tile. Depth is kept as float32,
 what networks see, and not as the stored 16 bits: the arrays are then views of the file whatever
-made the depth, and no transform has to know of the cache. Every record carries a checksum; all of
-them are checked when a cache is opened.
+made the depth, and no transform has to know of the cache. Every record carries a checksum that
+begins with the cache's identity; all of them are checked when a cache is opened, so that neither a
+damaged file nor another one under this name is taken.
 """
 
 import io
@@ -65,7 +66,8 @@ class CachedTiles:
 def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) -> CachedTiles:
     """The tiles from ``folder``'s cache, which is written first where it is missing or damaged.
 
-    The file's name holds the :func:`fingerprint`, so that a cache of other tiles is never taken.
+    The file's name and its checksums hold the :func:`fingerprint`: a cache of other tiles is never
+    taken.
     Says what it will check or write before it does, and what is damaged.
 
     Raises:
@@ -73,12 +75,13 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
         OSError: where the disk has no room for it; nothing half-written stays behind.
     """
     record = _record_type(tiles[0])
-    path = folder / f"{fingerprint(tiles)}.npy"
+    identity = fingerprint(tiles)
+    path = folder / f"{identity}.npy"
     size = cache_bytes(tiles)
     amount = f"{size / 2**30:.2f} GiB for {len(tiles)} tiles"
     if path.is_file():
         notify(f"Checking the cache {path}: {amount}.")
-        damage = _damage(path, record, len(tiles))
+        damage = _damage(path, record, len(tiles), identity)
         if not damage:
             return CachedTiles(path, tiles.labelled)
         notify(f"The cache {path} is damaged ({damage}): it is deleted.")
@@ -92,7 +95,7 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
             "another --cache folder, or train without."
         )
     notify(f"Writing the cache {path}: {amount}, {free / 2**30:.1f} GiB are free.")
-    _write(tiles, path, record)
+    _write(tiles, path, record, identity)
     return CachedTiles(path, tiles.labelled)
 
 
@@ -139,7 +142,7 @@ def _record_type(tile: Tile) -> np.dtype:
     )
 
 
-def _damage(path: Path, record: np.dtype, count: int) -> str:
+def _damage(path: Path, record: np.dtype, count: int, identity: str) -> str:
     """What is wrong with a cache of that shape, in words; nothing where it is sound."""
     header = _header(record, count)
     if path.stat().st_size != len(header) + count * record.itemsize:
@@ -149,17 +152,20 @@ def _damage(path: Path, record: np.dtype, count: int) -> str:
         return "its header is not that of these tiles"
     rows = np.asarray(content[len(header) :]).reshape(count, -1)
     with ThreadPoolExecutor(_READING) as pool:
-        sound = list(pool.map(_is_sound, rows))
-    return f"{sound.count(False)} of {count} tiles" if not all(sound) else ""
+        sound = list(pool.map(lambda row: _is_sound(row, identity), rows))
+    if all(sound):
+        return ""
+    others = "" if any(sound) else "; perhaps it is that of others, renamed"
+    return f"{sound.count(False)} of {count} tiles{others}"
 
 
-def _is_sound(row: np.ndarray) -> bool:
-    return _checksum(row.data) == int.from_bytes(row[:8].tobytes(), "little")
+def _is_sound(row: np.ndarray, identity: str) -> bool:
+    return _checksum(row.data, identity) == int.from_bytes(row[:8].tobytes(), "little")
 
 
-def _checksum(row: memoryview) -> int:
-    """CRC-32 of a record's bytes but for the checksum, which comes first."""
-    return zlib.crc32(row[8:])
+def _checksum(row: memoryview, identity: str) -> int:
+    """CRC-32 of the cache's identity and a record's bytes but for the checksum, which is first."""
+    return zlib.crc32(row[8:], zlib.crc32(identity.encode()))
 
 
 def _header(record: np.dtype, count: int) -> bytes:
@@ -170,12 +176,12 @@ def _header(record: np.dtype, count: int) -> bytes:
     return buffer.getvalue()
 
 
-def _write(tiles: Tiles, path: Path, record: np.dtype) -> None:
+def _write(tiles: Tiles, path: Path, record: np.dtype, identity: str) -> None:
     # Written, not mapped: a full disk is then an error and no signal that ends the process.
     with writing(path) as partial, partial.open("wb") as file:
         file.write(_header(record, len(tiles)))
         for tile in _read(tiles):
-            file.write(_pack(tile, record))
+            file.write(_pack(tile, record, identity))
 
 
 def _read(tiles: Tiles) -> Iterator[Tile]:
@@ -185,7 +191,7 @@ def _read(tiles: Tiles) -> Iterator[Tile]:
             yield from pool.map(tiles.__getitem__, range(start, min(start + _READING, len(tiles))))
 
 
-def _pack(tile: Tile, record: np.dtype) -> bytes:
+def _pack(tile: Tile, record: np.dtype, identity: str) -> bytes:
     expected, size = record["label"].shape, tile["label"].shape
     if size != expected:
         raise ValueError(
@@ -193,5 +199,5 @@ def _pack(tile: Tile, record: np.dtype) -> bytes:
             f"the first one {expected[0]}x{expected[1]}. Train without --cache, or cut the tiles."
         )
     row = np.array((0, tile["id"], *(tile[name] for name in ARRAYS)), record)
-    row["checksum"] = _checksum(memoryview(row.tobytes()))
+    row["checksum"] = _checksum(memoryview(row.tobytes()), identity)
     return row.tobytes()

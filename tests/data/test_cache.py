@@ -128,6 +128,16 @@ def test_other_tiles_have_another_cache(change, tmp_path):
     assert_equal(first, Drawn())
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_renamed_cache_is_never_taken(tmp_path, count):
+    """Of tiles of the same size and number: nothing but the identity tells them apart."""
+    tiles, others, said = Drawn(count), Drawn(count, seed=1), []
+    path = cached(tiles, tmp_path, quiet).path
+    cached(others, tmp_path, quiet).path.replace(path)
+    assert_equal(cached(tiles, tmp_path, said.append), tiles)
+    assert f"{count} of {count} tiles; perhaps it is that of others, renamed" in said[1]
+
+
 def test_a_damaged_cache_is_written_anew(tmp_path):
     path = cached(Drawn(), tmp_path, quiet).path
     good = path.read_bytes()
