@@ -30,11 +30,15 @@ def quantise(depth: np.ndarray) -> StoredDepth:
     """Raw depth (H, W), any real dtype, larger = nearer -> 16 bits over its own range.
 
     A constant map becomes 0. The order of values is kept. Raises ValueError for another shape and
-    for values that are not finite.
+    for values that are not finite, complex or masked.
     """
+    if np.ma.is_masked(depth):
+        raise ValueError("A depth map must be whole; this one is masked: fill it, e.g. .filled(0).")
+    if np.iscomplexobj(depth):
+        raise ValueError(f"A depth map holds real numbers; received {depth.dtype}.")
     if depth.ndim != 2 or depth.size == 0:
         raise ValueError(f"A depth map has the shape (height, width); received {depth.shape}.")
-    depth = depth.astype(np.float64)
+    depth = np.asarray(depth, np.float64)
     if not np.isfinite(depth).all():
         raise ValueError("A depth map must be finite; this one holds NaN or infinity.")
     minimum, maximum = float(depth.min()), float(depth.max())

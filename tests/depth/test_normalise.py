@@ -61,6 +61,8 @@ def test_an_affine_change_of_the_source_changes_nothing():
         (np.zeros((0, 4)), "height, width"),
         (np.array([[0.0, np.nan]]), "finite"),
         (np.array([[0.0, np.inf]]), "finite"),
+        (np.ma.masked_less(np.array([[-9999.0, 3.0]]), 0), "masked: fill it"),
+        (np.array([[0, 1j]]), "real numbers; received complex128"),
     ],
 )
 def test_refuses(depth, message):
@@ -81,3 +83,10 @@ def test_constant_maps_and_what_is_said_of_them():
     assert "WARNING: 1 depth map is constant" in constant_notice(["a.png"])
     assert "2 depth maps are constant" in constant_notice(["a.png", "b.png"])
     assert constant_notice(["a.png", "b.png"]).count("a.png, b.png") == 1
+
+
+def test_a_mask_that_hides_nothing_changes_nothing():
+    depth = np.arange(12.0).reshape(3, 4)
+    found = normalise(np.ma.MaskedArray(depth, mask=False))
+    assert type(found) is np.ndarray
+    np.testing.assert_array_equal(found, normalise(depth))
