@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from rdepth_keras.arrays import check_count
 from rdepth_keras.infer.views import Views
 from rdepth_keras.tiling import Blend
 
@@ -19,7 +20,8 @@ class Inference:
         blend: weights of overlapping windows, ``"uniform"`` or ``"tapered"``.
         average: what is averaged over windows and views, ``"logits"`` or ``"probabilities"``.
         views: ``"one"``, the four ``"flips"``, or the eight ``"symmetries"`` of the square.
-        scales: sizes at which the tile is seen, as factors of its own; the windows stay as large.
+        scales: sizes at which the tile is seen, as factors (1/8 to 8) of its own; the windows stay
+            as large.
         window_batch: windows that go through the network together on each device.
     """
 
@@ -37,11 +39,10 @@ class Inference:
             if value not in known:
                 raise ValueError(f"{name} must be one of {known}; received {value!r}.")
         for name in ("window_pixels", "stride_pixels", "window_batch"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1; received {value}.")
-        if not self.scales or not all(0 < scale <= 8 for scale in self.scales):
-            raise ValueError(f"scales must be factors above 0, at most 8; received {self.scales}.")
+            if name == "window_batch" or getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        if not self.scales or not all(1 / 8 <= scale <= 8 for scale in self.scales):
+            raise ValueError(f"scales must be factors from 1/8 to 8; received {self.scales}.")
         if self.stride_pixels and self.stride_pixels > (self.window_pixels or 0):
             raise ValueError(
                 f"stride_pixels ({self.stride_pixels}) must be at most window_pixels "

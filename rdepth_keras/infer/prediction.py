@@ -1,11 +1,38 @@
-"""What a prediction must be, and the classes it says."""
+"""What a tile and its prediction must be, and the classes it says."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from rdepth_keras.arrays import Label, Tile
+from rdepth_keras.infer.scales import common_size
+
+_SCALES = {
+    "image": (255, "RGB 0..255, uint8 or floats"),
+    "depth": (1, "floats in [0, 1], larger = nearer"),
+}
+
+
+def check_inputs(inputs: Mapping[str, Any], tile: Tile | str) -> None:
+    """Raises ValueError for a tile's arrays of several sizes, or on no scale that networks take.
+
+    ``image`` is uint8, or floats that go up to 255 and not to 1; ``depth`` floats in [0, 1].
+    """
+    common_size(inputs)
+    for name, (most, wanted) in _SCALES.items():
+        array = inputs.get(name)
+        if array is None or (name == "image" and array.dtype == np.uint8):
+            continue
+        low, high = float(array.min()), float(array.max())
+        # NaN passes: its prediction is refused for that. An image of zeros is a black one.
+        beyond = low < 0 or high > most + 1e-3 or (name == "image" and 0 < high <= 1)
+        if beyond or not jnp.issubdtype(array.dtype, jnp.floating):
+            raise ValueError(
+                f"The {name} of tile {_name(tile)} must be {wanted}; received {array.dtype} from "
+                f"{low:.4g} to {high:.4g}. Scale it."
+            )
 
 
 def check_finite(prediction: np.ndarray, tile: Tile | str) -> np.ndarray:
@@ -14,12 +41,11 @@ def check_finite(prediction: np.ndarray, tile: Tile | str) -> np.ndarray:
     Raises FloatingPointError, naming ``tile`` (or what it is called), for NaN and infinity.
     """
     if not np.isfinite(prediction).all():
-        name: Any = tile["id"] if isinstance(tile, Mapping) else tile
         share = 1 - np.isfinite(prediction).all(-1).mean()
         raise FloatingPointError(
-            f"The prediction of tile {name} is not finite in {share:.2%} of its pixels, so there "
-            "is nothing to score or to write. Look at the tile's image and depth; if every tile "
-            "has it, the run's weights are at fault: train again with a lower learning rate."
+            f"The prediction of tile {_name(tile)} is not finite in {share:.2%} of its pixels, so "
+            "there is nothing to score or to write. Look at the tile's image and depth; if every "
+            "tile has it, the run's weights are at fault: train again with a lower learning rate."
         )
     return prediction
 
@@ -30,3 +56,7 @@ def classify(prediction: np.ndarray, tile: Tile | str) -> Label:
     Raises FloatingPointError, naming ``tile``, for one that is not finite.
     """
     return check_finite(prediction, tile).argmax(-1).astype(np.uint8)
+
+
+def _name(tile: Tile | str) -> Any:
+    return tile["id"] if isinstance(tile, Mapping) else tile

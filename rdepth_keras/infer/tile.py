@@ -15,7 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from rdepth_keras.arrays import Params, Tile
 from rdepth_keras.infer.forward import fill_up, mesh_of, share
 from rdepth_keras.infer.inference import Inference
-from rdepth_keras.infer.prediction import check_finite
+from rdepth_keras.infer.prediction import check_finite, check_inputs
 from rdepth_keras.infer.scales import mean_over_scales
 from rdepth_keras.infer.views import mean_over_views
 from rdepth_keras.infer.windows import Forward, slide
@@ -28,8 +28,8 @@ def tile_predictor(
     """The compiled ``(params, buffers, tile) -> prediction``, float32 (H, W, K).
 
     ``network`` has full-size logits as its output, i.e. it was built without taps. The windows are
-    shared by the devices that hold the params. It is compiled once for each size of tile. The
-    predictor raises FloatingPointError, naming the tile, where its prediction is not finite.
+    shared by the devices that hold the params. It is compiled once for each size of tile. Raises
+    ValueError for arrays of wrong size or scale, FloatingPointError for a result not finite.
     """
 
     @partial(jax.jit, static_argnames="mesh")
@@ -43,6 +43,7 @@ def tile_predictor(
 
     def predict(params: Params, buffers: Params, tile: Tile) -> np.ndarray:
         inputs = {name: tile[name] for name in network.input_names}
+        check_inputs(inputs, tile)
         found = compiled(params, buffers, inputs, mesh=mesh_of(params))
         return check_finite(np.asarray(found), tile)
 

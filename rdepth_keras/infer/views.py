@@ -31,7 +31,7 @@ class Look(NamedTuple):
 
 def mean_over_views(see: Callable[[Look], jax.Array], views: Views) -> jax.Array:
     """The mean of ``see(look)``, each as it is looked at, turned back upright: (H, W, K)."""
-    total = jnp.zeros(jax.eval_shape(lambda: see(Look())).shape)
+    total = jnp.zeros(jax.eval_shape(lambda: see(Look())).shape, jnp.float32)
     # Upright and turned views of a tile that is not square have different shapes: two loops, with
     # one accumulator that turns along. The tile itself is never turned: its windows are.
     for turned in (0, 1):

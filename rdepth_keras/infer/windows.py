@@ -11,6 +11,7 @@ from rdepth_keras.infer.views import Look
 from rdepth_keras.tiling import Windows, blend_weights, coverage, windows
 
 Forward = Callable[[Mapping[str, jax.Array]], jax.Array]
+FIRST = np.int32(0)  # a place like the corners: a plain 0 is of 64 bits where JAX allows them
 
 
 def slide(
@@ -35,8 +36,8 @@ def slide(
         found = found * weight[None, ..., None] * batch[1][:, None, None, None]
         for index in range(found.shape[0]):
             top, left = batch[0][index]
-            part = jax.lax.dynamic_slice(total, (top, left, 0), found.shape[1:])
-            total = jax.lax.dynamic_update_slice(total, part + found[index], (top, left, 0))
+            part = jax.lax.dynamic_slice(total, (top, left, FIRST), found.shape[1:])
+            total = jax.lax.dynamic_update_slice(total, part + found[index], (top, left, FIRST))
         return total, None
 
     first = jax.eval_shape(
@@ -66,10 +67,10 @@ def _cut(inputs: Mapping[str, jax.Array], corners: jax.Array, grid: Windows, loo
         top = jnp.where(look.rows, grid.height - high - corner[0], corner[0])
         left = jnp.where(look.columns, grid.width - wide - corner[1], corner[1])
         if not look.turned:
-            part = jax.lax.dynamic_slice(array, (top, left, 0), (high, wide, array.shape[-1]))
+            part = jax.lax.dynamic_slice(array, (top, left, FIRST), (high, wide, array.shape[-1]))
         else:  # row r and column c of the turned tile are its row c and column H - 1 - r
             shape, right = (wide, high, array.shape[-1]), grid.height - high - top
-            part = jnp.rot90(jax.lax.dynamic_slice(array, (left, right, 0), shape))
+            part = jnp.rot90(jax.lax.dynamic_slice(array, (left, right, FIRST), shape))
         return look.flip(part)
 
     return {

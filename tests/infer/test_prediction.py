@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.infer import check_finite, classify
+from rdepth_keras.infer.prediction import check_inputs
 
 
 def test_the_largest_is_the_class():
@@ -31,3 +32,39 @@ def test_a_prediction_of_nothing_but_nan():
 def test_saturated_logits_are_finite():
     prediction = np.float32([[[3e38, -3e38]]])
     assert classify(prediction, {"id": 1}) == [[0]]
+
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+DEPTH = PICTURE[..., :1] / np.float32(255)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"image": PICTURE, "depth": DEPTH},
+        {"image": PICTURE.astype(np.float32), "depth": np.zeros((4, 5, 1), np.float16)},
+        {"image": np.zeros((4, 5, 3), np.float32)},
+        {"image": PICTURE // 255, "thermal": PICTURE},
+        {"depth": DEPTH * np.float32(np.nan)},  # its prediction says so
+    ],
+)
+def test_inputs_on_their_scale(inputs):
+    check_inputs(inputs, {"id": 7})
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"image": PICTURE / 255}, "image of tile 7 must be RGB 0..255, .* float64 from 0 to 1. S"),
+        ({"image": PICTURE / 1 - 120}, "image of tile 7 .* from -120 to"),
+        ({"image": PICTURE * np.float32(257)}, "image of tile 7 .* to 6.5"),
+        ({"image": PICTURE.astype(np.uint16)}, "image of tile 7 .* received uint16"),
+        ({"depth": PICTURE[..., :1]}, r"depth of tile 7 must be floats in \[0, 1\].* uint8"),
+        ({"depth": DEPTH[:3]}, r"one height and width; received .*, depth \(3, 5, 1\)"),
+        ({"depth": DEPTH * 255}, "depth of tile 7 .* float32 from"),
+        ({"depth": DEPTH - 0.5}, "depth of tile 7 .* from -0.496"),
+    ],
+)
+def test_inputs_on_another_scale_are_refused(inputs, said):
+    with pytest.raises(ValueError, match=said):
+        check_inputs({"image": PICTURE, "depth": DEPTH} | inputs, {"id": 7})

@@ -109,6 +109,31 @@ def test_the_eight_symmetries_commute_with_turning_the_tile():
     )
 
 
+@pytest.mark.parametrize("depth", [(12, 10, 1), (10, 12, 1), (12, 12)])
+def test_a_depth_of_another_size_is_refused(depth):
+    inputs = {**tile(12, 12), "depth": jnp.zeros(depth)}
+    with pytest.raises(
+        ValueError, match=r"one height and width; received depth .*, image \(12, 12, 3\)"
+    ):
+        predict(local, inputs, Inference(window_pixels=None))
+
+
+def test_a_tile_on_another_scale_is_refused_before_it_is_predicted():
+    predict = tile_predictor(network(), Inference())
+    with pytest.raises(ValueError, match="image of tile 1 must be RGB 0..255"):
+        predict({}, {}, {"id": 1, "image": colours(8, 8)["image"] / 255})
+
+
+@pytest.mark.parametrize("views", ["one", "symmetries"])
+def test_numbers_of_64_bits_change_nothing(views):
+    inference = Inference(8, 5, views=views, scales=(0.5, 1.0), average="probabilities")
+    usual, inputs = predict(local, tile(20, 13), inference), tile(20, 13)
+    with jax.enable_x64(True):
+        found = predict(local, inputs, inference)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, usual, rtol=1e-5, atol=1e-6)
+
+
 def test_scales_are_the_mean_of_resized_tiles():
     inputs, scales = tile(20, 13), (0.5, 1.0, 1.75)
     expected = 0
