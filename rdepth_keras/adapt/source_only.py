@@ -23,6 +23,10 @@ class SourceOnly(Method):
     auxiliary_weight: float = 0.4
     average: Average = "valid"
 
+    def __post_init__(self):
+        if not (weight := self.auxiliary_weight) >= 0:
+            raise ValueError(f"auxiliary_weight must be at least 0; received {weight}.")
+
     def phases(self, networks: Networks) -> tuple[Phase, ...]:
         segmenter = networks[SEGMENTER]
 

@@ -13,7 +13,7 @@ import tyro
 from rdepth_keras.adapt import SEGMENTER, Method, SourceOnly
 from rdepth_keras.data.dataset import Dataset
 from rdepth_keras.data.loveda.dataset import LoveDA
-from rdepth_keras.experiment.checks import check, check_finite
+from rdepth_keras.experiment.checks import check_finite
 from rdepth_keras.experiment.resources import Resources
 from rdepth_keras.experiment.training import Split, Training
 from rdepth_keras.models import MODELS, Architecture
@@ -68,11 +68,6 @@ class Experiment:
     def __post_init__(self):
         for part in ("data", "network", "method", "optimizers", "training"):
             check_finite(part, getattr(self, part))
-        for name in ("drop_path", "dropout"):
-            rate = getattr(self.network, name, 0.0)
-            check(f"network.{name}", rate, 0 <= rate < 1, "at least 0 and below 1")
-        weight = getattr(self.method, "auxiliary_weight", 0.0)
-        check("method.auxiliary_weight", weight, weight >= 0, "at least 0")
         if self.training.depth_weights is not None and not self.network.reads_depth:
             raise ValueError("depth_weights are given, but the network has no depth encoder.")
         if self.training.choice.selection == "best" and self.is_in_domain:

@@ -91,7 +91,7 @@ def build(
     :data:`HEADS`, or a function; an encoder may also be ``{"depths": ..., "widths": ...}``, a
     ConvNeXt of another size.
 
-    Raises ValueError for an unknown name or argument, or weights that do not fit.
+    Raises ValueError for an unknown name, an argument that cannot be, or weights that do not fit.
     """
     architecture = choose("network", name, MODELS)
     _check_arguments(name, architecture, arguments)

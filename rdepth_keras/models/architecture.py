@@ -7,6 +7,9 @@ from typing import Any
 
 import keras
 
+from rdepth_keras.arrays import check_count
+from rdepth_keras.labels import MOST_CLASSES
+from rdepth_keras.models.encoders import ENCODERS
 from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.models.heads import Output
 from rdepth_keras.models.weights.load import load
@@ -22,6 +25,10 @@ class Architecture:
     ConvNeXt of another size. A field ``..._encoder`` holds an encoder, whose layer has the field's
     name: weights and rates go by it. ``__post_init__`` refuses with ValueError what cannot be.
     """
+
+    def __post_init__(self):
+        for name, encoder in self.encoders.items():
+            choose(name, encoder, ENCODERS)
 
     def connect(self, classes: int, *, dtype, remat: bool, accumulate: int) -> tuple[dict, dict]:
         """The inputs by name, and the maps by name that :meth:`end` takes, all Keras tensors."""
@@ -48,13 +55,13 @@ class Architecture:
         pixels on. Random weights are drawn from ``keras.utils.set_random_seed``'s generator.
 
         Args:
-            classes: number of classes.
+            classes: number of classes, 1 to 255.
             weights: None for random ones, else see :func:`rdepth_keras.models.weights.load.load`.
             taps: hands out all maps instead, over the same variables: ``logits`` and ``auxiliary``
                 (both float32, at the stride of the decoder and of stage 3; a network without that
                 head has no such entry) and ``features``, the tuple of the four maps the decoder
                 sees. ``logits`` is a tuple in networks of several heads.
-            dtype: a Keras dtype policy such as ``"mixed_bfloat16"``; None is Keras's own.
+            dtype: a Keras policy of floats such as ``"mixed_bfloat16"``; None is Keras's own.
             remat: computes the encoders' branches twice instead of keeping them: less memory.
             accumulate: in training, the encoders take the batch in so many equal parts, one after
                 the other, and the rest sees it whole: the numbers of the whole batch, the encoders'
@@ -62,8 +69,12 @@ class Architecture:
             name: of the model; None takes the class's.
 
         Raises:
-            ValueError: for weights that do not fit, or what the encoders cannot do.
+            ValueError: for an argument that cannot be, weights that do not fit, or what the
+                encoders cannot do.
         """
+        check_count("classes", classes, MOST_CLASSES)
+        check_count("accumulate", accumulate)
+        _check_floats(dtype)
         options = {"dtype": dtype, "remat": remat, "accumulate": accumulate}
         inputs, maps = self.connect(classes, **options)
         model = keras.Model(inputs, self.end(taps)(maps), name=name or type(self).__name__.lower())
@@ -98,6 +109,26 @@ def choose(kind: str, choice, table: Mapping):
     if isinstance(choice, str) and choice not in table:
         raise ValueError(f"Unknown {kind} {choice!r}; known are {', '.join(sorted(table))}.")
     return table[choice] if isinstance(choice, str) else choice
+
+
+def check_rates(**rates: float) -> None:
+    """Raises ValueError for a probability of dropping outside [0, 1), by its name."""
+    for name, rate in rates.items():
+        if not 0 <= rate < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1; received {rate}.")
+
+
+def _check_floats(dtype) -> None:
+    try:
+        policy = keras.dtype_policies.get(dtype)
+        floats = keras.backend.is_float_dtype(policy.compute_dtype)
+    except ValueError:  # of a name that Keras does not know, in several words
+        policy, floats = None, False
+    if policy is None or not floats or policy.quantization_mode:
+        raise ValueError(
+            "dtype must be a policy of floats, such as 'float32' or 'mixed_bfloat16'; received "
+            f"{dtype!r}."
+        )
 
 
 def _expect_batches(model: keras.Model) -> None:

@@ -11,10 +11,9 @@ from typing import Literal, get_args
 import keras
 from keras import ops
 
-from rdepth_keras.models.architecture import Architecture, choose
+from rdepth_keras.models.architecture import Architecture, check_rates, choose
 from rdepth_keras.models.decoders.aspp import SummedASPP
 from rdepth_keras.models.decoders.pyramid import Pyramid
-from rdepth_keras.models.encoders import ENCODERS
 from rdepth_keras.models.fusion import FUSIONS
 from rdepth_keras.models.heads import Head, Output
 from rdepth_keras.models.layers.basic import register
@@ -68,13 +67,13 @@ class DeepLabV2(Architecture):
     dropout: float = 0.1
 
     def __post_init__(self):
-        for name, encoder in self.encoders.items():
-            choose(name, encoder, ENCODERS)
+        super().__post_init__()
         choose("fusion", self.fusion, FUSIONS)
         choose("head", self.head, HEADS)
         if not self.stages or not set(self.stages) <= {1, 2, 3, 4}:
             raise ValueError(f"stages must be one or more of 1, 2, 3, 4; received {self.stages}.")
         _check_merge(self.merge)
+        check_rates(drop_path=self.drop_path, dropout=self.dropout)
 
     def connect(self, classes, *, dtype, **options):
         inputs, features, _ = encode(self, dtype=dtype, **options)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import keras
 
-from rdepth_keras.models.architecture import Architecture, choose
+from rdepth_keras.models.architecture import Architecture, check_rates, choose
 from rdepth_keras.models.decoders import DECODERS
 from rdepth_keras.models.encoders import ENCODERS
 from rdepth_keras.models.fusion import FUSIONS, Align
@@ -41,10 +41,10 @@ class Twin(Architecture):
     dropout: float = 0.1
 
     def __post_init__(self):
-        for name, encoder in self.encoders.items():
-            choose(name, encoder, ENCODERS)
+        super().__post_init__()
         choose("fusion", self.fusion, FUSIONS)
         choose("decoder", self.decoder, DECODERS)
+        check_rates(drop_path=self.drop_path, dropout=self.dropout)
 
     def connect(self, classes, *, dtype, **options):
         inputs, features, _ = encode(self, dtype=dtype, **options)

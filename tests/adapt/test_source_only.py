@@ -57,3 +57,9 @@ def test_the_loss_is_the_sum_and_keeps_the_statistics_of_the_source():
     assert outcome.buffers["other"] is others["other"]
     for path, value in kept.items():
         np.testing.assert_array_equal(outcome.buffers[SEGMENTER][path], value)
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan")])
+def test_a_weight_that_cannot_be_is_refused(weight):
+    with pytest.raises(ValueError, match="auxiliary_weight must be at least 0; received"):
+        SourceOnly(auxiliary_weight=weight)

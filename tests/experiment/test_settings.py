@@ -71,5 +71,5 @@ def test_weights_for_an_encoder_that_is_not_there():
 )
 def test_rates_and_weights_that_cannot_be(part, setting, value):
     """Keras builds such a network, and it trains: on noise, or away from the labels."""
-    with pytest.raises(ValueError, match=f"--{part}.{setting.replace('_', '-')} must be at least"):
+    with pytest.raises(ValueError, match=f"{setting} must be at least 0"):
         recipe("demo").changed(**{part: {setting: value}})

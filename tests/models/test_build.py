@@ -30,6 +30,34 @@ def test_unknown_names_list_the_known(name, arguments, message):
     assert "\n" not in str(error.value)
 
 
+def sizes(depths=(1, 1, 1, 1), widths=(4, 6, 8, 10)):
+    return {"image_encoder": {"depths": depths, "widths": widths}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *(
+            ({"classes": classes}, "classes must be a whole number, from 1 to 255; received")
+            for classes in (0, -1, 256, True, 7.0)
+        ),
+        *(
+            ({"accumulate": parts}, "accumulate must be a whole number, at least 1; received")
+            for parts in (0, -1, 2.0, True)
+        ),
+        *(({"dtype": dtype}, "dtype must be a policy of floats") for dtype in ("int8", "bool")),
+        ({"dtype": "int8_from_float32"}, "dtype must be a policy of floats"),
+        ({"drop_path": 1.0}, "drop_path must be at least 0 and below 1"),
+        (sizes(depths=(0, 1, 1, 1)), "depths and widths must be a whole number, at least 1"),
+        (sizes(widths=(4, 6, 8.0, 10)), "depths and widths must be a whole number, at least 1"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message) as error:
+        models.build("convnext_b", **{**SMALL, **arguments})
+    assert "\n" not in str(error.value)
+
+
 def test_functions_stand_for_names():
     model = models.build("twin", depth_encoder=ENCODER, fusion=add, **SMALL)
     assert model.get_layer("fusion1").__class__.__name__ == "Added"

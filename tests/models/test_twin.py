@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from rdepth_keras.models import FUSIONS, Twin
+from rdepth_keras.models import DGCD, FUSIONS, DeepLabV2, Twin
 
 ENCODER = {"depths": (1, 1, 1, 1), "widths": (4, 6, 8, 10)}
 SMALL = Twin(ENCODER, ENCODER, channels=4, auxiliary_channels=4, drop_path=0.0, dropout=0.0)
@@ -103,3 +103,11 @@ def test_without_the_auxiliary_head():
 def test_unknown_parts_are_refused_before_it_is_built(arguments, message):
     with pytest.raises(ValueError, match=message):
         Twin(**arguments)
+
+
+@pytest.mark.parametrize("name", ["drop_path", "dropout"])
+@pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, float("nan")])
+def test_rates_that_are_no_probability_are_refused(name, rate):
+    for network in (Twin, DGCD, DeepLabV2):
+        with pytest.raises(ValueError, match=f"{name} must be at least 0 and below 1; received"):
+            network(**{name: rate})

@@ -16,6 +16,7 @@ Paths of its variables, under the encoder's name; stages and blocks count from 1
 
 import keras
 
+from rdepth_keras.arrays import check_count
 from rdepth_keras.models.layers.basic import (
     DepthwiseConv,
     DropPath,
@@ -184,7 +185,7 @@ class ConvNeXt(keras.Layer):
 def convnext(variant: str | None = None, *, depths=None, widths=None, **options) -> ConvNeXt:
     """A ConvNeXt by the name of its variant, or of given ``depths`` and ``widths``.
 
-    Raises ValueError for an unknown name, or sizes that are not four numbers each.
+    Raises ValueError for an unknown name, or sizes that are not four numbers from 1 on each.
     """
     if variant is not None:
         if variant not in VARIANTS:
@@ -195,6 +196,8 @@ def convnext(variant: str | None = None, *, depths=None, widths=None, **options)
             "A ConvNeXt needs the depths and widths of four stages, or the name of a variant; "
             f"received depths {depths} and widths {widths}."
         )
+    for size in (*depths, *widths):
+        check_count("Each of depths and widths", size)
     return ConvNeXt(depths, widths, **options)
 
 
