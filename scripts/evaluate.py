@@ -96,8 +96,10 @@ def score(arguments: Evaluate, directory: Path) -> None:
     place = arguments.data_dir and str(arguments.data_dir.expanduser().resolve())
     own, *members = (run.Run(path, place) for path in (directory, *arguments.ensemble))
     trial = run.prepare_trial(own, arguments.split, arguments.domain, arguments.inference, members)
-    for note in trial.predictor.damaged:
-        console.print(note)
+    for line in trial.predictor.damaged:
+        console.print(line)
+    for line in trial.changed:
+        console.print(f"The data have changed since the run began: {line}")
     if arguments.ablate is not None:
         result = run.ablate_depth(trial, console, arguments.absent)
         title = "Other depth minus true depth, 95% intervals"

@@ -38,12 +38,15 @@ class Opened:
             or every pixel. Empty where all is well.
         constant_depths: tiles -> names of those whose depth is one value all over: legal, but it
             tells nothing.
+        fingerprints: tiles -> kind of file -> digest, by which tiles are told from others of the
+            same names; empty where the experiment and ``depth`` say all there is to say.
     """
 
     depth: Mapping[str, str]
     tiles: Callable[[str, str], Tiles]
     faults: Callable[[Tiles, bool], list[str]] = field(default=lambda tiles, pixels: [])
     constant_depths: Callable[[Tiles], list[str]] = field(default=lambda tiles: [])
+    fingerprints: Callable[[Tiles], Mapping[str, str]] = field(default=lambda tiles: {})
 
 
 @dataclass(frozen=True)

@@ -140,12 +140,22 @@ def load_counts(path: Path) -> Counts:
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Counts:
     start = "confidence_"
     parts = {name[len(start) :]: part for name, part in arrays.items() if name.startswith(start)}
+    tiles, classes = arrays["ids"].size, arrays["confusions"].shape[-1]
+    _expect("ids", arrays["ids"], (tiles,))
+    _expect("confusions", arrays["confusions"], (tiles, classes, classes))
+    if "boundaries" in arrays:
+        _expect("boundaries", arrays["boundaries"], (tiles, 2, classes))
     return Counts(
         tuple(arrays["ids"].tolist()),
         arrays["confusions"],
         arrays.get("boundaries"),
         Confidence(**parts) if parts else None,
     )
+
+
+def _expect(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape or array.dtype.kind not in "iu" or (array < 0).any():
+        raise ValueError(f"{name} must be counts {shape}, are {array.dtype} {array.shape}")
 
 
 def count_labels(predict: Callable[[Tile], Label], tiles: Iterable[Tile], classes: int) -> Counts:

@@ -10,6 +10,7 @@ from rdepth_keras.evaluate.submission import Expected, write_submission
 from rdepth_keras.infer import Inference
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import tracked
+from rdepth_keras.run.files import changed_files
 from rdepth_keras.run.predictor import load_ensemble
 
 
@@ -39,7 +40,10 @@ def submit(
     if out.exists():
         raise FileExistsError(f"{out} exists already; choose another --out.")
     expected = expected_submission(run, domain)
-    tiles = open_data(run.experiment).tiles("test", domain)
+    data = open_data(run.experiment)
+    for line in changed_files(run, data).values():
+        console.print(f"The data have changed since the run began: {line}")
+    tiles = data.tiles("test", domain)
     if len(tiles) != len(expected.ids):
         raise ValueError(
             f"The prepared test split of {domain} holds {len(tiles)} of {len(expected.ids)} tiles; "

@@ -1,9 +1,7 @@
 """Runs side by side: rows out of what their evaluations left in the run directories."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +15,9 @@ from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.scores import Evaluated, find_evaluations
 
-_NEEDED: dict[str, type | tuple] = {  # what an evaluation must tell, and by which kind of value
-    **dict.fromkeys(("split", "domain", "dataset"), str),
-    **dict.fromkeys(("iou", "inference"), dict),
-    "miou": (float, int, type(None)),
-}
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """One evaluation of one run: its file's name, what it holds, and the run's experiment."""
-
-    run: Run
-    name: str
-    result: dict[str, Any]
-    experiment: Experiment
-
-    @property
-    def title(self) -> str:
-        """Name of the run, and what was special about the prediction."""
-        # Domains of a folder may hold a hyphen themselves.
-        plain = f"{self.result.get('split')}_{self.result.get('domain')}"
-        special = self.name.removeprefix(plain) if self.name.startswith(plain) else ""
-        return " ".join([self.run.name, *filter(None, [special.removeprefix("-")])])
 
 
 def compare(directories: Sequence[Path], *, published: bool, format: Format) -> str:
@@ -57,7 +33,8 @@ def compare(directories: Sequence[Path], *, published: bool, format: Format) -> 
 
     Raises:
         FileNotFoundError: where a directory holds no run, or no evaluation yet.
-        ValueError: for a file that is no evaluation, and for one run or seed given twice.
+        ValueError: for a file that is no evaluation, for scores that are not those of their counts,
+            and for one run or seed given twice.
     """
     evaluated = [found for place in directories for found in find_evaluations(Run(place))]
     rows = [_merge(family) for family in _families(evaluated)]
@@ -65,23 +42,6 @@ def compare(directories: Sequence[Path], *, published: bool, format: Format) -> 
         directions = dict.fromkeys(row.protocol.direction for row in rows) or {None: None}
         rows += [row for direction in directions for row in published_rows(direction)]
     return write_tables(group(rows), format, paired_differences(evaluated))
-
-
-def find_evaluations(run: Run) -> list[Evaluated]:
-    """Every evaluation that the run was given, by name."""
-    experiment = run.experiment
-    found = run.evaluations()
-    for name, result in found.items():
-        if faults := [key for key, kinds in _NEEDED.items() if not _is(result.get(key), kinds)]:
-            raise ValueError(
-                f"{run}/evaluations/{name}.json is no evaluation of this version, by its "
-                f"{', '.join(faults)}: evaluate the run again, or move the file away."
-            )
-    return [Evaluated(run, name, result, experiment) for name, result in found.items()]
-
-
-def _is(value: Any, kinds: type | tuple) -> bool:
-    return isinstance(value, kinds) and (not isinstance(value, float) or isfinite(value))
 
 
 def protocol(evaluated: Evaluated) -> Protocol:
@@ -134,7 +94,16 @@ def row(evaluated: Evaluated) -> Row:
             "seeds": ", ".join(map(str, result.get("seeds", [experiment.training.seed]))),
         },
         interval=None if low is None or high is None else (100 * low, 100 * high),
-        note="; ".join(filter(None, [_unfinished(evaluated), deviation(experiment)])),
+        note=note(evaluated),
+    )
+
+
+def note(evaluated: Evaluated) -> str:
+    """What a reader must know of the scores beside their tags; empty where there is nothing."""
+    changed = "; ".join(evaluated.result.get("changed_data", []))
+    changed = changed and f"the data have changed since the run began: {changed}"
+    return "; ".join(
+        filter(None, [_unfinished(evaluated), changed, deviation(evaluated.experiment)])
     )
 
 
@@ -154,11 +123,13 @@ def _depth(depth: dict[str, str]) -> str:
 
 
 def _unfinished(evaluated: Evaluated) -> str:
-    step, training = evaluated.result.get("step"), evaluated.experiment.training
-    notes = []
-    if training.choice.selection == "last" and step not in (None, training.steps):
-        notes.append(f"not trained to its end: scored at step {step} of {training.steps}")
-    return "; ".join(notes + evaluated.result.get("passed_over", []))
+    result, training = evaluated.result, evaluated.experiment.training
+    notes, last = [], training.choice.selection == "last"
+    step = result.get("step" if last else "trained_steps")
+    if step not in (None, training.steps):
+        how = "scored at" if last else "chosen up to"
+        notes.append(f"not trained to its end: {how} step {step} of {training.steps}")
+    return "; ".join(notes + result.get("passed_over", []))
 
 
 def headline(run: Run, result: dict[str, Any]) -> str:
@@ -185,11 +156,11 @@ def paired_differences(evaluated: Sequence[Evaluated]) -> list[str]:
     said, first = [], {}
     for found in evaluated:
         base = first.setdefault(protocol(found), found)
-        if base is found or not all(one.run.has_counts(one.name) for one in (base, found)):
+        if base is found:
             continue
         ours, theirs = (one.run.counts(one.name) for one in (base, found))
-        other = "tiles" if ours.ids != theirs.ids else "labels"
-        if other == "tiles" or (_truth(ours) != _truth(theirs)).any():
+        other = _other(base, found, ours, theirs)
+        if other:
             said.append(f"{found.title} and {base.title} were scored on different {other}.")
             continue
         score = partial(mean_iou, absent=protocol(base).absent)
@@ -203,6 +174,17 @@ def paired_differences(evaluated: Sequence[Evaluated]) -> list[str]:
             f"interval {interval} ({over})"
         )
     return said
+
+
+def _other(base: Evaluated, found: Evaluated, ours: Counts, theirs: Counts) -> str:
+    """What two evaluations do not share of what they were scored on; empty where they may."""
+    if ours.ids != theirs.ids:
+        return "tiles"
+    if (_truth(ours) != _truth(theirs)).any():
+        return "labels"
+    one, other = (evaluated.result.get("files", {}) for evaluated in (base, found))
+    kinds = [kind for kind in one if kind in other and one[kind] != other[kind]]
+    return f"files of {' and '.join(kinds)}" if kinds else ""
 
 
 def _truth(counts: Counts) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 ==========================  ===================================================================
 ``experiment.json``         all settings, enough to run it again
-``environment.json``        versions, device, data; where the run began and was resumed
+``environment.json``        the run's identity; versions, device, data; where it was resumed
 ``journal.jsonl``           losses, rates, validations
 ``checkpoints/``, ``best/`` the state, and the one that was chosen
 ``labels/``                 what a method of rounds made of the target
@@ -15,6 +15,7 @@
 
 import json
 import platform
+import secrets
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -38,6 +39,11 @@ from rdepth_keras.train.lock import LOCK
 LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
 Tell = Callable[[str], None]
 Mirror = Callable[[int, Mapping[str, Any]], None]
+Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
+
+_KNOWN = {"run": str, "depth": dict, "trained_on": dict, "files": dict, "resumed": list}
+_WITHIN = {"depth": str, "files": dict, "resumed": dict}
+_KINDS = {str: "text", dict: "table", list: "list"}
 
 
 @dataclass(frozen=True)
@@ -94,18 +100,43 @@ class Run:
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What surrounded it where it began; empty where that was not noted."""
-        return self._read("environment.json") or {}
+        """What surrounded it where it began; empty where that was not noted.
+
+        Raises ValueError for a damaged one, naming the entry.
+        """
+        found = self._read("environment.json") or {}
+        for name, kind in _KNOWN.items():
+            value, within = found.get(name, kind()), _WITHIN.get(name, object)
+            parts = value.values() if isinstance(value, dict) else value
+            if isinstance(value, kind) and all(isinstance(part, within) for part in parts):
+                continue
+            wanted = _KINDS[kind] + (f" of {_KINDS[within]}s" if within in _KINDS else "")
+            path = self.directory / "environment.json"
+            raise ValueError(f"{path} is damaged: its {name} is no {wanted}, but {value!r:.80}")
+        return found
+
+    @property
+    def identity(self) -> str:
+        """What its checkpoints and evaluations are told by; empty where it was not noted."""
+        return self.environment.get("run", "")
 
     @property
     def metrics(self) -> dict[str, Any] | None:
-        """Its scores in the end, or why there are none; None before its end."""
+        """Its scores in the end, or why there are none; None before its end.
+
+        A run that is given more steps has its end before it once more.
+        """
         return self._read("metrics.json")
 
     @property
     def journal(self) -> Journal:
         """Its losses, rates and validations."""
         return Journal(self.directory / "journal.jsonl")
+
+    @property
+    def trained_steps(self) -> int | None:
+        """How far it has come, by its journal; None where that holds nothing."""
+        return max((entry["step"] for entry in self.journal.read()), default=None)
 
     def journal_with(self, mirror: Mirror | None) -> Journal:
         """The same, whose lines ``mirror`` is told, too: ``(step, entries)``."""
@@ -116,14 +147,13 @@ class Run:
         """Folder of the labels that a method of rounds made."""
         return self.directory / "labels"
 
-    def checkpoints(self, notify: Tell = print) -> Checkpoints:
-        """Its ordinary checkpoints; ``notify`` hears of damaged ones."""
-        keep = self.experiment.resources.cadence.keep_checkpoints
-        return Checkpoints(self.directory / "checkpoints", keep, notify)
+    def checkpoints(self, notify: Tell = print, keep: int = 2) -> Checkpoints:
+        """Its ordinary checkpoints, of which saving keeps the last ones; damage is told."""
+        return Checkpoints(self.directory / "checkpoints", keep, notify, self.identity)
 
     def best(self, notify: Tell = print) -> Checkpoints:
         """The best ones. Two: the later may lie beyond the last ordinary one, and be cut."""
-        return Checkpoints(self.directory / "best", 2, notify)
+        return Checkpoints(self.directory / "best", 2, notify, self.identity)
 
     def chosen(self, notify: Tell = print) -> Checkpoints:
         """The checkpoints of which the last one counts; FileNotFoundError where there are none."""
@@ -133,22 +163,28 @@ class Run:
         return self.checkpoints(notify) if last else self.best(notify)
 
     def begin(self, experiment: Experiment) -> None:
-        """Writes the settings."""
+        """Writes the settings; with more steps than before, the end it had come to is none."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        if self.begun and experiment.training.steps > self.experiment.training.steps:
+            (self.directory / "metrics.json").unlink(missing_ok=True)
         write_text(self.directory / "experiment.json", to_json(experiment))
 
     def note_environment(self, environment: Mapping[str, Any], step: int) -> None:
         """Writes where it began, or, below ``"resumed"``, where it went on after ``step``."""
+        first = self.environment
         if step:
-            first = self.environment
             resumed = [*first.pop("resumed", []), {"step": step, **environment}]
             environment = {**first, "resumed": resumed}
+        else:
+            identity = first.get("run") or secrets.token_hex(8)
+            environment = {"run": identity, **environment}
         self._write("environment.json", environment)
 
     def check_data(self, data: Opened, trained_on: Mapping[str, int] | None = None) -> None:
         """Raises ValueError where the data are no longer the ones it began with.
 
-        ``data`` tell their depth; ``trained_on`` the numbers of tiles, where training goes on.
+        ``data`` tell their depth; ``trained_on`` the numbers of tiles, where training goes on. For
+        the files themselves see :func:`rdepth_keras.run.files.changed_files`.
         """
         began = self.environment
         pairs: list[tuple[str, Any, Any]] = [("other depth", began.get("depth"), dict(data.depth))]
@@ -168,27 +204,34 @@ class Run:
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """Every evaluation it was given: name -> scores.
 
-        Raises FileNotFoundError, with the remedy, where there is none.
+        Raises FileNotFoundError, with the remedy, where there is none, and ValueError for one of
+        another run.
         """
         names = sorted(path.stem for path in (self.directory / "evaluations").glob("[!.]*.json"))
         if not names:
             raise FileNotFoundError(
                 f"{self} was not evaluated yet: python scripts/evaluate.py --run {self}"
             )
-        return {name: self._read(f"evaluations/{name}.json") for name in names}
+        return {name: self._evaluated(name) for name in names}
+
+    def _evaluated(self, name: str) -> dict[str, Any]:
+        result = self._read(f"evaluations/{name}.json")
+        maker = result.pop("run", "")
+        if self.identity and maker and maker != self.identity:
+            raise ValueError(
+                f"{self}/evaluations/{name}.json is of another run, {maker}, and not of this one, "
+                f"{self.identity}: move it back to its own."
+            )
+        return result
 
     def counts(self, name: str) -> Counts:
         """The counts of an evaluation; FileNotFoundError where there are none."""
         return load_counts(self._evaluation(name, "npz"))
 
-    def has_counts(self, name: str) -> bool:
-        """Whether the counts of an evaluation are there."""
-        return self._evaluation(name, "npz").exists()
-
     def write_evaluation(self, name: str, result: Mapping[str, Any], counts: Counts) -> None:
         """Writes an evaluation's scores, and the counts of every tile."""
         counts.save(self._evaluation(name, "npz"))
-        self._write(f"evaluations/{name}.json", result)
+        self._write(f"evaluations/{name}.json", {"run": self.identity, **result})
 
     def write_page(self, name: str, text: str) -> Path:
         """Writes an evaluation's report; returns its path."""
@@ -229,11 +272,13 @@ class Run:
 
 
 def foreign(run: Run, step: int | None, error: Exception) -> ValueError:
-    """What to say of a checkpoint that does not fit its run, where Orbax tells of shapes alone."""
+    """What to say of a checkpoint that does not fit its run; Orbax would take pages for it."""
+    reason = str(error)
+    reason = f" ({reason})" if len(reason) < 200 and "\n" not in reason else ""
     return ValueError(
         f"The checkpoint of step {step} in {run} is not of the network and optimizer that its "
         "experiment.json stands for; was one of them changed, copied from another run, or written "
-        f"by another version? Copy both from one run, or go on with that version. ({error})"
+        f"by another version? Copy both from one run, or go on with that version.{reason}"
     )
 
 
@@ -250,7 +295,7 @@ def settled(experiment: Experiment) -> Experiment:
 
 
 def surroundings(
-    experiment: Experiment, data: Opened, trained_on: Mapping[str, int]
+    experiment: Experiment, data: Opened, trained_on: Mapping[str, int], files: Files
 ) -> dict[str, Any]:
     """Versions, device and data of a training: what the experiment itself does not say."""
     return {
@@ -262,6 +307,7 @@ def surroundings(
         "compute_dtype": compute_dtype(experiment.training.precision),
         "depth": dict(data.depth),
         "trained_on": dict(trained_on),
+        "files": {name: dict(kinds) for name, kinds in files.items()},
     }
 
 

@@ -19,7 +19,9 @@ from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.files import changed_files
 from rdepth_keras.run.predictor import Predictor, load_ensemble
+from rdepth_keras.run.scores import in_short, other_inference
 
 
 class NoLabels(ValueError):
@@ -31,7 +33,10 @@ class NoLabels(ValueError):
 
 @dataclass(frozen=True)
 class Trial:
-    """A predictor and the labelled tiles it is tried on."""
+    """A predictor and the labelled tiles it is tried on.
+
+    ``changed`` says in words which of the data are no longer as the run began with.
+    """
 
     run: Run
     split: str
@@ -41,6 +46,7 @@ class Trial:
     data: Opened
     tiles: Tiles
     predictor: Predictor
+    changed: tuple[str, ...] = ()
 
     @property
     def table(self) -> ClassTable:
@@ -50,8 +56,8 @@ class Trial:
     @property
     def name(self) -> str:
         """File name, without its ending; inference other than the run's own is named."""
-        own, other = asdict(self.experiment.training.inference), asdict(self.predictor.inference)
-        parts = [f"{name}={_short(other[name])}" for name in own if own[name] != other[name]]
+        own, other = self.experiment.training.inference, asdict(self.predictor.inference)
+        parts = other_inference(own, other)
         parts += [f"with={_together(self.members)}"] if self.members else []
         return "-".join([f"{self.split}_{self.domain}", *parts])
 
@@ -86,7 +92,8 @@ def prepare_trial(
         raise NoLabels(tiles)
     check_files(data, [tiles])
     predictor = load_ensemble([run, *members], inference)
-    return Trial(run, split, domain, tuple(members), experiment, data, tiles, predictor)
+    changed = tuple(changed_files(run, data).values())
+    return Trial(run, split, domain, tuple(members), experiment, data, tiles, predictor, changed)
 
 
 def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[str, Any]:
@@ -122,6 +129,9 @@ def describe(trial: Trial) -> dict[str, Any]:
         "seed": seeds[0],
         "seeds": seeds,
         "step": min(predictor.steps),
+        "trained_steps": trial.run.trained_steps,
+        "files": dict(trial.data.fingerprints(trial.tiles)),
+        "changed_data": list(trial.changed),
         "passed_over": list(predictor.damaged),
     }
 
@@ -144,9 +154,4 @@ def _together(members: Sequence[Run]) -> str:
     """Names of the members, short enough for a file, and a digest of where they lie."""
     places = "\n".join(str(member.directory.resolve()) for member in members)
     digest = blake2b(places.encode(), digest_size=3).hexdigest()
-    names = "+".join(member.name for member in members)
-    return f"{names if len(names) < 80 else f'{len(members)} runs'}.{digest}"
-
-
-def _short(value: Any) -> str:
-    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return f"{in_short([member.name for member in members])}.{digest}"

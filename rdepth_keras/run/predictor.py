@@ -1,6 +1,6 @@
 """A trained run, or several, as a function of a tile."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,23 +83,10 @@ def restore(
     averaged = run.experiment.training.choice.average_decay is not None
     try:
         found = checkpoints.restore_variables({SEGMENTER: params}, {SEGMENTER: buffers}, averaged)
-        _require_arrays(found)
     except (ValueError, TypeError, KeyError) as error:  # of Orbax, in its own terms
         raise foreign(run, step, error) from error
     checkpoints.close()
     return found[0][SEGMENTER], found[1][SEGMENTER], step or 0
-
-
-def _require_arrays(restored: Sequence[Mapping[str, Params]]) -> None:
-    """Orbax leaves a placeholder for what a checkpoint lacks."""
-    lacking = [
-        path
-        for tree in restored
-        for path, value in tree[SEGMENTER].items()
-        if not isinstance(value, jax.Array)
-    ]
-    if lacking:
-        raise ValueError(f"It lacks {', '.join(sorted(lacking)[:5])}.")
 
 
 def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Predictor:

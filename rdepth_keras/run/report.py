@@ -10,9 +10,9 @@ from rich.progress import track
 from rdepth_keras.evaluate.confusion import Absent, mean_iou
 from rdepth_keras.evaluate.gallery import Exhibit, exhibit, spread
 from rdepth_keras.evaluate.page import check_installed, render
-from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.comparison import Evaluated, protocol, row
+from rdepth_keras.run.comparison import note, protocol, row
 from rdepth_keras.run.evaluation import Trial, evaluate
+from rdepth_keras.run.scores import Evaluated
 
 
 def write_report(
@@ -62,7 +62,7 @@ def _facts(trial: Trial, evaluated: Evaluated) -> dict[str, str]:
     facts = {
         "protocol": str(protocol(evaluated)),
         "recipe": trial.experiment.recipe,
-        "note": deviation(trial.experiment),
+        "note": note(evaluated),
         **row(evaluated).tags,
         "ensemble with": ", ".join(map(str, trial.members)),
         "version": str(known.get("rdepth_keras", "")),

@@ -26,6 +26,7 @@ from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.directory import Run, foreign, settled, surroundings
 from rdepth_keras.run.ending import score_the_end
+from rdepth_keras.run.files import check_training_files, noted_files
 from rdepth_keras.run.room import check_room
 from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
@@ -65,7 +66,7 @@ def start(
             f"--resume --out {run}"
         )
     wait_for_hosts("looked into the run directory")  # before the first of them writes into it
-    return _train(settled(experiment), run, console, watch)
+    return _train(settled(experiment), run, console, watch, begins=True)
 
 
 def resume(
@@ -90,7 +91,7 @@ def resume(
             f"The run in {run} has other settings; leave these away to resume it, or start a new "
             f"run: {'; '.join(in_words(changed))}"
         )
-    return _train(experiment, run, console, watch)
+    return _train(experiment, run, console, watch, begins=False)
 
 
 def changes(run: Run, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
@@ -122,32 +123,45 @@ class _Prepared:
 
     data: Opened
     sources: Sources
-    counts: dict[str, int]
+    surroundings: dict[str, Any]
     validated: Tiles | None
     batches: dict[str, Any]
     assembly: Assembly
 
 
 def _train(
-    experiment: Experiment, run: Run, console: Console, watch: Watch
+    experiment: Experiment, run: Run, console: Console, watch: Watch, *, begins: bool
 ) -> dict[str, Any] | None:
     """Both: a run without a checkpoint begins at step 0."""
     prepared = _prepare(experiment, run, console, watch)
     with lock(run.directory):
+        if begins:  # before there is any other file: so a kill leaves a run to go on with
+            _note(experiment, prepared, run, 0)
         _train_steps(experiment, prepared, run, console, watch)
         return score_the_end(run, prepared.data, console)
+
+
+def _note(experiment: Experiment, prepared: _Prepared, run: Run, done: int) -> None:
+    """Writes what the run is and where it goes on; every host reads it from here on."""
+    if jax.process_index() == 0:
+        run.begin(experiment)
+        run.note_environment(prepared.surroundings, done)
+    wait_for_hosts("the run has begun")
 
 
 def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -> _Prepared:
     training = experiment.training
     check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     _check_watch(watch, training.steps)
+    _check_validation(experiment)
     data = open_data(experiment)
     sources = training_sources(experiment, data)
     counts = sources.counts(experiment)
     run.check_data(data, counts)
-    for line in filter(None, [deviation(experiment), *sources.notices, introduce(counts)]):
-        console.print(line)
+    changed = check_training_files(run, experiment, data)
+    for line in [deviation(experiment), *sources.notices, *changed, introduce(counts)]:
+        if line:
+            console.print(line)
     validated = validation_tiles(experiment, data)
     batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)
@@ -157,7 +171,8 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     check_room(run.directory, assembly.state)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
-    return _Prepared(data, sources, counts, validated, batches, assembly)
+    around = surroundings(experiment, data, counts, noted_files(experiment, data))
+    return _Prepared(data, sources, around, validated, batches, assembly)
 
 
 def _has_checkpoint(run: Run) -> bool:
@@ -171,25 +186,23 @@ def _train_steps(
     training, cadence = experiment.training, experiment.resources.cadence
     state, batches = prepared.assembly.state, prepared.batches
     first = jax.process_index() == 0
-    if first:
-        run.begin(experiment)
-    wait_for_hosts("the run has begun")  # the others read it
-    checkpoints = run.checkpoints(once(console.print))
+    checkpoints = run.checkpoints(once(console.print), cadence.keep_checkpoints)
     step = checkpoints.latest_step()  # None also where a kill cut the first save
+    _check_extension(experiment, run, step or 0)
     if step is not None:
         try:
             state, places = checkpoints.restore(state)
-        except (ValueError, TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError) as error:  # of Orbax, in its own terms
             raise foreign(run, step, error) from error
         for domain, iterator in batches.items():
             iterator.set_state(places[domain])
         console.print(f"resumed at step {int(state.step)}")
     done = int(state.step)
     _check_watch(watch, training.steps - done)
+    _note(experiment, prepared, run, done)  # only now: an extension that is refused is none
     board = Board(run.directory / "tensorboard", done) if watch.tensorboard and first else None
     journal = run.journal_with(board and board.scalars)
     if first:
-        run.note_environment(surroundings(experiment, prepared.data, prepared.counts), done)
         journal.cut(done)
     validated = prepared.validated
     with TrainingProgress(console, training.steps, 10 * cadence.log_steps) as progress:
@@ -250,6 +263,28 @@ def introduce(counts: Mapping[str, int]) -> str:
 def spaced(number: int) -> str:
     """A number with thousands apart: ``1 366``."""
     return f"{number:,}".replace(",", " ")
+
+
+def _check_extension(experiment: Experiment, run: Run, done: int) -> None:
+    """Raises ValueError where a longer run would not go on from the end it had come to."""
+    ends = experiment.training.extended_at
+    if done < max(ends, default=0):
+        known = run.experiment.training.extended_at == ends
+        other = "train a new run" if known else "resume it without --steps first"
+        raise ValueError(
+            f"The run in {run} goes on after step {max(ends)}, but its last whole checkpoint is of "
+            f"step {done}: put that of step {max(ends)} back, or {other}."
+        )
+
+
+def _check_validation(experiment: Experiment) -> None:
+    """Raises ValueError where the validations that are asked for would never come."""
+    every, steps = experiment.training.choice.validation_steps, experiment.training.steps
+    if every is not None and every > steps:
+        raise ValueError(
+            f"--validation-steps {every} is beyond the {steps} steps of the run, which would never "
+            "be validated: name fewer, or leave it away (None) to score the end alone."
+        )
 
 
 def _check_watch(watch: Watch, steps: int) -> None:

@@ -2,7 +2,8 @@
 
 A checkpoint is either whole or not there: Orbax writes into a temporary folder and renames it, then
 the checksums of its files are written beside it, and only then are older ones deleted. One without
-checksums, or whose files no longer fit them, is passed over for the one before. The variables are
+checksums, or whose files no longer fit them, is passed over for the one before; with the checksums
+stands whose run it is, and that of another run is refused. The variables are
 an item of their own, so that evaluation reads them without the optimizer, and only those of the
 network it asks for. Of a network that no phase trains nothing is saved: it is always as it was
 built.
@@ -10,8 +11,10 @@ built.
 
 import hashlib
 import json
+import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +32,22 @@ MARGIN_BYTES = 2**20  # for Orbax's own files beside the arrays, and the journal
 class Checkpoints:
     """The checkpoints in one folder; the last ``keep`` are kept.
 
-    ``notify`` is told, in one line, of each damaged checkpoint that is passed over.
+    ``notify`` is told, in one line, of each damaged checkpoint that is passed over. ``run`` is what
+    the run calls itself by; empty where that is not known, and nothing is then refused by it.
     """
 
-    def __init__(self, directory: Path, keep: int = 2, notify: Callable[[str], None] = print):
+    def __init__(
+        self,
+        directory: Path,
+        keep: int = 2,
+        notify: Callable[[str], None] = print,
+        run: str = "",
+    ):
         options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False)
         self._directory = directory.absolute()
         self._checksums = self._directory.with_name(f"{directory.name}-checksums")
         self._manager = ocp.CheckpointManager(self._directory, options=options)
-        self._keep, self._notify = keep, notify
+        self._keep, self._notify, self._run = keep, notify, run
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints, whole or not, in rising order."""
@@ -54,12 +64,13 @@ class Checkpoints:
         Names the damaged ones it passes over. None where none was ever finished.
 
         Raises:
-            ValueError: where there are checkpoints, but all are damaged.
+            ValueError: where there are checkpoints, but all are damaged; for one of another run.
         """
         reasons = {}
         for step in reversed(self.steps()):
             reason = self._damage(step)
             if reason is None:
+                self._refuse_others(step)
                 return step
             reasons[step] = reason
             self._notify(f"The checkpoint of step {step} is damaged: {reason}. {self._directory}")
@@ -113,19 +124,20 @@ class Checkpoints:
     def restore(self, like: State) -> tuple[State, Data]:
         """The last whole checkpoint, in the shapes, dtypes and placement of ``like``.
 
-        Later, damaged ones are deleted, since the run will write those steps again.
+        Later, damaged ones are deleted, since the run will write those steps again. Raises
+        ValueError for one of other networks, naming a variable.
         """
         step = self._last_whole()
         variables, rest = _split(like)
+        self._check_shapes(step, variables, partial=False)
         shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, rest)
-        restored = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                variables=_like(variables),
-                rest=ocp.args.StandardRestore(shapes),
-                data=ocp.args.JsonRestore(),
-            ),
+        items = ocp.args.Composite(
+            variables=_like(variables),
+            rest=ocp.args.StandardRestore(shapes),
+            data=ocp.args.JsonRestore(),
         )
+        with _without_traces():
+            restored = self._manager.restore(step, args=items)
         self.cut(step)
         found = restored["variables"]
         for name in ("params", "buffers"):
@@ -142,12 +154,16 @@ class Checkpoints:
         """``params`` (their moving average, if the run keeps one) and ``buffers``, nothing else.
 
         ``params`` and ``buffers``, network -> path -> array, give shapes, dtypes and placement, and
-        say which networks are read: others that the checkpoint holds are left aside.
+        say which networks are read: others that the checkpoint holds are left aside. Raises
+        ValueError where it does not hold these, naming a variable.
         """
         kind = "average" if average else "params"
         wanted = {kind: params, "buffers": buffers}
         items = ocp.args.Composite(variables=_like(wanted, partial=True))
-        restored = self._manager.restore(self._last_whole(), args=items)["variables"]
+        step = self._last_whole()
+        self._check_shapes(step, wanted, partial=True)
+        with _without_traces():
+            restored = self._manager.restore(step, args=items)["variables"]
         return restored[kind], restored["buffers"]
 
     def close(self) -> None:
@@ -164,6 +180,19 @@ class Checkpoints:
                 f"{free / 2**20:.1f} MiB free. Make room and go on with --resume."
             )
 
+    def _check_shapes(self, step: int, wanted: Data, partial: bool) -> None:
+        """Raises ValueError, naming the first variable that the checkpoint has otherwise."""
+        folder = self._directory / str(step) / "variables"
+        with _without_traces(), ocp.PyTreeCheckpointer() as reader:
+            found = _shapes(reader.metadata(folder).item_metadata.tree)
+        for name, shape in _shapes(wanted).items():
+            if name not in found:
+                raise ValueError(f"it lacks {name}")
+            if found[name] != shape:
+                raise ValueError(f"{name} is {found[name]}, expected is {shape}")
+        if not partial and (more := found.keys() - _shapes(wanted).keys()):
+            raise ValueError(f"it holds {min(more)}, too")
+
     def _last_whole(self) -> int:
         step = self.latest_step()
         if step is None:
@@ -177,12 +206,25 @@ class Checkpoints:
         if not path.exists():
             return "it was not finished"
         try:
-            expected = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
+            expected = dict(self._written(step)["files"])
+        except (ValueError, TypeError, KeyError):
             return f"{path.name} is unreadable"
         found = self._digests(step)
         wrong = [name for name in expected if found.get(name) != expected[name]]
         return f"{wrong[0]} has changed" if wrong else None
+
+    def _refuse_others(self, step: int) -> None:
+        """Raises ValueError for a whole checkpoint that another run made."""
+        maker = self._written(step).get("run", "")
+        if self._run and maker and maker != self._run:
+            raise ValueError(
+                f"The checkpoint of step {step} in {self._directory} is of another run, the run "
+                f"{maker}, and not of this one, {self._run}. Copy the folder and "
+                f"{self._checksums.name} back from this one, or go on with the other."
+            )
+
+    def _written(self, step: int) -> Data:
+        return json.loads((self._checksums / f"{step}.json").read_text(encoding="utf-8"))
 
     def _digests(self, step: int) -> dict[str, str]:
         folder = self._directory / str(step)
@@ -190,7 +232,8 @@ class Checkpoints:
         return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
 
     def _write_checksums(self, step: int) -> None:
-        write_text(self._checksums / f"{step}.json", json.dumps(self._digests(step), indent=1))
+        content = {"run": self._run, "files": self._digests(step)}
+        write_text(self._checksums / f"{step}.json", json.dumps(content, indent=1))
 
     def _drop_checksums(self) -> None:
         present = {f"{kept}.json" for kept in self.steps()}
@@ -213,11 +256,32 @@ def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
     return variables, rest
 
 
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """``params/segmenter/path`` -> shape of every array in a tree, or of what describes it."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
+        for path, leaf in leaves
+    }
+
+
 def _like(tree, partial: bool = False) -> ocp.args.PyTreeRestore:
     """Arrays in the shapes, dtypes and placement of a tree: all that are saved, or a part."""
     shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, tree)
     arguments = ocp.checkpoint_utils.construct_restore_args(shapes)
     return ocp.args.PyTreeRestore(shapes, restore_args=arguments, partial_restore=partial)
+
+
+@contextmanager
+def _without_traces() -> Iterator[None]:
+    """Orbax logs the trace of what it raises, too; its logger is Abseil's."""
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _digest(path: Path) -> str:

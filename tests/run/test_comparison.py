@@ -13,7 +13,7 @@ from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.data.loveda.dataset import LoveDA
 from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.experiment import Choice, Economy, to_json
-from rdepth_keras.labels import LOVEDA, ClassTable
+from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes import recipe
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.comparison import compare, describe_inference, headline
@@ -21,17 +21,18 @@ from rdepth_keras.run.directory import Run
 
 
 def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", resources=None, **changes):
-    """A run directory with one evaluation: 7 classes, ``right`` of 10 pixels right in each."""
+    """A run directory with one evaluation; ``right`` of 10 pixels are right in each class."""
     data = changes.pop("data", Demo("r2u"))
     experiment = recipe("demo").changed(
         data=data, training={"seed": seed, **changes}, resources=resources or {}
     )
     (directory / "evaluations").mkdir(parents=True)
     (directory / "experiment.json").write_text(to_json(experiment))
-    confusion = np.eye(7, dtype=np.int64) * (7 * right - 10) + 10 - right  # 60 pixels a class
+    size = len(data.classes)
+    confusion = np.eye(size, dtype=np.int64) * (7 * right - 10) + 10 - right
     counts = Counts(ids, np.stack([confusion + number for number in range(len(ids))]))
     counts.save(directory / "evaluations" / f"val_{domain}.npz")
-    result = counts.all_scores(LOVEDA) | {
+    result = counts.all_scores(data.classes) | {
         "split": "val", "domain": domain, "direction": "r2u", "recipe": "demo",
         "inference": dataclasses.asdict(experiment.training.inference),
         "dataset": data.title(experiment.resources.data_dir), "depth": {"source": "heights"},
@@ -177,49 +178,139 @@ def test_other_tiles_are_not_compared(tmp_path):
     assert "b and a were scored on different tiles." in text
 
 
+def edited(run, name="val_urban", **fields):
+    """Changes fields of a stored evaluation."""
+    path = run / f"evaluations/{name}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
 def test_other_labels_are_not_compared(tmp_path):
     """The tiles are called the same, but were labelled anew between the two."""
     runs = [make(tmp_path / "a"), make(tmp_path / "b", steps=7)]
-    path = runs[1] / "evaluations/val_urban.npz"
     confusions = np.array(Run(runs[1]).counts("val_urban").confusions)
     confusions[0, 2, 2] += 1
-    Counts((1, 2, 3), confusions).save(path)
+    counts = Counts((1, 2, 3), confusions)
+    counts.save(runs[1] / "evaluations/val_urban.npz")
+    edited(runs[1], **counts.all_scores(Demo().classes))
     text = compare(runs, published=False, format="markdown")
     assert "b and a were scored on different labels." in text and "minus" not in text
 
 
-def test_other_classes_are_another_protocol(tmp_path):
+def test_other_pictures_are_not_compared(tmp_path):
+    """The tiles and their labels are called the same, but the files were exchanged."""
     runs = [make(tmp_path / "a"), make(tmp_path / "b", steps=7)]
-    path = runs[1] / "evaluations/val_urban.json"
-    result = json.loads(path.read_text())
-    result["iou"]["pond"] = result["iou"].pop("water")
-    path.write_text(json.dumps(result))
+    edited(runs[0], files={"images": "1", "masks": "2", "depths": "3"})
+    edited(runs[1], files={"images": "7", "masks": "2"})
+    text = compare(runs, published=False, format="markdown")
+    assert "b and a were scored on different files of images." in text and "minus" not in text
+
+
+def test_other_classes_are_another_protocol(tmp_path):
+    tables = [
+        ClassTable(names, (0, 1), ((0, 0, 0), (1, 1, 1))) for names in (("a", "b"), ("a", "c"))
+    ]
+    runs = [
+        make(tmp_path / str(place), domain="B", data=Folder("r2u", table, "A", "B"))
+        for place, table in enumerate(tables)
+    ]
     text = compare(runs, published=False, format="markdown")
     assert text.count("### ") == 2 and "minus" not in text
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("[]", "no object"), ("null", "no object"), ("{}", "domain"),
-        ('{"miou": "0.5"}', "miou"), ('{"miou": NaN}', "miou"),
-    ],
-)  # fmt: skip
-def test_what_is_no_evaluation_is_named(tmp_path, content, said):
+@pytest.mark.parametrize("content", ["[]", "null"])
+def test_what_is_no_evaluation_is_named(tmp_path, content):
+    run = make(tmp_path / "a")
+    (run / "evaluations/val_urban.json").write_text(content)
+    with pytest.raises(ValueError, match=r"val_urban\.json .*no object"):
+        table([run])
+
+
+WRONG = {
+    **{"miou": "0.5", "iou": {"water": "wet"}, "tiles": "2", "miou_interval": [float("nan"), 1.0]},
+    **{"split": 7, "domain": None, "dataset": [], "absent": "some", "inference": {}, "step": -1},
+    **{"seeds": "abc", "depth": {"source": ["x"]}, "passed_over": "x", "members": [1], "files": 3},
+    **{"changed_data": [None], "trained_steps": "all"},
+}
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG.items(), ids=WRONG)
+def test_a_field_of_another_kind_is_named(tmp_path, field, value):
+    run = make(tmp_path / "a")
+    edited(run, **{field: value})
+    with pytest.raises(ValueError, match=rf"val_urban\.json .*, by its {field} ") as error:
+        table([run])
+    assert "\n" not in str(error.value)
+
+
+def test_a_field_that_is_missing_is_named(tmp_path):
     run = make(tmp_path / "a")
     path = run / "evaluations/val_urban.json"
-    found = json.loads(content)
-    whole = found and json.loads(path.read_text()) | found
-    path.write_text(json.dumps(whole) if whole else content)
-    with pytest.raises(ValueError, match=rf"val_urban\.json .*{said}"):
+    content = json.loads(path.read_text())
+    for field in ("miou_interval", "tiles"):
+        path.write_text(json.dumps({k: v for k, v in content.items() if k != field}))
+        with pytest.raises(ValueError, match=rf"by its {field}: evaluate the run again"):
+            table([run])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("miou", 0.99), ("tiles", 4), ("miou_interval", None), ("iou", "one")]
+)
+def test_a_score_that_is_not_that_of_its_counts_is_refused(tmp_path, field, value):
+    run = make(tmp_path / "a")
+    if value == "one":
+        stored = json.loads((run / "evaluations/val_urban.json").read_text())
+        value = stored["iou"] | {"water": 0.9}
+    edited(run, **{field: value})
+    with pytest.raises(ValueError, match=rf"val_urban\.json has another {field} than the counts"):
         table([run])
+
+
+def test_counts_that_are_gone_or_of_other_classes_are_told(tmp_path):
+    run = make(tmp_path / "a")
+    Counts((1, 2, 3), np.ones((3, 2, 2), np.int64)).save(run / "evaluations/val_urban.npz")
+    with pytest.raises(ValueError, match=r"val_urban\.npz counts 2 classes, but the run has 7"):
+        table([run])
+    (run / "evaluations/val_urban.npz").unlink()
+    with pytest.raises(FileNotFoundError, match="no counts of an evaluation"):
+        table([run])
+
+
+def test_a_copy_is_shown_once(tmp_path):
+    """And under the name that its content has."""
+    run = make(tmp_path / "a")
+    for suffix in ("json", "npz"):
+        whole = (run / f"evaluations/val_urban.{suffix}").read_bytes()
+        (run / f"evaluations/val_urban-views=flips.{suffix}").write_bytes(whole)
+    assert [line["method"] for line in table([run])] == ["a"]
+    for suffix in ("json", "npz"):
+        (run / f"evaluations/val_urban.{suffix}").unlink()
+    assert [line["method"] for line in table([run])] == ["a"]
 
 
 def test_a_domain_with_a_hyphen_is_no_special_inference(tmp_path):
     run = make(tmp_path / "a", domain="north-east")
-    special = run / "evaluations/val_north-east-views=flips.json"
-    special.write_text((run / "evaluations/val_north-east.json").read_text())
+    flips = "val_north-east-views=flips"
+    for suffix in ("json", "npz"):
+        whole = (run / f"evaluations/val_north-east.{suffix}").read_bytes()
+        (run / f"evaluations/{flips}.{suffix}").write_bytes(whole)
+    inference = json.loads((run / f"evaluations/{flips}.json").read_text())["inference"]
+    edited(run, flips, inference=inference | {"views": "flips"})
     assert {line["method"] for line in table([run])} == {"a", "a views=flips"}
+
+
+def test_data_that_have_changed_since_are_noted(tmp_path):
+    run = make(tmp_path / "a")
+    edited(run, changed_data=["depths of train/rural"])
+    (line,) = table([run])
+    assert line["note"] == "the data have changed since the run began: depths of train/rural"
+
+
+def test_a_chosen_checkpoint_of_an_unfinished_run_is_noted(tmp_path):
+    run = make(tmp_path / "a", choice=Choice("best", validation_steps=5))
+    edited(run, step=5, trained_steps=40)
+    assert "not trained to its end: chosen up to step 40 of 300" in table([run])[0]["note"]
+    edited(run, trained_steps=300)
+    assert "not trained" not in table([run])[0]["note"]
 
 
 def test_what_is_missing_is_named(tmp_path):

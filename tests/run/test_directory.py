@@ -65,8 +65,44 @@ def test_damaged_files_are_named(begun):
         _ = Run(begun.directory / "nothing").experiment
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("depth", ["x"], "its depth is no table of texts"),
+        ("depth", {"source": ["x"]}, "its depth is no table of texts"),
+        ("files", {"train/A": "x"}, "its files is no table of tables"),
+        ("trained_on", 3, "its trained_on is no table"),
+        ("resumed", [3], "its resumed is no list of tables"),
+        ("run", 7, "its run is no text"),
+    ],
+)
+def test_a_damaged_environment_names_its_entry(begun, name, value, said):
+    (begun.directory / "environment.json").write_text(json.dumps({name: value}))
+    with pytest.raises(ValueError, match=rf"environment\.json is damaged: {said}, but "):
+        _ = begun.environment
+
+
+def test_a_run_is_itself_however_often_it_is_resumed(begun, tmp_path):
+    assert begun.identity == ""
+    for step in (0, 0, 7):
+        begun.note_environment({"device": "a"}, step)
+    other = Run(tmp_path / "other")
+    other.begin(recipe("demo"))
+    other.note_environment({"device": "a"}, 0)
+    assert len(begun.identity) == 16 and begun.identity == begun.environment["run"]
+    assert other.identity != begun.identity
+
+
+def test_more_steps_take_the_end_away(begun):
+    begun.finish({"miou": 0.5})
+    begun.begin(begun.experiment)
+    assert begun.metrics == {"miou": 0.5}
+    begun.begin(begun.experiment.changed(training={"steps": 1000}))
+    assert begun.metrics is None and begun.experiment.training.steps == 1000
+
+
 def test_where_it_began_and_was_resumed(begun):
-    facts = surroundings(recipe("demo"), opened(HEIGHTS), {"train/rural": 3})
+    facts = surroundings(recipe("demo"), opened(HEIGHTS), {"train/rural": 3}, {})
     begun.note_environment(facts, 0)
     begun.note_environment({**facts, "device": "another"}, 7)
     known = begun.environment
@@ -76,7 +112,7 @@ def test_where_it_began_and_was_resumed(begun):
 
 def test_other_data_than_it_began_with_are_refused(begun):
     begun.check_data(opened({"source": "anything"}))  # nothing is known yet
-    begun.note_environment(surroundings(recipe("demo"), opened(HEIGHTS), {"train/rural": 3}), 0)
+    begun.note_environment(surroundings(recipe("demo"), opened(HEIGHTS), {"train/rural": 3}, {}), 0)
     begun.check_data(opened(HEIGHTS), {"train/rural": 3})
     with pytest.raises(ValueError, match=r"other depth .*procedural heights.*lidar"):
         begun.check_data(opened({"source": "lidar"}))
@@ -90,10 +126,15 @@ def test_evaluations_by_name(begun):
     counts = Counts((1, 2), np.ones((2, 7, 7), np.int64))
     name = "val_urban-scales=0.75+1.0"  # a dot is no ending
     begun.write_evaluation(name, {"miou": 0.25}, counts)
-    assert begun.evaluations() == {name: {"miou": 0.25}} and begun.has_counts(name)
+    assert begun.evaluations() == {name: {"miou": 0.25}}
     np.testing.assert_array_equal(begun.counts(name).confusions, counts.confusions)
     assert begun.write_page(name, "<html>").name == f"{name}.html"
-    assert not begun.has_counts("other")
+    (begun.directory / "environment.json").write_text('{"run": "one"}')
+    begun.write_evaluation("val_urban", {"miou": 0.25}, counts)
+    assert len(begun.evaluations()) == 2
+    (begun.directory / "environment.json").write_text('{"run": "other"}')
+    with pytest.raises(ValueError, match=r"val_urban\.json is of another run, one, and not of"):
+        begun.evaluations()
 
 
 def test_a_picture_of_examples(begun):

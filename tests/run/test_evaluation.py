@@ -32,7 +32,7 @@ def val_tiles(directory):
 def test_scores_and_counts_of_every_tile(copied):
     directory = copied[0]
     result = run.evaluate(run.prepare_trial(run.Run(directory), "val"), QUIET)
-    assert result == json.loads((directory / "evaluations/val_urban.json").read_text())
+    assert result == run.Run(directory).evaluations()["val_urban"]
     predictor, counts = load_predictor(run.Run(directory)), 0
     for tile in val_tiles(directory):
         counts = counts + confusion_matrix(tile["label"], predictor(tile).argmax(-1), 7)
@@ -74,7 +74,8 @@ def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied):
         (directory / name).unlink()
         shutil.copytree(real, directory / name)
     shutil.copytree(directory / "checkpoints/1", directory / "checkpoints/7")
-    (directory / "checkpoints-checksums/7.json").write_text('{"variables/manifest.ocdbt": "0"}')
+    sums = {"files": {"variables/manifest.ocdbt": "0"}}
+    (directory / "checkpoints-checksums/7.json").write_text(json.dumps(sums))
     trial = run.prepare_trial(run.Run(directory), "val")
     result = run.evaluate(trial, QUIET)
     (note,) = result["passed_over"]

@@ -200,6 +200,103 @@ def test_killed_between_the_first_checkpoint_and_its_checksums_it_begins_again(
         run.resume(experiment, own, QUIET)
 
 
+def test_what_does_not_fit_is_one_short_line(experiment, tmp_path, monkeypatch, caplog):
+    """Orbax has pages to say of it, and logs a trace beside."""
+    experiment = experiment.changed(training={"steps": 2, "choice": Choice()})
+    own = Run(tmp_path / "run")
+    run.start(experiment, own, QUIET)
+
+    def wider(_, *rest):
+        image = keras.Input((None, None, 3), name="image")
+        logits = keras.layers.Conv2D(7, 5, padding="same", name="only")(image)
+        return Network(keras.Model({"image": image}, {"logits": logits}))
+
+    monkeypatch.setattr("rdepth_keras.assembly.training.training_network", wider)
+    with pytest.raises(ValueError, match="is not of the network and optimizer") as error:
+        run.resume(experiment, own, QUIET)
+    assert "params/segmenter/only/kernel is (3, 3, 3, 7), expected is (5, 5" in str(error.value)
+    assert len(str(error.value)) < 450 and not caplog.records
+
+
+def test_a_validation_that_would_never_come_is_refused(experiment, tmp_path):
+    late = experiment.changed(training={"choice": Choice(validation_steps=13)})
+    with pytest.raises(ValueError, match="--validation-steps 13 is beyond the 12 steps"):
+        run.start(late, Run(tmp_path / "run"), QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_of_another_run_is_refused(experiment, tmp_path):
+    short = experiment.changed(training={"steps": 2, "choice": Choice()})
+    one, other = Run(tmp_path / "one"), Run(tmp_path / "other")
+    for own, seed in ((one, 0), (other, 1)):
+        run.start(short.changed(training={"seed": seed}), own, QUIET)
+    for name in ("checkpoints", "checkpoints-checksums"):
+        shutil.rmtree(one.directory / name)
+        shutil.copytree(other.directory / name, one.directory / name)
+    for attempt in (
+        lambda: run.resume(one.experiment, one, QUIET),
+        lambda: run.prepare_trial(one, "val"),
+    ):
+        with pytest.raises(ValueError, match="step 2 in .*one.* is of another run"):
+            attempt()
+
+
+@pytest.fixture
+def ended(experiment, tmp_path):
+    """A run of four steps that has come to its end, and the same with eight."""
+    own = Run(tmp_path / "run")
+    short = experiment.changed(
+        training={"steps": 4, "choice": Choice()},
+        resources={"cadence": Cadence(log_steps=1, checkpoint_steps=2)},
+    )
+    run.start(short, own, QUIET)
+    return own, own.experiment.changed(training={"steps": 8})
+
+
+def test_a_refused_extension_leaves_the_run_as_it_was(ended):
+    own, longer = ended
+    settings = (own.directory / "experiment.json").read_bytes()
+    (own.directory / "checkpoints-checksums/4.json").write_text("{")
+    with pytest.raises(ValueError, match=r"after step 4, .* is of step 2: .* without --steps"):
+        run.resume(longer, own, QUIET)
+    assert (own.directory / "experiment.json").read_bytes() == settings and own.metrics
+    assert own.checkpoints(lambda _: None).steps() == [2, 4], "nothing is deleted"
+    shutil.rmtree(own.directory / "checkpoints")
+    with pytest.raises(ValueError, match="is of step 0"):
+        run.resume(longer, own, QUIET)
+    assert (own.directory / "experiment.json").read_bytes() == settings and own.metrics
+
+
+def test_an_extension_that_is_killed_is_one_all_the_same(ended, monkeypatch):
+    """Before its first checkpoint: it is no run of eight steps, and goes on to the same end."""
+    own, longer = ended
+    twin = Run(own.directory.with_name("twin"))
+    shutil.copytree(own.directory, twin.directory)
+    run.resume(longer, twin, QUIET)
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rdepth_keras.run.training.run_steps", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run.resume(longer, own, QUIET)
+    assert own.metrics is None and own.experiment.training.extended_at == (4,)
+    result = run.evaluate(run.prepare_trial(own, "val"), QUIET)
+    assert "checkpoint: last (step 4)" in run.headline(own, result)
+    text = run.compare([own.directory], published=False, format="markdown")
+    assert "not trained to its end: scored at step 4 of 8" in text
+    with pytest.raises(ValueError, match="has other settings"):
+        run.resume(own.experiment.changed(training={"steps": 12}), own, QUIET)
+    run.resume(own.experiment, own, QUIET)
+    losses = [[entry.get("loss") for entry in one.journal.read()] for one in (own, twin)]
+    assert losses[0] == losses[1] and len(losses[0]) == 8
+    tile = run.prepare_trial(own, "val").tiles[0]
+    ours, theirs = (run.load_predictor(one)(tile) for one in (own, twin))
+    np.testing.assert_array_equal(ours, theirs)
+    assert own.metrics == twin.metrics
+
+
 def test_a_full_disk_is_told_before_the_first_step(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**19))
     with pytest.raises(OSError, match=r"needs 1\.\d MiB, but .* has 0\.5 MiB free.*another --out"):

@@ -39,12 +39,13 @@ def test_trains_and_prints_the_table(trained):
     directory, said = trained
     assert "mIoU" in said and "commonest class everywhere" in said and str(directory) in said
     metrics = json.loads((directory / "metrics.json").read_text())
-    assert metrics == json.loads((directory / "evaluations/val_urban.json").read_text())
+    evaluated = json.loads((directory / "evaluations/val_urban.json").read_text())
+    environment = json.loads((directory / "environment.json").read_text())
+    assert {"run": environment["run"], **metrics} == evaluated
     assert (metrics["split"], metrics["domain"], metrics["direction"]) == ("val", "urban", "r2u")
     assert next(iter(metrics["iou"])) == "background" and 0 <= metrics["miou"] <= 1
     lines = [json.loads(line) for line in (directory / "journal.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
-    environment = json.loads((directory / "environment.json").read_text())
     assert environment["depth"]["source"] == "procedural heights"
 
 

@@ -131,6 +131,48 @@ def test_a_damaged_one_is_named_and_the_one_before_is_used(checkpoints, notes, t
     assert_equal(checkpoints.restore(state(0))[0], state(2, 3.0))
 
 
+def test_one_of_other_shapes_is_refused_in_a_line(checkpoints, caplog):
+    """Before Orbax, which has pages to say of it, has read anything."""
+    checkpoints.save(state(1), {})
+    wide = state(0)
+    wide.params["segmenter"]["a/kernel"] = jnp.ones((3, 4))
+    lost = state(0)
+    lost.buffers["segmenter"]["extra"] = jnp.ones(1)
+    for like, said in (
+        (wide, r"params/segmenter/a/kernel is \(2, 3\), expected is \(3, 4\)"),
+        (lost, "it lacks buffers/segmenter/extra"),
+    ):
+        for attempt in (
+            lambda like=like: checkpoints.restore(like),
+            lambda like=like: checkpoints.restore_variables(like.params, like.buffers, False),
+        ):
+            with pytest.raises(ValueError, match=said):
+                attempt()
+    few = state(0)
+    few.average["segmenter"].pop("b")
+    with pytest.raises(ValueError, match="it holds average/segmenter/b, too"):
+        checkpoints.restore(few)
+    assert checkpoints.steps() == [1] and not caplog.records
+
+
+def test_one_of_another_run_is_refused(checkpoints, tmp_path):
+    """Of the same shapes, so that nothing else would tell it; unknown ones are taken."""
+    checkpoints.save(state(1), {})
+    own = Checkpoints(tmp_path / "checkpoints", run="one")
+    assert own.latest_step() == 1
+    own.save(state(2), {})
+    assert own.latest_step() == 2
+    other = Checkpoints(tmp_path / "checkpoints", run="other")
+    for attempt in (
+        other.latest_step,
+        lambda: other.restore(state(0)),
+        lambda: other.restore_variables(state(0).params, state(0).buffers, False),
+    ):
+        with pytest.raises(ValueError, match="step 2 in .* is of another run, the run one, and"):
+            attempt()
+    assert other.steps() == [1, 2], "nothing is deleted"
+
+
 def test_nothing_yet(checkpoints):
     assert checkpoints.latest_step() is None and checkpoints.damaged() == {}
     with pytest.raises(FileNotFoundError, match="no whole checkpoint"):

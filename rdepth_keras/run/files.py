@@ -1,0 +1,80 @@
+"""The files behind a run: what it began with, held against what lies there now.
+
+A dataset that knows no fingerprints, such as the demo, has nothing to compare; nor has a run that
+did not note any.
+"""
+
+from rdepth_keras.assembly import labelled_tiles
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.splits import AbsentSplit
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.run.directory import Run
+
+WITHOUT_LABELS = " (without labels)"
+
+
+def noted_files(experiment: Experiment, data: Opened) -> dict[str, dict[str, str]]:
+    """The fingerprints of all tiles that a training looks at, and of those it is scored on.
+
+    Splits that are absent, or have no labels, are left out; what is wrong with one raises.
+    """
+    names = dict.fromkeys([*_decisive(experiment), f"val/{experiment.data.target}"])
+    found = {name: _fingerprints(data, name) for name in names}
+    return {name: kinds for name, kinds in found.items() if kinds}
+
+
+def changed_files(run: Run, data: Opened) -> dict[str, str]:
+    """``split/domain`` -> in words, what of it is no longer as the run began with.
+
+    Of what is no longer there at all nothing is told: data may be moved in parts.
+    """
+    said = {}
+    for name, then in run.environment.get("files", {}).items():
+        try:
+            now = _fingerprints(data, name)
+        except (ValueError, OSError) as error:
+            said[name] = f"{name} ({error})"
+            continue
+        if kinds := [kind for kind in then if now and now.get(kind) != then[kind]]:
+            said[name] = f"{' and '.join(kinds)} of {name}"
+    return said
+
+
+def check_training_files(run: Run, experiment: Experiment, data: Opened) -> list[str]:
+    """Raises ValueError where the training of a run would go on with other files than before.
+
+    Returns in words what else has changed: tiles that it is only scored on.
+    """
+    changed, decides = changed_files(run, data), _decisive(experiment)
+    if decisive := [said for name, said in changed.items() if name in decides]:
+        raise ValueError(
+            f"The data have changed since the run in {run} began: {'; '.join(decisive)}. Put the "
+            "files back as they were, or train a new run."
+        )
+    return [f"The data have changed since the run began: {said}" for said in changed.values()]
+
+
+def _decisive(experiment: Experiment) -> list[str]:
+    """The splits and domains that decide a run's weights; its target's under their own name."""
+    data, training = experiment.data, experiment.training
+    names = [f"{split}/{data.source}" for split in experiment.training_splits]
+    if experiment.method.uses_target:
+        names.append(f"{training.sampling.target_split}/{data.target}{WITHOUT_LABELS}")
+    if training.choice.selection != "last":
+        names.append(f"val/{experiment.validation_domain}")
+    return names
+
+
+def _fingerprints(data: Opened, name: str) -> dict[str, str] | None:
+    """Those of one split and domain; None where it is absent or has no labels."""
+    split, domain = name.removesuffix(WITHOUT_LABELS).split("/", 1)
+    if not name.endswith(WITHOUT_LABELS):
+        tiles = labelled_tiles(data, split, domain)
+        return None if isinstance(tiles, str) else dict(data.fingerprints(tiles))
+    try:
+        tiles = data.tiles(split, domain)
+    except AbsentSplit:
+        return None
+    found = dict(data.fingerprints(tiles))
+    found.pop("masks", None)  # they may come to be, nobody reads them
+    return found

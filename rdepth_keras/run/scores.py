@@ -1,0 +1,176 @@
+"""Evaluations as they were stored: read strictly, and held against the counts beside them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isclose, isfinite
+from typing import Any, get_args
+
+from rdepth_keras.evaluate.confusion import Absent
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.infer import Inference
+from rdepth_keras.run.directory import Run
+
+HEADLINE = ("miou", "iou", "miou_interval", "tiles")  # what a table shows
+SAME = 1e-9  # relative and absolute: sums in another order move the last digits
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One evaluation of one run: its file's name, what it holds, and the run's experiment."""
+
+    run: Run
+    name: str
+    result: dict[str, Any]
+    experiment: Experiment
+
+    @property
+    def title(self) -> str:
+        """Name of the run, and what was special about the prediction, whatever the file's name."""
+        own, members = self.experiment.training.inference, self.result.get("members", [])
+        special = other_inference(own, self.result["inference"])
+        special += [f"with={in_short(members)}"] if members else []
+        return " ".join([self.run.name, *special])
+
+
+def other_inference(own: Inference, other: Mapping[str, Any]) -> list[str]:
+    """``name=value`` of each setting that is not the run's own."""
+    return [
+        f"{name}={_short(other[name])}"
+        for name, value in asdict(own).items()
+        if _short(value) != _short(other[name])
+    ]
+
+
+def in_short(names: Sequence[str]) -> str:
+    """The names of runs that are averaged, or how many they are."""
+    whole = "+".join(names)
+    return whole if len(whole) < 80 else f"{len(names)} runs"
+
+
+def _short(value: Any) -> str:
+    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def find_evaluations(run: Run) -> list[Evaluated]:
+    """Every evaluation that the run was given, by name; copies of one are one.
+
+    Raises:
+        FileNotFoundError: where there is none, or one has lost its counts.
+        ValueError: for one that is not as it was written, naming file and field, and for scores
+            that are not those of its counts.
+    """
+    experiment, found = run.experiment, {}
+    for name, result in run.evaluations().items():
+        _check_fields(f"{run}/evaluations/{name}.json", result)
+        _check_scores(run, name, result, experiment)
+        evaluated = Evaluated(run, name, result, experiment)
+        found.setdefault(json.dumps(result, sort_keys=True), evaluated)
+    return list(found.values())
+
+
+def _is_fraction(value: Any) -> bool:
+    return type(value) in (int, float) and isfinite(value) and 0 <= value <= 1
+
+
+def _is_fraction_or_none(value: Any) -> bool:
+    return value is None or _is_fraction(value)
+
+
+def _is_interval(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(map(_is_fraction, value))
+    return value is None or (pair and value[0] <= value[1])
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _list_of(good: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(good, value))
+
+
+def _table_of(good: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(good, value.values()))
+
+
+def _or_none(good: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or good(value)
+
+
+def _is_inference(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        key in value and good(value[key]) for key, good in _INFERENCE.items()
+    )
+
+
+_INFERENCE: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("window_pixels", "stride_pixels"), _or_none(_is_count)),
+    **dict.fromkeys(("blend", "views", "average"), _is_text),
+    "scales": _list_of(lambda value: type(value) in (int, float) and isfinite(value)),
+}
+_NEEDED: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("split", "domain", "dataset"), _is_text),
+    "iou": _table_of(_is_fraction_or_none),
+    "miou": _is_fraction_or_none,
+    "miou_interval": _is_interval,
+    "tiles": _is_count,
+    "absent": lambda value: value in get_args(Absent),
+    "inference": _is_inference,
+}
+_POSSIBLE: Mapping[str, Callable[[Any], bool]] = {
+    "depth": _or_none(_table_of(_is_text)),
+    "files": _table_of(_is_text),
+    "seeds": _list_of(_is_count),
+    "members": _list_of(_is_text),
+    "passed_over": _list_of(_is_text),
+    "changed_data": _list_of(_is_text),
+    **dict.fromkeys(("step", "trained_steps"), _or_none(_is_count)),
+}
+
+
+def _check_fields(place: str, result: Mapping[str, Any]) -> None:
+    """Raises ValueError, naming them, where fields are missing or hold what no evaluation does."""
+    faults = [name for name in _NEEDED if name not in result]
+    faults += [
+        f"{name} {result[name]!r:.40}"
+        for name, good in (_NEEDED | _POSSIBLE).items()
+        if name in result and not good(result[name])
+    ]
+    if faults:
+        raise ValueError(
+            f"{place} is no evaluation of this version, by its {', '.join(faults)}: evaluate the "
+            "run again, or move the file away."
+        )
+
+
+def _check_scores(run: Run, name: str, result: Mapping[str, Any], experiment: Experiment) -> None:
+    """Raises ValueError where the numbers of a table are not those of the counts."""
+    counts, table = run.counts(name), experiment.data.classes
+    if counts.confusion.shape != (len(table),) * 2:
+        raise ValueError(
+            f"{run}/evaluations/{name}.npz counts {len(counts.confusion)} classes, but the run has "
+            f"{len(table)}: evaluate it again."
+        )
+    now = counts.all_scores(table, result["absent"])
+    other = [field for field in HEADLINE if not _same(now[field], result[field])]
+    if other:
+        raise ValueError(
+            f"{run}/evaluations/{name}.json has another {' and '.join(other)} than the counts "
+            "beside it: one of the two was changed or exchanged. Evaluate the run again, or move "
+            "both away."
+        )
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return all(map(_same, one, other))
+    if one is None or other is None:
+        return one is other
+    return isclose(one, other, rel_tol=SAME, abs_tol=SAME)

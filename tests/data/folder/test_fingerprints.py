@@ -1,0 +1,69 @@
+"""Files of the same names are told from others."""
+
+import numpy as np
+import pytest
+
+from rdepth_keras.data import png
+from rdepth_keras.data.folder.fingerprints import fingerprints
+from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.labels import ClassTable
+
+TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
+SIZE = (120, 160)  # of PNG files that are larger than what is read of them
+
+
+def write(root, seed=0):
+    rng = np.random.default_rng(seed)
+    for name in "ab":
+        files = {
+            "images": rng.integers(0, 256, (*SIZE, 3), np.uint8),
+            "masks": rng.choice(np.array([0, 10, 99], np.uint8), SIZE),
+            "depths": rng.integers(0, 65536, SIZE, np.uint16),
+        }
+        for kind, pixels in files.items():
+            path = root / "train/town" / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png.encode(pixels))
+    return root
+
+
+def found(root, with_depth=True):
+    return fingerprints(open_folder(root, TABLE, with_depth=with_depth).tiles("train", "town"))
+
+
+def changed(before, after):
+    return [kind for kind in before if before[kind] != after[kind]]
+
+
+def test_the_same_tiles_elsewhere_are_the_same(tmp_path):
+    one, other = found(write(tmp_path / "one")), found(write(tmp_path / "deep/other"))
+    assert one == other and list(one) == ["images", "masks", "depths"]
+    assert found(write(tmp_path / "one"), with_depth=False).keys() == {"images", "masks"}
+
+
+@pytest.mark.parametrize("kind", ["images", "masks", "depths"])
+def test_one_pixel_in_the_middle_is_noticed(tmp_path, kind):
+    before = found(write(tmp_path))
+    path = tmp_path / "train/town" / kind / "b.png"
+    pixels = png.decode(path.read_bytes())
+    pixels[60, 80] = 10 if (pixels[60, 80] == 0).all() else 0
+    path.write_bytes(png.encode(pixels))
+    assert changed(before, found(tmp_path)) == [kind]
+
+
+def test_inverted_depth_and_other_names_are_noticed(tmp_path):
+    before = found(write(tmp_path))
+    for path in (tmp_path / "train/town/depths").iterdir():
+        path.write_bytes(png.encode(65535 - png.decode(path.read_bytes())))
+    assert changed(before, found(tmp_path)) == ["depths"]
+    for path in (tmp_path / "train/town/images").iterdir():
+        path.rename(path.with_name(f"z{path.name}"))
+        for kind in ("masks", "depths"):
+            place = tmp_path / "train/town" / kind
+            (place / path.name).rename(place / f"z{path.name}")
+    assert changed(before, found(tmp_path)) == ["images", "masks", "depths"]
+
+
+def test_other_tiles_are_no_folder():
+    with pytest.raises(TypeError, match="no tiles of a folder"):
+        fingerprints([])

@@ -1,0 +1,115 @@
+"""Data that were exchanged under a run are told: when it goes on, and when it is scored."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from rdepth_keras.adapt import SourceOnly
+from rdepth_keras.assembly import open_data
+from rdepth_keras.data import png
+from rdepth_keras.data.folder.dataset import Folder
+from rdepth_keras.labels import ClassTable
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.directory import Run
+from rdepth_keras.run.files import changed_files, check_training_files, noted_files
+
+TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
+PLACES = ("train/A", "val/A", "train/B", "val/B")
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A run on a folder, and its data as they were when it began."""
+    rng = np.random.default_rng(0)
+    for place in PLACES:
+        for kind, shape in (("images", (32, 32, 3)), ("masks", (32, 32)), ("depths", (32, 32))):
+            pixels = rng.integers(0, 256, shape, np.uint8)
+            write(tmp_path / place / kind / "1.png", pixels if kind != "masks" else pixels * 0)
+    run = Run(tmp_path / "run")
+    run.begin(
+        recipe("demo").changed(
+            data=Folder("r2u", TABLE, "A", "B"), resources={"data_dir": str(tmp_path)}
+        )
+    )
+    run.note_environment({"files": noted_files(run.experiment, open_data(run.experiment))}, 0)
+    return run
+
+
+class Adapting(SourceOnly):
+    """Reads the target's tiles without their labels."""
+
+    @property
+    def uses_target(self) -> bool:
+        return True
+
+
+def write(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(png.encode(pixels))
+
+
+def invert(path):
+    path.write_bytes(png.encode(255 - png.decode(path.read_bytes())))
+
+
+def now(run):
+    return changed_files(run, open_data(run.experiment))
+
+
+def check(run):
+    return check_training_files(run, run.experiment, open_data(run.experiment))
+
+
+def test_what_is_noted(own):
+    files = own.environment["files"]
+    assert list(files) == ["train/A", "val/A", "val/B"]
+    assert all(list(kinds) == ["images", "masks", "depths"] for kinds in files.values())
+    assert now(own) == {} and check(own) == []
+    json.dumps(files)
+
+
+@pytest.mark.parametrize("kind", ["images", "depths"])
+def test_other_training_files_are_refused(own, kind):
+    invert(own.directory.parent / f"train/A/{kind}/1.png")
+    assert now(own) == {"train/A": f"{kind} of train/A"}
+    with pytest.raises(ValueError, match=rf"began: {kind} of train/A\. Put the files back .* new"):
+        check(own)
+
+
+def test_other_files_that_are_only_scored_are_told(own):
+    write(own.directory.parent / "val/B/masks/1.png", np.full((32, 32), 10, np.uint8))
+    assert check(own) == ["The data have changed since the run began: masks of val/B"]
+    write(own.directory.parent / "train/B/masks/1.png", np.full((32, 32), 10, np.uint8))
+    assert list(now(own)) == ["val/B"], "nobody looked at it"
+
+
+def test_of_what_is_gone_nothing_is_told_and_what_is_damaged_is(own):
+    root = own.directory.parent
+    shutil.rmtree(root / "val/A")
+    assert now(own) == {}
+    (root / "train/A/depths/1.png").unlink()
+    (said,) = now(own).values()
+    assert said.startswith("train/A (") and "lacks the maps of" in said
+
+
+def test_a_run_that_noted_nothing(own):
+    own.note_environment({"device": "any"}, 0)
+    invert(own.directory.parent / "train/A/images/1.png")
+    assert now(own) == {} and check(own) == []
+
+
+def test_a_target_without_labels_may_get_some(own):
+    """Its images are read in training, its masks by nobody."""
+    experiment = own.experiment.changed(method=Adapting())
+    files = noted_files(experiment, open_data(experiment))
+    name = "train/B (without labels)"
+    assert list(files[name]) == ["images", "depths"]
+    own.note_environment({"files": files}, 0)
+    write(own.directory.parent / "train/B/masks/1.png", np.full((32, 32), 10, np.uint8))
+    assert now(own) == {}
+    invert(own.directory.parent / "train/B/images/1.png")
+    assert now(own) == {name: f"images of {name}"}
+    with pytest.raises(ValueError, match=r"images of train/B \(without labels\)"):
+        check_training_files(own, experiment, open_data(experiment))
