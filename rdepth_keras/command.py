@@ -70,6 +70,14 @@ def choose(flag: str, name: str, known: Mapping[str, Value]) -> Value:
     return known[name]
 
 
+def check_folder(flag: str, path: Path | None) -> None:
+    """Raises OSError, naming the flag, where a file could not be written in the end."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{flag} {path}: there is no folder {path.parent}. Create it first.")
+    if path is not None and path.is_dir():
+        raise IsADirectoryError(f"{flag} {path} is a folder; name the file to write.")
+
+
 def console() -> Console:
     """Where results are printed; wide enough for a table of scores where it is no terminal."""
     terminal = Console()

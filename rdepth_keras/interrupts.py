@@ -1,5 +1,7 @@
 """Ctrl-C is one line from the first import on; scripts import this module before any other.
 
+So is a Keras backend that is not installed, which ends the import of Keras with a trace.
+
 What they import takes seconds, and :func:`rdepth_keras.command.guarded` only watches what comes
 after it. An exception would not do: raised in a callback of another library it is shown and lost.
 Only a script that runs by itself is ended so; for any other importer nothing changes.
@@ -8,6 +10,7 @@ Only a script that runs by itself is ended so; for any other importer nothing ch
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from types import FrameType
 
 
@@ -28,6 +31,18 @@ def _is_machinery(frame: FrameType) -> bool:
     return frame.f_code.co_filename.startswith("<frozen importlib")
 
 
+def _check_backend() -> None:
+    """Leaves with exit code 2 where the backend that Keras is to take cannot be imported."""
+    name = os.environ.get("KERAS_BACKEND", "jax")
+    if find_spec(name) is None:
+        print(
+            f"error: KERAS_BACKEND={name}, but there is no {name} to import. Training and "
+            "evaluation need Keras on JAX: unset the variable, or set it to jax",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
 def release() -> None:
     """From here on Ctrl-C raises KeyboardInterrupt again."""
     if signal.getsignal(signal.SIGINT) is _leave:
@@ -36,3 +51,4 @@ def release() -> None:
 
 if _importer() == "__main__":
     signal.signal(signal.SIGINT, _leave)
+    _check_backend()

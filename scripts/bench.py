@@ -182,6 +182,7 @@ BENCHES = {
 def main() -> int:
     arguments = command.parse(Arguments)
     stored(arguments.json)  # before an hour is spent
+    command.check_folder("--json", arguments.json)
     if arguments.against and arguments.what not in CASES:
         print(f"{arguments.what}: PyTorch has no part in it, ours alone")
     for name, figures in BENCHES[arguments.what](arguments):

@@ -78,7 +78,8 @@ def main() -> None:
 
 def _check_together(arguments: Evaluate) -> None:
     """Raises ValueError for flags of which one would be passed over."""
-    if arguments.run and (arguments.compare or arguments.published):
+    compares = bool(arguments.compare or arguments.published)
+    if arguments.run and compares:
         raise ValueError(
             "--run scores a run; --compare and --published print what was scored before. Give one "
             "after the other."
@@ -87,6 +88,17 @@ def _check_together(arguments: Evaluate) -> None:
         raise ValueError("--report, --ensemble and --ablate score a run: name it with --run DIR.")
     if arguments.report and arguments.ablate:
         raise ValueError("--report and --ablate are two evaluations; give one after the other.")
+    default = Evaluate(Inference())
+    needs = {
+        "--run": (not compares, ("inference", "split", "domain", "absent", "data_dir")),
+        "--report": (arguments.report, ("exhibits",)),
+        "--compare": (compares, ("format",)),
+    }
+    for flag, (given, names) in needs.items():
+        idle = [name for name in names if getattr(arguments, name) != getattr(default, name)]
+        if idle and not given:
+            told = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+            raise ValueError(f"{told} has no effect without {flag}; leave it away.")
     if arguments.exhibits < 0:
         raise ValueError(f"--exhibits must be at least 0; received {arguments.exhibits}.")
 

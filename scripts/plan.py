@@ -82,6 +82,8 @@ def main() -> int:
     default = default_experiment(command.peek(Choice), command.peek(Named))
     arguments = command.parse(Plan, default=Plan(Choice(), default))
     experiment, target = apart.settled(arguments.experiment), arguments.target
+    command.check_folder("--json", target.json)
+    command.check_folder("--program", target.program)
     apart.check_installed()
     device, count = DEVICES[target.device], apart.usable(experiment, target.devices)
     bytes_free = room(device, os.environ)

@@ -142,8 +142,10 @@ def builder_config(source: str | None) -> str | None:
 
     Raises ValueError, listing the known ones, for an unknown source.
     """
-    if source is None or source in NOT_ESTIMATED or source in PRESETS or source.startswith("{"):
+    if source is None or source in NOT_ESTIMATED or source in PRESETS:
         return source
+    if source.lstrip().startswith("{"):
+        raise ValueError(f"--config takes the name of a source, not JSON; received {source:.80}.")
     try:
         checkpoint = find_checkpoint(source)
     except ValueError as error:

@@ -63,3 +63,9 @@ def test_an_unused_gpu_is_told_loudly(tmp_path):
     code = "from rdepth_keras.train.devices import unused_gpu_warning; print(unused_gpu_warning())"
     assert "pip install -U 'jax[cuda12]'" in python("-c", code, PATH=path).stdout
     assert python("-c", code).stdout.strip() == "None"
+
+
+def test_a_backend_that_is_not_installed_is_one_line():
+    done = python("scripts/evaluate.py", "--help", KERAS_BACKEND="none_such")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout
+    assert done.stderr.startswith("error: KERAS_BACKEND=none_such, but") and "jax" in done.stderr

@@ -122,5 +122,15 @@ def test_a_name_is_chosen_among_the_known_ones():
         command.choose("--kind", "c", {"a": 1, "b": 2})
 
 
+def test_where_a_file_goes_is_looked_at_first(tmp_path):
+    command.check_folder("--json", None)
+    command.check_folder("--json", tmp_path / "new.json")
+    command.check_folder("--json", Path("new.json"))
+    with pytest.raises(FileNotFoundError, match="--json .*: there is no folder .*nowhere"):
+        command.check_folder("--json", tmp_path / "nowhere/new.json")
+    with pytest.raises(IsADirectoryError, match="--json .* is a folder"):
+        command.check_folder("--json", tmp_path)
+
+
 def test_tables_are_wide_where_there_is_no_terminal():
     assert command.console().width == 120

@@ -154,6 +154,7 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     _check_watch(watch, training.steps)
     _check_validation(experiment)
+    _check_weights(training.weights)
     data = open_data(experiment)
     sources = training_sources(experiment, data)
     counts = sources.counts(experiment)
@@ -284,6 +285,15 @@ def _check_validation(experiment: Experiment) -> None:
         raise ValueError(
             f"--validation-steps {every} is beyond the {steps} steps of the run, which would never "
             "be validated: name fewer, or leave it away (None) to score the end alone."
+        )
+
+
+def _check_weights(weights: str) -> None:
+    """Raises ValueError for a run's directory, which holds weights of another kind."""
+    if Run(Path(weights)).begun:
+        raise ValueError(
+            f"--weights {weights} is the directory of a run, and weights are a published "
+            f"checkpoint's: start from a run with --from {weights}."
         )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,28 @@ class Journal:
     def read(self) -> list[dict[str, Any]]:
         """All whole lines; a last line that a kill cut off is left out.
 
-        Raises ValueError, naming the line, where the file was damaged otherwise.
+        Raises ValueError, naming the line, where the file was damaged otherwise, holds what no run
+        writes, or goes back in steps, as two journals in one do.
         """
         if not self.path.exists():
             return []
         text = self.path.read_text(encoding="utf-8", errors="replace")
         whole = text[: text.rfind("\n") + 1]
-        return [self._entry(place, line) for place, line in enumerate(whole.splitlines(), 1)]
+        entries = [self._entry(place, line) for place, line in enumerate(whole.splitlines(), 1)]
+        for place, (one, following) in enumerate(pairwise(entries), 2):
+            if following["step"] < one["step"]:
+                raise ValueError(
+                    f"{self.path}, line {place}: step {following['step']} after step "
+                    f"{one['step']}, as in no journal; delete the lines of another run."
+                )
+        return entries
 
     def _entry(self, place: int, line: str) -> dict[str, Any]:
         try:
             entry = json.loads(line)
         except ValueError:
             entry = None
-        if isinstance(entry, dict) and type(entry.get("step")) is int:
+        if isinstance(entry, dict) and type(entry.get("step")) is int and _is_own(entry):
             return entry
         raise ValueError(f"{self.path}, line {place}: no entry of a journal; delete that line.")
 
@@ -50,3 +59,19 @@ class Journal:
         """Drops the lines after ``step``: what a killed run wrote beyond its last checkpoint."""
         kept = [entry for entry in self.read() if entry["step"] <= step]
         write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
+
+
+def _is_own(entry: Mapping[str, Any]) -> bool:
+    """Whether a line holds numbers by name, their timing, and a validation's scores, if any."""
+    rest = {name: value for name, value in entry.items() if name not in ("validation", "domain")}
+    time, scores = rest.pop("time", {}), entry.get("validation", {"miou": 0.0})
+    tables = isinstance(time, dict) and isinstance(scores, dict)
+    return (
+        tables
+        and all(map(_is_number, [*rest.values(), *time.values(), scores.get("miou")]))
+        and isinstance(entry.get("domain", ""), str)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)

@@ -56,7 +56,9 @@ def test_scores_reports_ablates_and_compares(copied, call):
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("--compare", "b"), "one after the other"), (("--published",), "one after the other"),
+    [(("--report", "--exhibits", "-1"), "--exhibits must be at least 0"),
+     (("--format", "csv"), "--format has no effect without --compare"),
+     (("--compare", "b"), "one after the other"), (("--published",), "one after the other"),
      (("--report", "--ablate", "depth"), "two evaluations")],
 )  # fmt: skip
 def test_no_flag_is_passed_over(copied, call, arguments, said):
@@ -112,7 +114,12 @@ def test_a_constant_submission_is_valid_with_a_warning(call, tmp_path):
         ("evaluate", ("--compare", "nowhere"), "holds no run"),
         ("evaluate", ("--run", "a", "--compare", "b"), "holds no run"),
         ("evaluate", ("--compare", "b", "--report"), "--run DIR"),
-        ("evaluate", ("--exhibits", "-1"), "--exhibits must be at least 0"),
+        ("evaluate", ("--run", "a", "--exhibits", "-1"), "holds no run"),
+        ("evaluate", ("--compare", "b", "--inference.views", "flips"), "--inference has no effect"),
+        ("evaluate", ("--published", "--split", "test"), "--split has no effect without --run"),
+        ("evaluate", ("--compare", "b", "--exhibits", "3"), "--exhibits has no effect without"),
+        ("evaluate", ("--exhibits", "3", "--format", "csv"), "--exhibits has no effect without"),
+        ("submit", ("--domain", "urban", "--check", "a.zip", "--views", "flips"), "--views"),
         ("submit", ("--domain", "urban"), "either --run DIR and --out"),
         ("submit", ("--domain", "urban", "--out", "a.zip"), "--run DIR"),
         ("submit", ("--domain", "urban", "--check", "nowhere.zip"), "no such file"),

@@ -225,6 +225,14 @@ def test_a_validation_that_would_never_come_is_refused(experiment, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_weights_that_are_a_run_lead_to_from(experiment, tmp_path):
+    Run(tmp_path / "first").begin(experiment)
+    given = experiment.changed(training={"weights": str(tmp_path / "first")})
+    with pytest.raises(ValueError, match=r"is the directory of a run, .* --from .*first\."):
+        run.start(given, Run(tmp_path / "run"), QUIET)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_checkpoint_of_another_run_is_refused(experiment, tmp_path):
     short = experiment.changed(training={"steps": 2, "choice": Choice()})
     one, other = Run(tmp_path / "one"), Run(tmp_path / "other")

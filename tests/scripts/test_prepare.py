@@ -242,6 +242,11 @@ def test_one_flag_takes_names_of_all_kinds(script, tmp_path):
         assert config["origin"] == str(source)
 
 
+def test_a_config_is_a_name(script, capsys):
+    said = refusal(script, capsys, "--config", '{"a": 1}')
+    assert "--config takes the name of a source, not JSON" in said
+
+
 @pytest.fixture
 def own(tmp_path):
     """A folder of two domains, one of them unlabelled, and its class file."""

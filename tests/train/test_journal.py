@@ -36,7 +36,12 @@ def test_cut_drops_what_came_after_the_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"[]", b"7", b'{"loss": 1}', b'{"step": "2"}', b"\xff\xfe", b'{"step": 2']
+    "line",
+    [
+        *(b"", b"[]", b"7", b'{"loss": 1}', b'{"step": "2"}', b"\xff\xfe", b'{"step": 2'),
+        *(b'{"step": 2, "loss": "low"}', b'{"step": 2, "validation": 0.5}'),
+        *(b'{"step": 2, "validation": {"iou": 1}}', b'{"step": 2, "time": 3}'),
+    ],
 )
 def test_a_damaged_line_is_named(tmp_path, line):
     journal = Journal(tmp_path / "journal.jsonl")
@@ -45,6 +50,14 @@ def test_a_damaged_line_is_named(tmp_path, line):
         file.write(line + b"\n")
     journal.write(3, loss=1.0)
     with pytest.raises(ValueError, match=r"journal\.jsonl, line 2: no entry"):
+        journal.read()
+
+
+def test_two_journals_in_one_are_told(tmp_path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    for step in (1, 10, 10, 3):
+        journal.write(step, loss=1.0)
+    with pytest.raises(ValueError, match=r"line 4: step 3 after step 10, .* of another run"):
         journal.read()
 
 
