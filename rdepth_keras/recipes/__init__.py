@@ -8,6 +8,13 @@ from typing import get_args
 
 from rdepth_keras.data.dataset import Direction
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.recipes.adversarial import (
+    adaptsegnet,
+    clan,
+    fada,
+    source_only_deeplabv2,
+    transnorm,
+)
 from rdepth_keras.recipes.demo import demo
 from rdepth_keras.recipes.paper import convnext_b, dgcd, rdepth_b_b, rdepth_b_s, rdepth_xl_b
 from rdepth_keras.recipes.supervised import deeplabv3, segformer
@@ -20,6 +27,11 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "dgcd": dgcd,
     "deeplabv3": deeplabv3,
     "segformer": segformer,
+    "source_only_deeplabv2": source_only_deeplabv2,
+    "adaptsegnet": adaptsegnet,
+    "transnorm": transnorm,
+    "clan": clan,
+    "fada": fada,
     "demo": demo,
 }
 # What is meant when none is named: the published row of a direction, but for the demo's data.

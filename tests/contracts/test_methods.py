@@ -18,6 +18,8 @@ import pytest
 from rdepth_keras import models
 from rdepth_keras.adapt import METHODS, SEGMENTER
 from rdepth_keras.adapt.method import Parts
+from rdepth_keras.models.layers.basic import BatchNorm
+from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import Adam, AdamW, Schedule
 from rdepth_keras.train.devices import data_mesh, replicated, shard_batch
@@ -25,6 +27,7 @@ from rdepth_keras.train.state import initial_state, trained
 from rdepth_keras.train.step import training_step
 
 mini = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("miniatures.py"))))
+toys = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("toys.py"))))
 
 SMALL = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}
 STEPS = 30
@@ -35,11 +38,19 @@ OPTIMIZERS = {
     "critic": Adam(learning_rate=1e-3, schedule=SCHEDULE),
 }
 
+# Methods on a network of heads that compiles in a second: the stages of the heads.
+HEADS = {"adaptsegnet": (1, 2), "transnorm": (2, 2), "clan": (2, 2), "fada": (2,)}
+# Their critics are small, too: the full ones take seconds a step on a CPU.
+SETTINGS = {name: {"widths": (4, 6)} for name in HEADS}
+
 
 def parts(name):
     """Of a method of the project, its network at toy size; of a miniature, the miniatures' own."""
     if name in mini.MINIATURES:
         return mini.parts()
+    if name in HEADS:
+        norm = TransNorm if name == "transnorm" else BatchNorm
+        return Parts(toys.segmenter(HEADS[name], norm), toys.segmenter, 7, "float32", 0)
 
     def build(label, architecture=None, weights=None):
         keras.utils.set_random_seed(0)
@@ -75,10 +86,13 @@ class Prepared:
 
     def __init__(self, name, mesh=None):
         self.name, self.mesh = name, mesh
-        self.method = {**METHODS, **mini.MINIATURES}[name]()
+        self.method = {**METHODS, **mini.MINIATURES}[name](**SETTINGS.get(name, {}))
         networks = self.method.networks(parts(name))
         self.trained = trained(self.method, networks)
-        optimizers = {network: OPTIMIZERS[network] for network in self.trained}
+        optimizers = {
+            network: OPTIMIZERS[SEGMENTER if network == SEGMENTER else "critic"]
+            for network in self.trained
+        }
         self.first = initial_state(networks, self.method, optimizers, seed=0, average=True)
         placement = replicated(mesh) if mesh else None
         self.step = training_step(

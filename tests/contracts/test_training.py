@@ -20,6 +20,7 @@ from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.models.encoders.mit import MiT
 from rdepth_keras.models.encoders.resnet import ResNet
+from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.recipes import RECIPES, recipe
 from rdepth_keras.train.devices import shard_batch
 
@@ -30,6 +31,7 @@ TOYS = {
     "convnext": partial(convnext, depths=DEPTHS, widths=(8, 8, 8, 8)),
     "mit": partial(MiT, depths=DEPTHS, widths=(8, 16, 20, 32)),
     "resnet": partial(ResNet, depths=DEPTHS, deep_stem=True, output_stride=8),
+    "transnorm": partial(ResNet, depths=DEPTHS, output_stride=16, norm=TransNorm),
 }
 
 
@@ -40,6 +42,8 @@ def toys(monkeypatch):
 
 
 def family(name):
+    if "transnorm" in name:
+        return "transnorm"
     return next((kind for kind in ("mit", "resnet") if name.startswith(kind)), "convnext")
 
 
