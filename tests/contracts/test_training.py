@@ -47,10 +47,10 @@ def family(name):
     return next((kind for kind in ("mit", "resnet") if name.startswith(kind)), "convnext")
 
 
-def toy(name, files=None):
-    """The recipe with small encoders, from random weights or from ``files``."""
+def toy(name, files=None, network=None):
+    """The recipe with small encoders, from random weights or ``files``; on another ``network``."""
     experiment = recipe(name)
-    network = experiment.network
+    network = network or experiment.network
     toys = {name: family(encoder) for name, encoder in network.encoders.items()}
     small = replace(network, **toys, channels=16)
     if getattr(small, "auxiliary_channels", None):
@@ -100,6 +100,20 @@ def two_steps(experiment):
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_from_random_weights(name):
     before, after, losses = two_steps(toy(name))
+    assert np.isfinite(losses).all()
+    assert all((before[path] != after[path]).any() for path in before if path.endswith("kernel"))
+
+
+TWIN = models.MODELS["rdepth_b_s"]
+TWO_HEADS = models.DeepLabV2("base", "small", stages=(4, 4), merge="sum")
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(
+    ("name", "network"), [("adaptsegnet", TWIN), ("fada", TWIN), ("clan", TWO_HEADS)]
+)
+def test_adversarial_methods_on_image_and_depth(name, network):
+    before, after, losses = two_steps(toy(name, network=network))
     assert np.isfinite(losses).all()
     assert all((before[path] != after[path]).any() for path in before if path.endswith("kernel"))
 
