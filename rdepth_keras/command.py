@@ -73,7 +73,7 @@ def choose(flag: str, name: str, known: Mapping[str, Value]) -> Value:
 def check_folder(flag: str, path: Path | None) -> None:
     """Raises OSError, naming the flag, where a file could not be written in the end."""
     if path is not None and not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"{flag} {path}: there is no folder {path.parent}. Create it first.")
+        raise FileNotFoundError(f"{flag} {path}: there is no folder {path.parent}; create it.")
     if path is not None and path.is_dir():
         raise IsADirectoryError(f"{flag} {path} is a folder; name the file to write.")
 

@@ -19,7 +19,12 @@ import tyro
 from rdepth_keras import command, run
 from rdepth_keras.infer import Inference
 from rdepth_keras.predict.jobs import plan
-from rdepth_keras.predict.picture import check_output, write_png
+from rdepth_keras.predict.picture import (
+    check_inputs,
+    check_output,
+    coordinates_notice,
+    write_png,
+)
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,21 @@ def main() -> None:
     known: Any = command.peek(Choice)
     own = known.run and run.Run(known.run).experiment.training.inference.seamless()
     arguments = command.parse(Predict, default=_defaults(own or Inference()))
-    own_run, jobs = run.Run(arguments.run), plan(arguments.image, arguments.out, arguments.depth)
+    own_run = run.Run(arguments.run)
+    _check_together(arguments, own_run)
+    jobs = plan(arguments.image, arguments.out, arguments.depth)
     inputs = [path for job in jobs for path in (job.image, job.depth) if path is not None]
     outputs = [job.out for job in jobs]
     outputs += [colored(out) for out in outputs] if arguments.color else []
     if len(set(outputs)) < len(outputs):
         raise ValueError("Coloured maps would replace others of the same name; leave --color away.")
+    check_inputs((job.image, job.depth) for job in jobs)
     if any(job.out.parent == arguments.out for job in jobs):
         arguments.out.mkdir(parents=True, exist_ok=True)
     for path in outputs:
         check_output(path, inputs)
+    if notice := coordinates_notice(job.image for job in jobs):
+        print(notice)
     predict = run.load_picture_predictor(
         own_run,
         inference=arguments.inference,
@@ -78,6 +88,16 @@ def main() -> None:
         if arguments.color:
             write_png(colored(job.out), table.colorize(label))
             print(colored(job.out))
+
+
+def _check_together(arguments: Predict, own: run.Run) -> None:
+    """Raises ValueError for flags of which one would be passed over."""
+    given = {"--depth": arguments.depth, "--depth-checkpoint": arguments.depth_checkpoint}
+    flags = " and ".join(flag for flag, value in given.items() if value is not None)
+    if flags and not own.experiment.network.reads_depth:
+        raise ValueError(f"The network of {own} looks at the image alone; leave {flags} away.")
+    if None not in given.values():
+        raise ValueError(f"{flags} are two origins of depth; give one of them.")
 
 
 def colored(out: Path) -> Path:

@@ -42,7 +42,7 @@ def main() -> int:
     if arguments.check is not None:
         idle = ("data_dir", "ensemble", "views")
         if given := [f"--{name.replace('_', '-')}" for name in idle if getattr(arguments, name)]:
-            raise ValueError(f"{', '.join(given)}: nothing is predicted with --check; leave it away.")
+            raise ValueError(f"{', '.join(given)} has no effect with --check; leave it away.")
         return check(arguments, arguments.check)
     if arguments.run is None:
         raise ValueError("Name the run that predicts: --run DIR.")

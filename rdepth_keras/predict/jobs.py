@@ -1,6 +1,7 @@
 """Which pictures are predicted, and where each one's map goes."""
 
 import glob
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,20 @@ class Job:
     depth: Path | None = None
 
 
-def plan(images: Path, out: Path, depth: Path | None = None) -> list[Job]:
+def plan(
+    images: Path,
+    out: Path,
+    depth: Path | None = None,
+    notify: Callable[[str], None] = print,
+) -> list[Job]:
     """The jobs of one picture, of a folder of pictures, or of a pattern such as ``tiles/*.png``.
 
     Args:
         images: a file; or a folder or pattern, whose pictures are taken in the order of names.
         out: a PNG for one file; else a folder, in which maps bear the pictures' names.
         depth: a map for one file; else a folder of maps that bear the pictures' names.
+        notify: hears of hidden files, which are left out: some systems keep notes in them that are
+            named as the pictures are.
 
     Raises:
         FileNotFoundError: where there are no pictures, or one has no map in the folder of maps.
@@ -32,6 +40,9 @@ def plan(images: Path, out: Path, depth: Path | None = None) -> list[Job]:
         return [Job(images, out, depth)]
     found = sorted(images.iterdir() if images.is_dir() else map(Path, glob.glob(str(images))))
     pictures = [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]
+    if hidden := [path for path in pictures if path.name.startswith(".")]:
+        pictures = [path for path in pictures if path not in hidden]
+        notify(f"Hidden files are left out: {', '.join(path.name for path in hidden)}")
     if not pictures:
         raise FileNotFoundError(f"There are no pictures in {images} ({', '.join(SUFFIXES)}).")
     stems = [path.stem for path in pictures]

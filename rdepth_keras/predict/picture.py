@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,19 +12,32 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import png
+from rdepth_keras.data.folder.oddities import has_coordinates, is_checked, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 
 
 def read_image(path: Path) -> Image:
-    """An 8-bit picture of any format OpenCV reads, as RGB uint8 (H, W, 3)."""
+    """An 8-bit picture of any format OpenCV reads, as RGB uint8 (H, W, 3).
+
+    One that a tag turns is refused: its map would not lie on it as other programs show it.
+    """
     picture = _read(path)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        channels = 1 if picture.ndim == 2 else picture.shape[2]
+    channels = 1 if picture.ndim == 2 else picture.shape[2]
+    _require_rgb(path, channels, 8 * picture.itemsize)
+    with path.open("rb") as file:
+        try:
+            refuse_odd(file, unpack=True)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}; convert or replace the file.") from error
+    return picture
+
+
+def _require_rgb(path: Path, channels: int, bits: int) -> None:
+    if (channels, bits) != (3, 8):
         raise ValueError(
             f"{path}: an 8-bit RGB picture is expected; this one has {channels} channel(s) of "
-            f"{8 * picture.itemsize} bits. Convert it first."
+            f"{bits} bits. Convert it first."
         )
-    return picture
 
 
 def read_depth(path: Path, height: int, width: int) -> Depth:
@@ -35,12 +50,79 @@ def read_depth(path: Path, height: int, width: int) -> Depth:
         depth = depth[..., 0]
     if depth.ndim != 2 or depth.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{path}: a depth map must be 8- or 16-bit grey.")
-    if depth.shape != (height, width):
-        raise ValueError(
-            f"{path}: {depth.shape[0]}x{depth.shape[1]} pixels, but its image has "
-            f"{height}x{width}. Use the depth map of this image."
-        )
+    _require_size(path, depth.shape, (height, width))
     return normalise(depth)
+
+
+def _require_size(path: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if found != wanted:
+        raise ValueError(
+            f"{path}: {found[0]}x{found[1]} pixels, but its image has {wanted[0]}x{wanted[1]}. Use "
+            "the depth map of this image."
+        )
+
+
+def check_inputs(pairs: Iterable[tuple[Path, Path | None]]) -> None:
+    """Raises ValueError for pictures and depth maps that do not fit, naming all, before any work.
+
+    Of a PNG the header is looked at, and whether it is whole; other kinds are decoded.
+
+    Args:
+        pairs: each picture with its depth map, if there is one.
+    """
+    faults: list[str] = []
+    for image, depth in pairs:
+        try:
+            size = _look_at_image(image)
+            if depth is not None:
+                _look_at_depth(depth, size)
+        except (ValueError, OSError) as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError(" ".join(faults))
+
+
+def _look_at_image(path: Path) -> tuple[int, int]:
+    """Height and width of a picture that is good as far as was looked."""
+    header = _header(path)
+    if header is None:
+        height, width, _ = read_image(path).shape
+        return height, width
+    _require_rgb(path, 1 if header.colour == "grey" else 3, header.bits)
+    return header.height, header.width
+
+
+def _look_at_depth(path: Path, size: tuple[int, int]) -> None:
+    header = _header(path)
+    if header is None or header.colour != "grey":  # only its pixels tell whether it is grey
+        read_depth(path, *size)
+    else:
+        _require_size(path, (header.height, header.width), size)
+
+
+def _header(path: Path) -> png.Header | None:
+    """That of a PNG; None for another kind of file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
+    with path.open("rb") as file:
+        if file.read(len(png.SIGNATURE)) != png.SIGNATURE:
+            return None
+    try:
+        return png.peek(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; replace the file.") from error
+
+
+def coordinates_notice(pictures: Iterable[Path]) -> str:
+    """That the coordinates of GeoTIFFs are not in their maps; empty where there are none."""
+    found = []
+    for path in pictures:
+        with path.open("rb") as file:
+            found += [path.name] if has_coordinates(file) else []
+    if not found:
+        return ""
+    shown = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
+    return f"The maps are PNG files without the coordinates of {shown}; pixels lie on pixels."
 
 
 def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
@@ -88,8 +170,20 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _decode_other(data: bytes) -> np.ndarray:
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    picture = _decode_quietly(data) if data else None
     if picture is None:
         raise ValueError("not a picture of a known format")
     colour = picture.ndim == 3 and picture.shape[2] == 3
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if colour else picture
+
+
+def _decode_quietly(data: bytes) -> np.ndarray | None:
+    """OpenCV warns of each tag that it does not know, such as a GeoTIFF's; damage is told still."""
+    log: Any = cv2.utils.logging
+    before = log.getLogLevel()
+    if is_checked(BytesIO(data)):
+        log.setLogLevel(log.LOG_LEVEL_ERROR)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    finally:
+        log.setLogLevel(before)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
-from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.depth.normalise import constant_notice, is_constant, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.infer import Inference, classify
@@ -44,7 +43,6 @@ class PicturePredictor:
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
         image = read_image(picture)
-        _refuse_odd(picture)
         if not self.reads_depth:
             depth = np.zeros(image.shape[:2], np.float32)
         elif depth_file is not None:
@@ -117,15 +115,6 @@ def predict_tiles(
     return classify(blend_windows(grid, map(look, grid.extents())), name)
 
 
-def _refuse_odd(picture: Path) -> None:
-    """Its map would not lie on the picture as other programs show it, or be of damaged pixels."""
-    with picture.open("rb") as file:
-        try:
-            refuse_odd(file, unpack=True)
-        except ValueError as error:
-            raise ValueError(f"{picture}: {error}; convert or replace the file.") from error
-
-
 def _no_estimate(_: Image) -> np.ndarray:
     raise ValueError("This picture has no depth map, and no estimator was loaded.")
 
@@ -142,7 +131,7 @@ def _load_estimator(source: str, notify: Tell) -> Estimate:
 def _depth_origin(run: Run) -> str:
     """The checkpoint behind the depth the run was trained with."""
     depth = run.environment.get("depth", {})
-    if depth.get("source") not in PRESETS:
+    if depth.get("source") not in PRESETS or "origin" not in depth:
         raise ValueError(
             f"The run in {run} was trained with depth from {depth.get('source', 'nowhere')}, "
             "which cannot be estimated by name. Give a depth map with --depth FILE, or name an "

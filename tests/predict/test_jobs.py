@@ -27,6 +27,15 @@ def test_a_folder_in_the_order_of_names(folder):
     assert [job.out for job in jobs] == [Path("maps") / f"{name}.png" for name in "abc"]
 
 
+def test_hidden_files_are_left_out_with_a_line(folder):
+    """As another system leaves them beside each picture that it copies."""
+    said = []
+    (folder / "._b.png").write_bytes(b"no picture")
+    jobs = plan(folder, Path("maps"), notify=said.append)
+    assert [job.image.name for job in jobs] == ["a.JPG", "b.png", "c.tif"]
+    assert said == ["Hidden files are left out: ._b.png"]
+
+
 def test_a_pattern(folder):
     assert [job.image.name for job in plan(folder / "*.png", Path("maps"))] == ["b.png"]
     with pytest.raises(FileNotFoundError, match="no pictures"):

@@ -4,13 +4,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.files import decode_depth
 from rdepth_keras.data.loveda.raw import read_depth as read_tile_depth
 from rdepth_keras.data.loveda.tree import Source, TileFiles
 from rdepth_keras.depth.normalise import normalise
-from rdepth_keras.predict.picture import check_output, read_depth, read_image, write_png
+from rdepth_keras.predict.picture import (
+    check_inputs,
+    check_output,
+    coordinates_notice,
+    read_depth,
+    read_image,
+    write_png,
+)
 
 SIZE = (13, 9)
 DEPTH = np.random.default_rng(0).integers(0, 65536, SIZE, np.uint16)
@@ -79,6 +88,51 @@ def test_a_map_that_does_not_fit(tmp_path, pixels, said):
     (tmp_path / "a.png").write_bytes(png.encode(pixels))
     with pytest.raises(ValueError, match=said):
         read_depth(tmp_path / "a.png", *SIZE)
+
+
+def test_all_that_does_not_fit_is_named_before_any_work(tmp_path):
+    """Truncated, of other kinds, of other sizes: each file, in one line."""
+    whole, other = png.encode(IMAGE), png.encode(DEPTH[:-1])
+    contents = {
+        "good.png": whole, "cut.png": whole[:-9], "no.jpg": b"no picture", "grey.png": other,
+        "depth.png": png.encode(DEPTH), "short.png": other, "rgb.png": whole,
+    }  # fmt: skip
+    place = {name: tmp_path / name for name in contents}
+    for name, content in contents.items():
+        place[name].write_bytes(content)
+    check_inputs([(place["good.png"], place["depth.png"]), (place["good.png"], None)])
+    with pytest.raises(ValueError, match=r"cut\.png: truncated") as error:
+        check_inputs(
+            [
+                *((place[name], None) for name in ("cut.png", "no.jpg", "grey.png")),
+                *((place["good.png"], place[name]) for name in ("short.png", "rgb.png")),
+                (tmp_path / "nowhere.png", None),
+            ]
+        )
+    said = str(error.value)
+    for expected in (
+        *("no.jpg: not a picture", "grey.png: an 8-bit RGB", "nowhere.png: no such file"),
+        *("short.png: 12x9 pixels, but its image has 13x9", "rgb.png: a depth map must be 8-"),
+    ):
+        assert expected in said
+    assert "\n" not in said and "good.png" not in said
+
+
+def test_coordinates_are_told_and_tags_are_no_noise(tmp_path, capfd):
+    tags = ImageFileDirectory_v2()
+    tags[34735], tags.tagtype[34735] = (1, 1, 0, 1, 1024, 0, 1, 1), 3
+    tags[33550], tags.tagtype[33550] = (1.0, 1.0, 0.0), 12
+    place = {name: tmp_path / name for name in ("geo.tif", "plain.tif", "plain.png")}
+    Pillow.fromarray(IMAGE).save(place["geo.tif"], tiffinfo=tags)
+    for name in ("plain.tif", "plain.png"):
+        Pillow.fromarray(IMAGE).save(place[name])
+    for path in place.values():
+        np.testing.assert_array_equal(read_image(path), IMAGE)
+    assert capfd.readouterr() == ("", "")
+    assert coordinates_notice(place.values()) == (
+        "The maps are PNG files without the coordinates of geo.tif; pixels lie on pixels."
+    )
+    assert coordinates_notice([place["plain.tif"], place["plain.png"]]) == ""
 
 
 def test_what_is_no_picture(tmp_path):

@@ -81,6 +81,13 @@ def test_predicts_a_picture_of_any_size(trained, tmp_path, call):
     assert cv2.imread(str(tmp_path / "classes_color.png")).shape == (70, 93, 3)
 
 
+def test_depth_for_a_run_of_the_image_alone_is_refused(trained, tmp_path, call, capsys):
+    directory, _ = trained
+    for flags in (("--depth", "d.png"), ("--depth-checkpoint", "depth_anything_v1_large")):
+        assert call("predict", "--run", directory, *flags, "a.png", tmp_path / "b.png") == 2
+        assert f"looks at the image alone; leave {flags[0]} away" in capsys.readouterr().err
+
+
 def test_predicts_a_folder_into_one_that_is_not_there_yet(trained, tmp_path, call):
     directory, _ = trained
     (tmp_path / "pictures").mkdir()

@@ -15,6 +15,7 @@ Tags = Mapping[int, tuple]
 _DEFLATE = (8, 32946)  # compressions of TIFF that carry a checksum
 _COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}  # photometric interpretations
 _ORIENTATION, _NO_DATA = 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
+_GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 
 
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
@@ -49,6 +50,26 @@ def no_data(file: BinaryIO) -> float | None:
         return float(text.rstrip(b"\0 ")) if text else None
     except (struct.error, ValueError):
         return None
+
+
+def has_coordinates(file: BinaryIO) -> bool:
+    """Whether it is a GeoTIFF, whose pixels have a place on Earth."""
+    return _GEO_KEYS in _tags(file)
+
+
+def is_checked(file: BinaryIO) -> bool:
+    """Whether damage to a TIFF's pixels shows without its decoder's warnings: none is unpacked, or
+    :func:`refuse_odd` has done so."""
+    return _first(_tags(file), 259, 0) in (1, *_DEFLATE)
+
+
+def _tags(file: BinaryIO) -> Tags:
+    """Those of a TIFF; none for other and for damaged files."""
+    file.seek(0)
+    try:
+        return tiff_tags(file) if file.read(4) in (b"II*\0", b"MM\0*") else {}
+    except (struct.error, ValueError):
+        return {}
 
 
 def _refuse_odd_jpeg(file: BinaryIO) -> None:
