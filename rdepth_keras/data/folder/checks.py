@@ -1,6 +1,7 @@
 """All files of a folder's tiles held against what is expected, before anything uses them."""
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.depth.normalise import constant_notice, is_constant
-from rdepth_keras.labels import ClassTable
+from rdepth_keras.labels import IGNORE, ClassTable
 
 _READING = 4  # files read at once
 _EMPTY_BYTES = 0.05  # a pixel: a packed map that takes more is not constant
@@ -42,10 +43,12 @@ def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
 def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
     """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
 
-    Tells of each split what it holds, and which depth maps are constant. Raises as
+    Tells of each split what it holds, which depth maps are constant, which masks ignore every
+    pixel, and which pictures of one split are in another, too. Raises as
     :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
+    seen: dict[str, list[tuple[str, str]]] = {}  # digest of a picture -> splits, and paths
     for (split, domain), place in sorted(open_folder(root, table, with_depth=False).places.items()):
         with_depth = (place / "depths").is_dir()
         try:
@@ -59,7 +62,44 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         wrong += faults(tiles, pixels=True)
         if constant := constant_depths(tiles, pixels=True):
             tell(constant_notice(constant))
+        if empty := empty_masks(tiles):
+            tell(f"WARNING: masks without a labelled pixel, {len(empty)}: {_some(empty)}")
+        for files in tiles.files:
+            seen.setdefault(_digest(files.image), []).append((split, str(files.image)))
+    shared = [pictures for pictures in seen.values() if len(dict(pictures)) > 1]
+    if shared:
+        pairs = [" = ".join(path for _, path in pictures) for pictures in shared]
+        tell(
+            f"WARNING: {len(shared)} pictures are byte for byte in several splits, so that what is "
+            f"trained on is scored: {_some(pairs)}"
+        )
     return wrong
+
+
+def empty_masks(tiles: Tiles) -> list[str]:
+    """The masks that ignore every pixel, by file; those :func:`faults` complains of left out."""
+    table = _folder_tiles(tiles).table
+    paths = [files.mask for files in _folder_tiles(tiles).files if files.mask is not None]
+    with ThreadPoolExecutor(_READING) as pool:
+        empty = pool.map(partial(_is_empty_mask, table), paths)
+        return [str(path) for path, found in zip(paths, empty, strict=True) if found]
+
+
+def _is_empty_mask(table: ClassTable, path: Path) -> bool:
+    try:
+        return bool((reading.decode_mask(path, None, table) == IGNORE).all())
+    except (ValueError, OSError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _folder_tiles(tiles: Tiles) -> FolderTiles:

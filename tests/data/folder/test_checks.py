@@ -1,13 +1,14 @@
 """Every bad file of a folder is found before a step is made, and all of them are named."""
 
 import re
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.checks import constant_depths, faults
+from rdepth_keras.data.folder.checks import constant_depths, empty_masks, faults, verify_folder
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 
@@ -128,3 +129,26 @@ def test_masks_by_colour(root):
 def test_foreign_tiles(root):
     with pytest.raises(TypeError, match="no tiles of a folder: list"):
         faults([])
+
+
+def test_what_verification_tells_beside_faults(root):
+    """A mask that ignores all, and pictures that are trained on and scored."""
+    train, val = root / "train/town", root / "val/town"
+    said = []
+    assert verify_folder(root, TABLE, said.append) == [] and len(said) == 1
+    (train / "masks/c.png").write_bytes(png.encode(np.full(SIZE, 99, np.uint8)))
+    shutil.copytree(train, val)
+    for name in NAMES[1:]:
+        for kind in ("images", "masks", "depths"):
+            (val / kind / f"{name}.png").unlink()
+    (val / "images/a.png").rename(val / "images/other.png")
+    for kind in ("masks", "depths"):
+        (val / kind / "a.png").rename(val / kind / "other.png")
+    shutil.copy(train / "images/b.png", train / "images/d.png")  # within one split
+    said.clear()
+    assert verify_folder(root, TABLE, said.append) == []
+    assert said[0].startswith("train/town: 4 tiles, 4 labelled")
+    assert said[1] == f"WARNING: masks without a labelled pixel, 1: {train / 'masks/c.png'}"
+    assert said[3].startswith("WARNING: 1 pictures are byte for byte in several splits")
+    assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[3] and len(said) == 4
+    assert empty_masks(town(root)) == [str(train / "masks/c.png")]
