@@ -111,7 +111,8 @@ def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> di
     source = list(sources.source.values())
     if cache is not None:
         source = [cached(tiles, Path(cache).expanduser(), notify) for tiles in source]
-    make, chances = batches_of(experiment, training.augmentation), tile_chances(experiment, source)
+    make = batches_of(experiment, training.augmentation)
+    chances = tile_chances(experiment, source, notify)
     batches = {"source": make(source, seed=training.seed, chances=chances)}
     if sources.target is not None:
         batches["target"] = target_batches(experiment, sources.target)
@@ -138,10 +139,14 @@ def batches_of(experiment: Experiment, augmentation: Augmentation) -> Callable[.
     )
 
 
-def tile_chances(experiment: Experiment, tiles: Sequence[Tiles]) -> np.ndarray | None:
+def tile_chances(
+    experiment: Experiment, tiles: Sequence[Tiles], notify: Tell = print
+) -> np.ndarray | None:
     """The chances the training tiles are drawn with; None draws all alike.
 
-    Where crops are to show the class that a tile was drawn for, those of class and tile. Reads every label, but for the prepared LoveDA, whose pixels are counted.
+    Where crops are to show the class that a tile was drawn for, those of class and tile. Reads
+    every label, but for the prepared LoveDA, whose pixels are counted; ``notify`` hears of classes
+    that no tile shows.
     """
     temperature = experiment.training.sampling.rare_class_temperature
     wanted = experiment.training.augmentation.crop_wanted_pixels
@@ -152,6 +157,12 @@ def tile_chances(experiment: Experiment, tiles: Sequence[Tiles]) -> np.ndarray |
                 "and no tile is: add --rare-class-temperature, e.g. 0.01, or leave it away."
             )
         return None
-    count = partial(count_pixels, classes=len(experiment.data.classes))
-    found = chances(np.concatenate([count(part) for part in tiles]), temperature)
+    names = experiment.data.classes.names
+    pixels = np.concatenate([count_pixels(part, classes=len(names)) for part in tiles])
+    if absent := [name for name, shown in zip(names, pixels.sum(0), strict=True) if not shown]:
+        notify(
+            f"WARNING: no training tile shows {', '.join(absent)}: nothing is learned of "
+            f"{'it' if len(absent) == 1 else 'them'}."
+        )
+    found = chances(pixels, temperature)
     return found.sum(0) if wanted is None else found

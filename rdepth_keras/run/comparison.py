@@ -218,7 +218,7 @@ def _merge(family: Sequence[Evaluated]) -> Row:
         float(np.mean(scores)),
         {**rows[0].tags, "seeds": ", ".join(one.tags["seeds"] for one in rows)},
         spread=float(np.std(scores, ddof=1)),
-        note=rows[0].note,
+        note="; ".join(dict.fromkeys(one.note for one in rows if one.note)),
     )
 
 

@@ -108,12 +108,12 @@ def _is_inference(value: Any) -> bool:
     )
 
 
-_INFERENCE: Mapping[str, Callable[[Any], bool]] = {
+_INFERENCE: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("window_pixels", "stride_pixels"), _or_none(_is_count)),
     **dict.fromkeys(("blend", "views", "average"), _is_text),
     "scales": _list_of(lambda value: type(value) in (int, float) and isfinite(value)),
 }
-_NEEDED: Mapping[str, Callable[[Any], bool]] = {
+_NEEDED: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("split", "domain", "dataset"), _is_text),
     "iou": _table_of(_is_fraction_or_none),
     "miou": _is_fraction_or_none,
@@ -122,7 +122,7 @@ _NEEDED: Mapping[str, Callable[[Any], bool]] = {
     "absent": lambda value: value in get_args(Absent),
     "inference": _is_inference,
 }
-_POSSIBLE: Mapping[str, Callable[[Any], bool]] = {
+_POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "depth": _or_none(_table_of(_is_text)),
     "files": _table_of(_is_text),
     "seeds": _list_of(_is_count),
@@ -169,8 +169,8 @@ def _check_scores(run: Run, name: str, result: Mapping[str, Any], experiment: Ex
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return all(map(_same, one, other))
     if one is None or other is None:
         return one is other
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
     return isclose(one, other, rel_tol=SAME, abs_tol=SAME)

@@ -126,7 +126,12 @@ def test_depth_that_tells_nothing_is_told():
 def test_rare_classes_are_drawn_more_often():
     assert tile_chances(recipe("rdepth_b_s"), [Some("a")]) is None
     rare = recipe("demo").changed(training={"sampling": Sampling(0.1)})
-    found = tile_chances(rare, [Some("a", 2), Some("b", 1)])
+    said = []
+    found = tile_chances(rare, [Some("a", 2), Some("b", 1)], said.append)
+    assert said == [
+        "WARNING: no training tile shows road, water, barren, forest, agriculture: nothing is "
+        "learned of them."
+    ]
     assert found.sum() == pytest.approx(1)
     assert found[1] > found[0] == found[2], "class 0 is on two tiles, class 1 on one"
     wanted = rare.changed(training={"augmentation": Augmentation(crop_wanted_pixels=1)})

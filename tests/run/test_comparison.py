@@ -305,6 +305,14 @@ def test_data_that_have_changed_since_are_noted(tmp_path):
     assert line["note"] == "the data have changed since the run began: depths of train/rural"
 
 
+def test_what_is_noted_of_any_seed_is_noted_of_their_mean(tmp_path):
+    runs = [make(tmp_path / f"run{seed}", seed) for seed in range(3)]
+    for run, step in zip(runs, (300, 100, 100), strict=True):
+        edited(run, step=step)
+    (line,) = table(runs)
+    assert line["note"] == "not trained to its end: scored at step 100 of 300"
+
+
 def test_a_chosen_checkpoint_of_an_unfinished_run_is_noted(tmp_path):
     run = make(tmp_path / "a", choice=Choice("best", validation_steps=5))
     edited(run, step=5, trained_steps=40)
