@@ -243,3 +243,25 @@ def test_three_steps_are_pytorchs(name, golden):
             np.testing.assert_allclose(
                 found[path], values, rtol=1e-5, atol=1e-4 * moved, err_msg=path
             )
+
+
+@pytest.mark.parametrize("name", case.CASES)
+def test_terms_are_float32_in_a_network_of_bfloat16(name):
+    kind, stages, settings = case.CASES[name]
+    norm = TransNorm if kind == "transnorm" else BatchNorm
+    segmenter = toys.segmenter(stages, norm, case.CLASSES)
+    method = METHODS[kind](**settings)
+    parts = Parts(segmenter, lambda name: segmenter, case.CLASSES, "mixed_bfloat16", 0)
+    networks = method.networks(parts)
+    values = {network: each.init() for network, each in networks.items()}
+    params, buffers = ({k: v[i] for k, v in values.items()} for i in (0, 1))
+    batch = {"label": jnp.asarray(case.batch(0)["label"])}
+
+    def terms(source, target, progress):
+        given = Given(batch, batch, buffers, {}, jax.random.key(0), jnp.asarray(1), progress)
+        critics = Critics(networks, params, buffers)
+        return method.terms(source, target, params, critics, given)
+
+    halves = jax.tree.map(lambda x: jnp.asarray(x, jnp.bfloat16), outputs_of(stages, 0))
+    found = jax.eval_shape(terms, halves, halves, jnp.asarray(0.5))
+    assert {(x.shape, x.dtype) for x in jax.tree.leaves(found)} == {((), jnp.dtype("float32"))}
