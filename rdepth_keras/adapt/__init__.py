@@ -1,10 +1,14 @@
 """What is minimised: training on the source alone, and the adaptation methods."""
 
 from rdepth_keras.adapt.adaptsegnet import AdaptSegNet
+from rdepth_keras.adapt.cbst import CBST
 from rdepth_keras.adapt.clan import CLAN
+from rdepth_keras.adapt.dca import DCA
 from rdepth_keras.adapt.dgcd import DGCD
 from rdepth_keras.adapt.fada import FADA
+from rdepth_keras.adapt.iast import IAST
 from rdepth_keras.adapt.method import SEGMENTER, Method
+from rdepth_keras.adapt.pycda import PyCDA
 from rdepth_keras.adapt.source_only import SourceOnly
 from rdepth_keras.adapt.transnorm import TransNorm
 
@@ -15,16 +19,24 @@ METHODS: dict[str, type[Method]] = {
     "transnorm": TransNorm,
     "clan": CLAN,
     "fada": FADA,
+    "pycda": PyCDA,
+    "cbst": CBST,
+    "iast": IAST,
+    "dca": DCA,
 }
 
 __all__ = [
+    "CBST",
     "CLAN",
+    "DCA",
     "DGCD",
     "FADA",
+    "IAST",
     "METHODS",
     "SEGMENTER",
     "AdaptSegNet",
     "Method",
+    "PyCDA",
     "SourceOnly",
     "TransNorm",
 ]

@@ -17,6 +17,7 @@ from rdepth_keras.recipes.adversarial import (
 )
 from rdepth_keras.recipes.demo import demo
 from rdepth_keras.recipes.paper import convnext_b, dgcd, rdepth_b_b, rdepth_b_s, rdepth_xl_b
+from rdepth_keras.recipes.self_training import cbst, dca, iast, pycda
 from rdepth_keras.recipes.supervised import deeplabv3, segformer
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
@@ -32,6 +33,10 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "transnorm": transnorm,
     "clan": clan,
     "fada": fada,
+    "pycda": pycda,
+    "cbst": cbst,
+    "iast": iast,
+    "dca": dca,
     "demo": demo,
 }
 # What is meant when none is named: the published row of a direction, but for the demo's data.

@@ -39,9 +39,14 @@ OPTIMIZERS = {
 }
 
 # Methods on a network of heads that compiles in a second: the stages of the heads.
-HEADS = {"adaptsegnet": (1, 2), "transnorm": (2, 2), "clan": (2, 2), "fada": (2,)}
-# Their critics are small, too: the full ones take seconds a step on a CPU.
-SETTINGS = {name: {"widths": (4, 6)} for name in HEADS}
+ADVERSARIAL = {"adaptsegnet": (1, 2), "transnorm": (2, 2), "clan": (2, 2), "fada": (2,)}
+HEADS = {**ADVERSARIAL, "pycda": (2,), "cbst": (2,), "iast": (2,), "dca": (2, 2)}
+# Critics and boxes are small and few: the full ones take seconds. All terms count from the start.
+SETTINGS = {
+    **{name: {"widths": (4, 6)} for name in ADVERSARIAL},
+    **{name: {"start": 0.0} for name in ("cbst", "iast", "dca")},
+    "pycda": {"boxes": (1, 2)},
+}
 
 
 def parts(name):

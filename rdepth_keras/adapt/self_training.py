@@ -1,0 +1,152 @@
+"""What methods share that train a segmenter on its own guesses of the target.
+
+All terms are float32.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rdepth_keras.adapt.adversarial import (
+    add,
+    check_settings,
+    enlarge,
+    has_domain_norms,
+    is_amount,
+)
+from rdepth_keras.adapt.method import SEGMENTER, Given, Method, Networks, Outcome, Phase
+from rdepth_keras.losses import cross_entropy
+from rdepth_keras.network import Network
+
+Terms = dict[str, jax.Array]
+TINY = 1e-6  # of a run: far below a step, and above the rounding of its float32
+
+
+@dataclass(frozen=True)
+class SelfTraining(Method):
+    """Base of all of them: the source's cross-entropy, averaged over the heads that predict.
+
+    Attributes:
+        auxiliary_weight: factor of an auxiliary head's cross-entropy, on the source alone.
+        align_corners: how logits are enlarged before any term; True is how networks of the
+            architecture DeepLabV2 predict, and LoveDA's release trained. It hardly matters for
+            logits of a small stride.
+    """
+
+    auxiliary_weight: float = 0.4
+    align_corners: bool = True
+
+    def __post_init__(self):
+        check_settings(self, "at least 0", is_amount, "auxiliary_weight")
+
+    @property
+    def uses_target(self) -> bool:
+        return True
+
+    def supervised(self, outputs: Mapping[str, Any], label: jax.Array) -> Terms:
+        """The weighted terms of a labelled batch, by name."""
+        terms = {"decode": self.cross_entropy(outputs, label)}
+        if "auxiliary" in outputs:
+            logits = enlarge(outputs["auxiliary"], label.shape[1:], self.align_corners)
+            terms["auxiliary"] = self.auxiliary_weight * cross_entropy(logits, label)
+        return terms
+
+    def cross_entropy(self, outputs: Mapping[str, Any], label: jax.Array) -> jax.Array:
+        """The mean over the heads that predict and the labelled pixels; 0 where there is none."""
+        return mean([cross_entropy(each, label) for each in self.enlarged(outputs, label)])
+
+    def enlarged(self, outputs: Mapping[str, Any], label: jax.Array) -> list[jax.Array]:
+        """The logits of every head that predicts, (B, H, W, K), at the size of the label."""
+        return [enlarge(each, label.shape[1:], self.align_corners) for each in predicting(outputs)]
+
+
+@dataclass(frozen=True)
+class LabelledRounds(SelfTraining):
+    """Base of those that label the whole target in rounds, and train on these labels.
+
+    Up to the first round the source trains alone: the target goes through no batch norm. After it
+    a step is two forward passes, the source's first, so that running statistics blend both.
+
+    Attributes:
+        start: part of the run that is done at the first round.
+        every: part of the run between two rounds.
+        target_weight: factor of the cross-entropy with the target's pseudo-labels.
+    """
+
+    start: float = 0.4
+    every: float = 0.1
+    target_weight: float = 0.5
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_settings(self, "at least 0 and below 1", lambda x: 0 <= x < 1, "start")
+        check_settings(self, "above 0 and at most 1", lambda x: 0 < x <= 1, "every")
+        check_settings(self, "at least 0", is_amount, "target_weight")
+
+    def rounds(self, steps: int) -> tuple[int, ...]:
+        count = math.ceil((1 - self.start) / self.every)
+        parts = [self.start + self.every * index - TINY for index in range(count)]
+        found = {max(math.ceil(part * steps), 0) for part in parts}
+        return tuple(sorted(at for at in found if at < steps))
+
+    def source_terms(self, source: Mapping[str, Any], label: jax.Array) -> Terms:
+        """The weighted terms of every step, by name."""
+        return self.supervised(source, label)
+
+    def target_terms(
+        self, source: Mapping[str, Any], target: Mapping[str, Any], label: jax.Array
+    ) -> Terms:
+        """The weighted terms from the first round on, by name; ``label`` is the target's."""
+        return {"pseudo": self.target_weight * self.cross_entropy(target, label)}
+
+    def phases(self, networks: Networks) -> tuple[Phase, ...]:
+        segmenter = networks[SEGMENTER]
+        check_norms(segmenter)
+
+        def loss(params, given: Given) -> Outcome:
+            one, other = jax.random.split(given.key)
+            own, labelled = params[SEGMENTER], given.target
+            assert labelled is not None  # uses_target
+            source, kept = segmenter.apply(own, given.buffers[SEGMENTER], given.source, one)
+            terms = self.source_terms(source, given.source["label"])
+
+            def adapt(kept):
+                target, kept = segmenter.apply(own, kept, labelled, other)
+                return self.target_terms(source, target, labelled["label"]), kept
+
+            def wait(kept):
+                found, _ = jax.eval_shape(adapt, kept)
+                return {name: jnp.zeros(x.shape, x.dtype) for name, x in found.items()}, kept
+
+            begun = given.progress >= self.start - TINY
+            found, kept = jax.lax.cond(begun, adapt, wait, kept)
+            terms |= found
+            total = add(terms)
+            buffers = {**given.buffers, SEGMENTER: kept}
+            return Outcome(total, {"loss": total, **terms}, buffers, given.memory)
+
+        return (Phase(loss),)
+
+
+def predicting(outputs: Mapping[str, Any]) -> tuple:
+    """The logits of the heads that predict, each (B, h, w, K); an auxiliary head does not."""
+    logits = outputs["logits"]
+    return tuple(logits) if isinstance(logits, (tuple, list)) else (logits,)
+
+
+def mean(terms: list[jax.Array]) -> jax.Array:
+    """Of scalars, one a head."""
+    return jnp.stack(terms).mean()
+
+
+def check_norms(segmenter: Network) -> None:
+    """Raises ValueError for a network that wants both domains in one batch."""
+    if has_domain_norms(segmenter):
+        raise ValueError(
+            "The network normalises source and target apart and needs both in one batch, which "
+            "only the method transnorm gives it. Take that, or --model pspnet."
+        )

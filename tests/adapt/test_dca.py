@@ -1,0 +1,116 @@
+"""DCA: what is compared with what, and who has a gradient."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rdepth_keras.adapt import DCA
+from rdepth_keras.adapt.prototypes import correlations, misalignment, prototypes
+from rdepth_keras.adapt.pseudo_labels import class_maximum
+
+
+def outputs(seed, heads=2, side=4, finer=1):
+    """Of a network; the features lie near one map, so that prototypes correlate."""
+    rng = np.random.default_rng(seed)
+    map_ = np.random.default_rng(9).standard_normal((4, side, side, 6))
+    features = (map_ + 0.2 * rng.standard_normal(map_.shape)).astype(np.float32)
+    size = (4, finer * side, finer * side, 3)
+    logits = tuple(jnp.asarray(rng.standard_normal(size), jnp.float32) for _ in range(heads))
+    logits = logits if heads > 1 else logits[0]
+    return {"logits": logits, "features": (None, None, None, jnp.asarray(features))}
+
+
+LABEL = np.random.default_rng(0).integers(0, 3, (4, 8, 8)).astype(np.uint8)
+
+
+def chances(found):
+    return np.mean([jax.nn.softmax(x, -1) for x in found["logits"]], 0)
+
+
+@pytest.mark.parametrize(("background", "kept"), [(0, [1, 2]), (1, [0, 2]), (None, [0, 1, 2])])
+def test_the_comparisons(background, kept):
+    source, target = outputs(0), outputs(1)
+    method = DCA(background=background, alignment_weight=0.5)
+    own, other = ((each["features"][-1], chances(each)[..., kept]) for each in (source, target))
+    first, second = (prototypes(*(x[part] for x in own)) for part in (slice(2), slice(2, 4)))
+    icr = 0.5 * misalignment(correlations(first, second))
+    terms = method.source_terms(source, LABEL)
+    np.testing.assert_allclose(terms["icr"], icr, rtol=1e-4)
+    ccr = 0.5 * misalignment(correlations(prototypes(*own), prototypes(*other)))
+    terms = method.target_terms(source, target, LABEL)
+    assert terms.keys() == {"pseudo", "ccr"}
+    np.testing.assert_allclose(terms["ccr"], ccr, rtol=1e-4)
+
+
+def gradients(term, given):
+    def value(features):
+        return term({**given, "features": (None, None, None, features)})
+
+    return np.asarray(jax.grad(value)(given["features"][-1]))
+
+
+def test_both_halves_of_the_source_learn_and_across_domains_the_target_alone():
+    source, target = outputs(0), outputs(1)
+    method = DCA()
+    found = gradients(lambda x: method.source_terms(x, LABEL)["icr"], source)
+    assert found[:2].any() and found[2:].any()
+    found = gradients(lambda x: method.target_terms(x, target, LABEL)["ccr"], source)
+    assert not found.any(), "the source's prototypes are fixed"
+    found = gradients(lambda x: method.target_terms(source, x, LABEL)["ccr"], target)
+    assert found.any()
+
+
+def test_no_gradient_passes_the_probabilities():
+    source, target = outputs(0), outputs(1)
+
+    def terms(logits):
+        one, other = ({**each, "logits": logits} for each in (source, target))
+        icr = DCA().source_terms(one, LABEL)["icr"]
+        return icr + DCA().target_terms(source, other, LABEL)["ccr"]
+
+    found = jax.grad(terms)(source["logits"])
+    assert not any(np.asarray(each).any() for each in found)
+
+
+def test_one_head_of_a_finer_map():
+    """As of a network whose decoder is finer than its last features."""
+    source = outputs(0, heads=1, finer=4)
+    terms = DCA().source_terms(source, LABEL)
+    assert np.isfinite(terms["icr"]) and terms["icr"] > 0
+
+
+def test_the_released_axis_is_another_number():
+    source = outputs(0)
+    one, other = (DCA(across_classes=x).source_terms(source, LABEL)["icr"] for x in (True, False))
+    assert abs(one - other) > 1e-3
+
+
+def test_a_single_tile_has_no_halves():
+    source = jax.tree.map(lambda x: x[:1], outputs(0))
+    with pytest.raises(ValueError, match="use a batch size of at least 2"):
+        DCA().source_terms(source, LABEL[:1])
+
+
+def test_labels_are_by_the_maximum_of_overlapping_views():
+    scores = np.exp(2 * np.random.default_rng(0).standard_normal((3, 8, 8, 4)))
+    tiles = list(scores / scores.sum(-1, keepdims=True))
+    found = DCA(maximum_fraction=0.7, maximum_floor=0.4).relabel(tiles, 0)
+    for one, other in zip(found, class_maximum(tiles, fraction=0.7, floor=0.4), strict=True):
+        np.testing.assert_array_equal(one, other)
+    seen = DCA().labelling
+    assert (seen.window_pixels, seen.stride_pixels) == (512, 256)
+    assert (seen.average, seen.views) == ("probabilities", "symmetries")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"background": -1}, "background must be None or at least 0; received -1"),
+        ({"maximum_floor": 2.0}, "maximum_floor must be from 0 to 1; received 2.0"),
+        ({"alignment_weight": -0.1}, "alignment_weight must be at least 0; received -0.1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DCA(**settings)
