@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from rdepth_keras import run
-from rdepth_keras.adapt import METHODS, SEGMENTER
+from rdepth_keras.adapt import CBST, METHODS, SEGMENTER
 from rdepth_keras.assembly import inference_network
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Resources, Training
@@ -51,15 +51,22 @@ class Later(list):
         return self.left <= 0
 
 
-@pytest.fixture
-def experiment(monkeypatch):
+# Both label the target after steps 2 and 5 of 7.
+METHODS_OF_ROUNDS = {
+    "rounds": Rounds(first=2, every=3),
+    "cbst": CBST(start=2 / 7, every=3 / 7, share=0.5),
+}
+
+
+@pytest.fixture(params=METHODS_OF_ROUNDS)
+def experiment(request, monkeypatch):
     encoder = partial(convnext, depths=(1, 1, 1, 1), widths=(4, 4, 4, 4))
     monkeypatch.setitem(ENCODERS, "tiniest", encoder)
     monkeypatch.setitem(METHODS, "rounds", Rounds)
     return recipe("demo").changed(
         data=Demo(train_tiles=3, val_tiles=1, test_tiles=1, tile_pixels=64),
         network=Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None),
-        method=Rounds(first=2, every=3),
+        method=METHODS_OF_ROUNDS[request.param],
         training=Training(
             weights="none", steps=7, batch_size=2, crop=32, inference=Inference(window_pixels=None)
         ),
