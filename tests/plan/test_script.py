@@ -54,6 +54,12 @@ def test_an_unknown_gpu_is_refused(plan, capsys):
     assert "h200" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["--json", "--program"])
+def test_a_folder_that_is_missing_is_told_before_minutes_are_spent(plan, tmp_path, capsys, flag):
+    assert plan("--recipe", "demo", flag, tmp_path / "nowhere/out") == 2
+    assert f"{flag} {tmp_path / 'nowhere/out'}: there is no folder" in capsys.readouterr().err
+
+
 @pytest.fixture
 def compiler(monkeypatch, program):
     """A compiler by whom a step needs 6 GiB for each tile of a part."""

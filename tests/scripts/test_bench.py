@@ -232,3 +232,9 @@ def test_pytorch_computes_the_same(case):
     both = sides(case, os.environ["RDEPTH_PYTORCH"])
     found = measure(case, both, rounds=1, repeats=1)
     assert list(found) == ["ours", "pytorch"]
+
+
+def test_a_folder_that_is_missing_is_told_before_an_hour_is_spent(call, tmp_path, capsys):
+    assert call("bench", "networks", "--json", tmp_path / "nowhere/figures.json") == 2
+    said = capsys.readouterr()
+    assert "--json" in said.err and "there is no folder" in said.err and not said.out
