@@ -110,9 +110,14 @@ TWO_HEADS = models.DeepLabV2("base", "small", stages=(4, 4), merge="sum")
 
 @pytest.mark.proof
 @pytest.mark.parametrize(
-    ("name", "network"), [("adaptsegnet", TWIN), ("fada", TWIN), ("clan", TWO_HEADS)]
+    ("name", "network"),
+    [
+        *(("adaptsegnet", TWIN), ("fada", TWIN), ("clan", TWO_HEADS)),
+        *((name, TWIN) for name in ("pycda", "iast", "dca")),
+        ("dca", TWO_HEADS),
+    ],
 )
-def test_adversarial_methods_on_image_and_depth(name, network):
+def test_methods_on_image_and_depth(name, network):
     before, after, losses = two_steps(toy(name, network=network))
     assert np.isfinite(losses).all()
     assert all((before[path] != after[path]).any() for path in before if path.endswith("kernel"))
