@@ -45,7 +45,8 @@ def feature_distance(
     Returns:
         A float32 scalar; 0 where no cell counts. Where the maps are equal the gradient is 0.
     """
-    cells = pure_cells(label, classes, *features.shape[1:3], purity)
+    height, width = features.shape[1:3]
+    cells = pure_cells(label, classes, height, width, purity)
     counts = jnp.isin(cells, jnp.asarray(of or range(classes), jnp.uint8))
     difference = features.astype(jnp.float32) - jax.lax.stop_gradient(reference).astype(jnp.float32)
     squares = jnp.square(difference).sum(-1)

@@ -3,6 +3,7 @@
 Images are RGB, 0..255, (B, H, W, 3), float32 as they come out. Every image has draws of its own.
 """
 
+import functools
 from dataclasses import dataclass
 
 import jax
@@ -93,10 +94,11 @@ def blur(image: jax.Array, deviations: jax.Array) -> jax.Array:
     for axis in (1, 2):
         pads = [(RADIUS, RADIUS) if at == axis else (0, 0) for at in range(4)]
         padded, size = jnp.pad(image, pads, mode="reflect"), image.shape[axis]
-        image = sum(
+        shifted = [
             _each(weights[:, place]) * jax.lax.slice_in_dim(padded, place, place + size, axis=axis)
             for place in range(2 * RADIUS + 1)
-        )
+        ]
+        image = functools.reduce(jnp.add, shifted)
     return image
 
 

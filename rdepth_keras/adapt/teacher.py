@@ -18,8 +18,8 @@ def follow(
     role models", NeurIPS 2017, with the ramp of DAFormer's code). A teacher may hold some of the
     paths alone.
     """
-    decay = jnp.minimum(1 - 1 / (step + 2), decay)
-    return {path: decay * old + (1 - decay) * params[path] for path, old in teacher.items()}
+    kept = jnp.minimum(1 - 1 / (step + 2), decay)
+    return {path: kept * old + (1 - kept) * params[path] for path, old in teacher.items()}
 
 
 def pseudo_labels(

@@ -1,8 +1,8 @@
 """Rare-class sampling: tiles that show rare classes are drawn more often.
 
 Hoyer et al., "DAFormer", CVPR 2022, arXiv 2111.14887, equations 9 and 10: a class is drawn with
-``softmax((1 - share) / temperature)``, then one of the tiles that show it. Here a tile shows a class
-from a thousandth of its labelled pixels on, there from 3000 pixels on.
+``softmax((1 - share) / temperature)``, then one of the tiles that show it. Here a tile shows a
+class from a thousandth of its labelled pixels on, there from 3000 pixels on.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """What every network is: a frozen dataclass of its sizes and parts that builds a Keras model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,13 @@ class Architecture:
     them; by hand a function does as well, and for an encoder ``{"depths": ..., "widths": ...}``, a
     ConvNeXt of another size. A field ``..._encoder`` holds an encoder, whose layer has the field's
     name: weights and rates go by it. ``__post_init__`` refuses with ValueError what cannot be.
+
+    Attributes:
+        frozen: encoders that do not train, by the names of their fields: they stay as they start,
+            and cost no gradient.
     """
+
+    frozen: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self):
         for name, encoder in self.encoders.items():
@@ -81,6 +87,7 @@ class Architecture:
         _expect_batches(model)
         if weights is not None:
             load(model, weights)
+        self._freeze(model)
         return model
 
     @property
@@ -92,6 +99,15 @@ class Architecture:
             for name, encoder in given.items()
             if name.endswith("_encoder") and encoder is not None
         }
+
+    def _freeze(self, model: keras.Model) -> None:
+        for name in self.frozen:
+            if name not in self.encoders:
+                raise ValueError(
+                    f"frozen names encoders of the network, {', '.join(self.encoders)}; received "
+                    f"{name!r}."
+                )
+            model.get_layer(name).trainable = False
 
     @property
     def reads_depth(self) -> bool:

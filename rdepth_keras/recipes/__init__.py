@@ -1,6 +1,7 @@
 """Named experiments, one function each, which is called with a direction for a new one.
 
 Some rows were trained otherwise in the other direction; without one, a recipe takes its own.
+``demo_NAME`` is any recipe at the demo's size.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,15 @@ from rdepth_keras.recipes.adversarial import (
 from rdepth_keras.recipes.demo import demo
 from rdepth_keras.recipes.paper import convnext_b, dgcd, rdepth_b_b, rdepth_b_s, rdepth_xl_b
 from rdepth_keras.recipes.self_training import cbst, dca, iast, pycda
+from rdepth_keras.recipes.small import small
 from rdepth_keras.recipes.supervised import deeplabv3, segformer
+from rdepth_keras.recipes.teacher import (
+    convnext_style,
+    daformer,
+    rdepth_daformer,
+    rdepth_frozen,
+    rdepth_style,
+)
 
 RECIPES: dict[str, Callable[..., Experiment]] = {
     "rdepth_b_s": rdepth_b_s,
@@ -37,15 +46,26 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "cbst": cbst,
     "iast": iast,
     "dca": dca,
+    "daformer": daformer,
+    "rdepth_daformer": rdepth_daformer,
+    "rdepth_style": rdepth_style,
+    "rdepth_frozen": rdepth_frozen,
+    "convnext_style": convnext_style,
     "demo": demo,
 }
+SMALL = "demo_"  # before a recipe's name: at the demo's size
 # What is meant when none is named: the published row of a direction, but for the demo's data.
 PUBLISHED_ROWS: dict[str, str] = {"r2u": "rdepth_b_b", "r2r": "rdepth_b_b", "u2r": "rdepth_b_s"}
 DEFAULTS: dict[str, dict[str, str]] = {"demo": dict.fromkeys(get_args(Direction), "demo")}
 
 
 def recipe(name: str, direction: str | None = None) -> Experiment:
-    """The experiment of that name; ValueError lists the known ones, or directions."""
+    """The experiment of that name; ValueError lists the known ones, or directions.
+
+    ``demo_NAME`` is the recipe NAME at the demo's size: see :mod:`rdepth_keras.recipes.small`.
+    """
+    if name.removeprefix(SMALL) != name:
+        return small(recipe(name.removeprefix(SMALL), direction))
     _known("recipe", name, tuple(RECIPES))
     if direction is None:
         return RECIPES[name]()

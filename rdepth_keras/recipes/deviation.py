@@ -1,7 +1,7 @@
 """Where an experiment leaves its recipe."""
 
 from rdepth_keras.experiment import Experiment, differences, in_words
-from rdepth_keras.recipes import RECIPES, recipe
+from rdepth_keras.recipes import RECIPES, SMALL, recipe
 
 
 def changes(experiment: Experiment) -> list[str]:
@@ -10,7 +10,7 @@ def changes(experiment: Experiment) -> list[str]:
     Data, seed and resources are no part of a recipe, but the source of the depth is: the published
     numbers are of one. Nothing is told of a recipe that is unknown here.
     """
-    if experiment.recipe not in RECIPES:
+    if experiment.recipe.removeprefix(SMALL) not in RECIPES:
         return []
     base = recipe(experiment.recipe, experiment.data.direction)
     same_data = experiment.changed(data=base.data)

@@ -166,9 +166,12 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     validated = validation_tiles(experiment, data)
     batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)
-    # Also for a run that was begun and killed before its first checkpoint.
-    if training.start_from is not None and not _has_checkpoint(run):
-        assembly = start_from(Run(Path(training.start_from)), assembly, console.print)
+    # Also for a run that was begun and killed before its first checkpoint; and what never trains is
+    # in no checkpoint.
+    never_trains = assembly.state.params.keys() - assembly.state.optimizer.keys()
+    if training.start_from is not None and (never_trains or not _has_checkpoint(run)):
+        before = Run(Path(training.start_from))
+        assembly = start_from(before, experiment, assembly, console.print)
     check_room(run.directory, assembly.state)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")

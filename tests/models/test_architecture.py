@@ -75,3 +75,14 @@ def test_choose():
 
 def test_equal_networks_are_equal():
     assert Twin() == MODELS["twin"] == MODELS["rdepth_b_s"] != MODELS["convnext_b"]
+
+
+def test_frozen_encoders_do_not_train():
+    """They keep their place among the variables, and the rest still trains."""
+    network = Mean(frozen=("left_image_encoder",))
+    model = network.build(3)
+    trained = {variable.path.split("/")[0] for variable in model.trainable_variables}
+    assert trained == {"right_image_encoder", "head"}
+    assert variables_by_path(model).keys() == variables_by_path(Mean().build(3)).keys()
+    with pytest.raises(ValueError, match="frozen names encoders of the network, .*; received 'no'"):
+        Mean(frozen=("no",)).build(3)

@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from rdepth_keras import run
-from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.adapt import SEGMENTER, DAFormer
+from rdepth_keras.adapt.daformer import PRETRAINED
+from rdepth_keras.assembly import assemble
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice, Resources, Training
 from rdepth_keras.infer import Inference
@@ -18,6 +20,7 @@ from rdepth_keras.models import ENCODERS, Twin
 from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.recipes import recipe
 from rdepth_keras.recipes.deviation import changes as left
+from rdepth_keras.run import transfer
 from rdepth_keras.run.directory import Run
 from rdepth_keras.train.loop import Cadence
 
@@ -133,6 +136,17 @@ def test_killed_before_its_first_checkpoint_it_starts_there_again(first, tmp_pat
     said = io.StringIO()
     run.resume(own.experiment, own, Console(file=said, width=300))
     assert "starts from" not in said.getvalue() and "resumed at step 2" in said.getvalue()
+
+
+def test_a_teacher_and_a_reference_are_of_the_run_as_well(first):
+    """They would else be what the experiment's own weights, none, are drawn as."""
+    experiment = small(seed=5).changed(method=DAFormer(feature_weight=0.1))
+    state = transfer.start_from(first, experiment, assemble(experiment), lambda _: None).state
+    expected, reference = variables(first), state.params[PRETRAINED]
+    assert reference and all(path.startswith("image_encoder/") for path in reference)
+    for found in (state.params[SEGMENTER], state.memory["teacher"], reference):
+        for path, value in found.items():
+            np.testing.assert_array_equal(value, expected[path], err_msg=path)
 
 
 def test_nothing_fits(first, tmp_path):

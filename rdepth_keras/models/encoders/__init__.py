@@ -5,13 +5,16 @@ from functools import partial
 from rdepth_keras.models.encoders import convnext, mit, resnet
 from rdepth_keras.models.layers.domain_norm import TransNorm
 
-_S16 = partial(resnet.resnet, "resnet50", output_stride=16)
+_S16 = {name: partial(resnet.resnet, name, output_stride=16) for name in ("resnet14", "resnet50")}
 
 ENCODERS = {
     **{name: partial(convnext.convnext, name) for name in convnext.VARIANTS},
     **{name: partial(mit.mit, name) for name in mit.VARIANTS},
     **{name: partial(resnet.resnet, name) for name in resnet.VARIANTS},
-    "resnet50_s16": _S16,
-    "resnet50_s16_transnorm": partial(_S16, norm=TransNorm),
-    "resnet50c_s8": partial(resnet.resnet, "resnet50", deep_stem=True, output_stride=8),
+    **{f"{name}_s16": encoder for name, encoder in _S16.items()},
+    **{f"{name}_s16_transnorm": partial(encoder, norm=TransNorm) for name, encoder in _S16.items()},
+    **{
+        f"{name}c_s8": partial(resnet.resnet, name, deep_stem=True, output_stride=8)
+        for name in _S16
+    },
 }

@@ -24,7 +24,11 @@ from rdepth_keras.models.encoders.convnext import (
 from rdepth_keras.models.layers.basic import BatchNorm, DropPath, register
 from rdepth_keras.models.layers.convolutions import PaddedConv, halve
 
-VARIANTS = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}  # blocks of the four stages
+VARIANTS = {  # blocks of the four stages; of resnet14 no weights are published
+    "resnet14": (1, 1, 1, 1),
+    "resnet50": (3, 4, 6, 3),
+    "resnet101": (3, 4, 23, 3),
+}
 EXPANSION = 4  # a block's output has so many times its width
 Norm = Callable[..., keras.Layer]  # name, dtype -> layer
 

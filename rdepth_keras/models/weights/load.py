@@ -94,7 +94,7 @@ def load(model: keras.Model, weights: Weights) -> None:
 def published(encoder: keras.Layer) -> str:
     """The hub name of the ImageNet weights that an encoder starts from."""
     variant = getattr(encoder, "variant", None)
-    if variant is None:
+    if variant not in PUBLISHED:
         raise ValueError(
             f"No published weights for the sizes of {encoder.name}; there are some for "
             f"{', '.join(PUBLISHED)}. Name a file, or take None."

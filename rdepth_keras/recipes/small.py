@@ -1,0 +1,60 @@
+"""Any recipe at the size of the demo: small networks from scratch on procedural scenes, in minutes.
+
+What a method does beside others is seen here, not what it is worth on LoveDA.
+"""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from rdepth_keras.adapt import DAFormer, Method
+from rdepth_keras.experiment import Experiment, Optimizers
+from rdepth_keras.models import Architecture
+from rdepth_keras.optimizers import Adam, Schedule
+from rdepth_keras.recipes.demo import demo
+
+CRITIC = Adam(1e-3, Schedule(0.1))
+# There are no pretrained features to keep, and a teacher must learn in some hundred steps.
+FROM_SCRATCH: dict[type[Method], dict[str, Any]] = {
+    DAFormer: {"feature_weight": 0.0, "decay": 0.99}
+}
+
+
+def small(experiment: Experiment) -> Experiment:
+    """The recipe with the smallest encoders of its families and the demo's data and training.
+
+    Kept are the method with its weights and thresholds, the network's kind, and which images of the
+    target are seen. The optimizer is the demo's: the recipes' rates are for pretrained networks.
+    """
+    base = demo(experiment.data.direction)
+    method, sampling = experiment.method, experiment.training.sampling
+    training = replace(
+        base.training,
+        sampling=replace(base.training.sampling, target_split=sampling.target_split),
+    )
+    critic = CRITIC if experiment.optimizers.critic else None
+    return Experiment(
+        f"demo_{experiment.recipe}",
+        data=base.data,
+        network=shrink(experiment.network),
+        method=replace(method, **FROM_SCRATCH.get(type(method), {})),
+        optimizers=Optimizers(base.optimizers.segmenter, critic),
+        training=training,
+        resources=base.resources,
+    )
+
+
+def shrink(network: Architecture) -> Architecture:
+    """The same kind of network with 64 channels, no stochastic depth and small encoders."""
+    sizes: dict[str, Any] = {"channels": 64, "drop_path": 0.0}
+    if getattr(network, "auxiliary_channels", None):
+        sizes["auxiliary_channels"] = 64
+    encoders = {name: smallest(encoder) for name, encoder in network.encoders.items()}
+    return replace(network, **encoders, **sizes)
+
+
+def smallest(encoder: str) -> str:
+    """The smallest encoder of a family: atto, mit_b0, or a ResNet-14 of the same kind."""
+    if encoder.startswith("mit_"):
+        return "mit_b0"
+    return re.sub(r"resnet\d+", "resnet14", encoder) if "resnet" in encoder else "atto"

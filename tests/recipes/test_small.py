@@ -1,0 +1,42 @@
+"""Recipes at the demo's size: method, kind of network and what is seen of the target stay."""
+
+import pytest
+
+from rdepth_keras.experiment import from_json, to_json
+from rdepth_keras.models import ENCODERS
+from rdepth_keras.recipes import RECIPES, recipe
+from rdepth_keras.recipes.deviation import changes
+from rdepth_keras.recipes.small import smallest
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("direction", ["u2r", "r2u"])
+def test_any_recipe_can_be_small(name, direction):
+    whole, own = recipe(name, direction), recipe(f"demo_{name}", direction)
+    assert own.recipe == f"demo_{name}" and own.data.direction == direction
+    assert own.data == recipe("demo", direction).data
+    assert type(own.network) is type(whole.network) and type(own.method) is type(whole.method)
+    assert own.network.encoders.keys() == whole.network.encoders.keys()
+    assert set(own.network.encoders.values()) <= ENCODERS.keys()
+    assert own.training.weights == "none" and own.training.steps == recipe("demo").training.steps
+    assert own.training.sampling.target_split == whole.training.sampling.target_split
+    assert (own.optimizers.critic is None) == (whole.optimizers.critic is None)
+    assert from_json(to_json(own)) == own
+    assert changes(own) == []
+    assert changes(own.changed(training={"steps": 7}))
+
+
+@pytest.mark.parametrize(
+    ("name", "small"),
+    [
+        *(("xlarge", "atto"), ("mit_b5", "mit_b0"), ("resnet50c_s8", "resnet14c_s8")),
+        ("resnet50_s16_transnorm", "resnet14_s16_transnorm"),
+    ],
+)
+def test_smallest_of_the_family(name, small):
+    assert smallest(name) == small
+
+
+def test_a_small_recipe_of_nothing():
+    with pytest.raises(ValueError, match="Unknown recipe 'nope'"):
+        recipe("demo_nope")
