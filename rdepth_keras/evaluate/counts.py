@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rdepth_keras.arrays import Label, Tile
+from rdepth_keras.arrays import Label, Tile, check_shape
 from rdepth_keras.atomic import writing
 from rdepth_keras.evaluate.bootstrap import bootstrap
 from rdepth_keras.evaluate.boundary import boundary_counts, boundary_iou
@@ -186,10 +186,12 @@ def count_probabilities(
 
     Raises:
         FloatingPointError: at the first prediction that is not finite, naming the tile.
+        ValueError: at the first that is not of the tile's size and of so many classes.
     """
     ids, confusions, boundaries, confidence = [], [], [], None
     for tile in tiles:
         truth, probabilities = tile["label"], predict(tile)
+        check_shape("A prediction", probabilities, (*truth.shape, classes))
         label = classify(probabilities, tile)
         ids.append(int(tile["id"]))
         confusions.append(confusion_matrix(truth, label, classes))

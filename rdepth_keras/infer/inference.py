@@ -41,7 +41,11 @@ class Inference:
         for name in ("window_pixels", "stride_pixels", "window_batch"):
             if name == "window_batch" or getattr(self, name) is not None:
                 check_count(name, getattr(self, name))
-        if not self.scales or not all(1 / 8 <= scale <= 8 for scale in self.scales):
+        if not isinstance(self.scales, tuple) or not self.scales:
+            raise ValueError(
+                f"scales must be factors, one or more in a tuple; received {self.scales}."
+            )
+        if not all(1 / 8 <= scale <= 8 for scale in self.scales):
             raise ValueError(f"scales must be factors from 1/8 to 8; received {self.scales}.")
         if self.stride_pixels and self.stride_pixels > (self.window_pixels or 0):
             raise ValueError(

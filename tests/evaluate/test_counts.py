@@ -107,3 +107,9 @@ def test_damaged_counts_say_the_remedy(tmp_path, damage):
         np.savez(path, **kept)
     with pytest.raises(ValueError, match=r"counts\.npz: damaged.*evaluate the run again"):
         load_counts(path)
+
+
+@pytest.mark.parametrize("classes", [6, 8])
+def test_predictions_of_other_classes_are_refused(classes):
+    with pytest.raises(ValueError, match=rf"must have the shape .* {classes}\); received .* 7\)"):
+        count_probabilities(softened, tiles(), classes)

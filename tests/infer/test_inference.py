@@ -10,6 +10,7 @@ from rdepth_keras.infer import Inference
     [
         ({"scales": ()}, "scales must be factors"),
         ({"scales": (1.0, float("nan"))}, "scales must be factors"),
+        ({"scales": 1.0}, "scales must be factors, one or more in a tuple; received 1.0"),
         ({"scales": (0.0,)}, "scales must be factors"),
         ({"scales": (1e-9,)}, "scales must be factors from 1/8 to 8"),
         ({"scales": (1.0, 8.5)}, "scales must be factors from 1/8 to 8"),
