@@ -3,7 +3,7 @@
 The source is domain 0, the target domain 1, as in LoveDA's release. All terms are float32.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,7 @@ from rdepth_keras.adapt.method import (
     Phase,
     Variables,
 )
-from rdepth_keras.models.layers.domain_norm import TransNorm
-from rdepth_keras.models.layers.resample import resize
+from rdepth_keras.adapt.outputs import add, enlarge
 from rdepth_keras.network import Network
 
 SOURCE, TARGET = 0.0, 1.0
@@ -83,11 +82,6 @@ class Adversarial(Method):
 
     def check(self, segmenter: Network) -> None:
         """Raises ValueError, naming the remedy, where the method means nothing on a network."""
-        if has_domain_norms(segmenter):
-            raise ValueError(
-                "The network normalises source and target apart and needs both in one batch, which "
-                "only the method transnorm gives it. Take that, or --model deeplabv2_two_taps."
-            )
 
     def forward(self, segmenter: Network, params: Variables, given: Given) -> tuple[Any, Any, Any]:
         """The outputs for the source and for the target, and the segmenter's new buffers."""
@@ -118,52 +112,9 @@ class Adversarial(Method):
         return enlarge(logits, like.shape[1:3], self.align_corners)
 
 
-def check_settings(
-    method: Method, expected: str, holds: Callable[[Any], bool], *names: str
-) -> None:
-    """Raises ValueError where one of the fields is not as expected."""
-    for name in names:
-        value = getattr(method, name)
-        if not holds(value):
-            raise ValueError(f"{name} must be {expected}; received {value}.")
-
-
-def is_amount(value: float) -> bool:
-    """Whether it may weigh a term."""
-    return value >= 0
-
-
 def are_widths(value: tuple[int, ...]) -> bool:
     """Whether convolutions can have so many channels."""
     return all(width >= 1 for width in value)
-
-
-def add(terms: Mapping[str, jax.Array]) -> jax.Array:
-    """The sum of the terms."""
-    return jnp.stack(list(terms.values())).sum()
-
-
-def heads(outputs: Mapping[str, Any]) -> tuple:
-    """The logits of a network's heads, the main one last.
-
-    A network with an auxiliary head hands out (auxiliary, logits); one of several heads, these.
-    Also of the symbolic outputs of a model.
-    """
-    logits = outputs["logits"]
-    if isinstance(logits, (tuple, list)):
-        return tuple(logits)
-    return (outputs["auxiliary"], logits) if "auxiliary" in outputs else (logits,)
-
-
-def has_domain_norms(network: Network) -> bool:
-    """Whether source and target must go through the network in one batch."""
-    return any(isinstance(layer, TransNorm) for layer in network.model._flatten_layers())
-
-
-def enlarge(logits: jax.Array, size: tuple[int, ...], align_corners: bool) -> jax.Array:
-    """Bilinear (B, h, w, K) -> (B, *size, K), float32; see :func:`resize`."""
-    height, width = size
-    return jnp.asarray(resize(logits.astype(jnp.float32), (height, width), align_corners))
 
 
 def domain_entropies(verdict: jax.Array, domain: float) -> jax.Array:

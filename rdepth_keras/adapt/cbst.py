@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdepth_keras.adapt.adversarial import check_settings
+from rdepth_keras.adapt.outputs import check_settings
 from rdepth_keras.adapt.pseudo_labels import class_balanced
 from rdepth_keras.adapt.self_training import LabelledRounds
 

@@ -11,15 +11,14 @@ from rdepth_keras.adapt.adversarial import (
     WIDTHS,
     Adversarial,
     are_widths,
-    check_settings,
     cosine,
     disagreement,
     domain_cross_entropy,
     domain_entropies,
-    is_amount,
 )
 from rdepth_keras.adapt.discriminators import patch_critic
 from rdepth_keras.adapt.method import SEGMENTER, Parts
+from rdepth_keras.adapt.outputs import check_settings, is_amount
 from rdepth_keras.losses import cross_entropy
 from rdepth_keras.network import Network
 
@@ -71,7 +70,6 @@ class CLAN(Adversarial):
         return {SEGMENTER: parts.segmenter, "critic": critic}
 
     def check(self, segmenter):
-        super().check(segmenter)
         params = {variable.path: variable for variable in segmenter.model.trainable_variables}
         first, second = head_params(params)
         shapes = [{path: tuple(v.shape) for path, v in head.items()} for head in (first, second)]

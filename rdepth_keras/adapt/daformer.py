@@ -65,6 +65,7 @@ class DAFormer(SourceOnly):
     masked_block: int = 64
 
     def __post_init__(self):
+        super().__post_init__()
         for name in ("decay", "confidence", "masked_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1; received {getattr(self, name)}.")

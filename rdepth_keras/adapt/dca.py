@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rdepth_keras.adapt.adversarial import check_settings, is_amount
+from rdepth_keras.adapt.outputs import check_settings, is_amount, predicting
 from rdepth_keras.adapt.prototypes import correlations, misalignment, prototypes
 from rdepth_keras.adapt.pseudo_labels import class_maximum
-from rdepth_keras.adapt.self_training import LabelledRounds, predicting
+from rdepth_keras.adapt.self_training import LabelledRounds
 from rdepth_keras.infer import Inference
 from rdepth_keras.models.layers.resample import resize
 

@@ -10,13 +10,11 @@ from rdepth_keras.adapt.adversarial import (
     TARGET,
     Adversarial,
     are_widths,
-    check_settings,
-    heads,
-    is_amount,
     soft_cross_entropy,
 )
 from rdepth_keras.adapt.discriminators import class_critic
 from rdepth_keras.adapt.method import SEGMENTER, Parts
+from rdepth_keras.adapt.outputs import check_settings, heads, is_amount
 from rdepth_keras.losses import cross_entropy
 from rdepth_keras.network import Network
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdepth_keras.adapt.adversarial import check_settings, is_amount
+from rdepth_keras.adapt.outputs import check_settings, is_amount
 from rdepth_keras.adapt.pseudo_labels import instance_adaptive
 from rdepth_keras.adapt.self_training import LabelledRounds, mean
 from rdepth_keras.adapt.target_terms import entropy, unevenness

@@ -16,7 +16,7 @@ one of them; phases are for losses that must see the update before.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import numpy as np
@@ -74,6 +74,8 @@ class Phase:
 @dataclass(frozen=True)
 class Method:
     """Base of all methods; a subclass's docstring names the paper and where it differs."""
+
+    joins_domains: ClassVar[bool] = False  # source and target go through the network as one batch
 
     @property
     def uses_target(self) -> bool:

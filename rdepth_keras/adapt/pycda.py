@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 
-from rdepth_keras.adapt.adversarial import add, check_settings, is_amount
 from rdepth_keras.adapt.method import SEGMENTER, Given, Networks, Outcome, Phase
-from rdepth_keras.adapt.self_training import SelfTraining, Terms, check_norms, mean
+from rdepth_keras.adapt.outputs import add, check_settings, is_amount
+from rdepth_keras.adapt.self_training import SelfTraining, Terms, mean
 from rdepth_keras.adapt.target_terms import box_cross_entropy, prior_cross_entropy
 
 
@@ -50,7 +50,6 @@ class PyCDA(SelfTraining):
 
     def phases(self, networks: Networks) -> tuple[Phase, ...]:
         segmenter = networks[SEGMENTER]
-        check_norms(segmenter)
         self._check_classes(segmenter.model.output)
 
         def forward(params, given: Given, batch):

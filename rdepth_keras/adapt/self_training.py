@@ -11,16 +11,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rdepth_keras.adapt.adversarial import (
+from rdepth_keras.adapt.method import SEGMENTER, Given, Method, Networks, Outcome, Phase
+from rdepth_keras.adapt.outputs import (
     add,
     check_settings,
     enlarge,
-    has_domain_norms,
     is_amount,
+    predicting,
 )
-from rdepth_keras.adapt.method import SEGMENTER, Given, Method, Networks, Outcome, Phase
 from rdepth_keras.losses import cross_entropy
-from rdepth_keras.network import Network
 
 Terms = dict[str, jax.Array]
 TINY = 1e-6  # of a run: far below a step, and above the rounding of its float32
@@ -105,7 +104,6 @@ class LabelledRounds(SelfTraining):
 
     def phases(self, networks: Networks) -> tuple[Phase, ...]:
         segmenter = networks[SEGMENTER]
-        check_norms(segmenter)
 
         def loss(params, given: Given) -> Outcome:
             one, other = jax.random.split(given.key)
@@ -132,21 +130,6 @@ class LabelledRounds(SelfTraining):
         return (Phase(loss),)
 
 
-def predicting(outputs: Mapping[str, Any]) -> tuple:
-    """The logits of the heads that predict, each (B, h, w, K); an auxiliary head does not."""
-    logits = outputs["logits"]
-    return tuple(logits) if isinstance(logits, (tuple, list)) else (logits,)
-
-
 def mean(terms: list[jax.Array]) -> jax.Array:
     """Of scalars, one a head."""
     return jnp.stack(terms).mean()
-
-
-def check_norms(segmenter: Network) -> None:
-    """Raises ValueError for a network that wants both domains in one batch."""
-    if has_domain_norms(segmenter):
-        raise ValueError(
-            "The network normalises source and target apart and needs both in one batch, which "
-            "only the method transnorm gives it. Take that, or --model pspnet."
-        )

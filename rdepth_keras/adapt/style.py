@@ -32,6 +32,7 @@ class SourceStyle(SourceOnly):
     recolouring: Recolouring = Recolouring()
 
     def __post_init__(self):
+        super().__post_init__()
         for name in ("style_probability", "style_strength", "style_band"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1; received {getattr(self, name)}.")

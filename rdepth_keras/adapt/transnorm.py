@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from rdepth_keras.adapt.adaptsegnet import AdaptSegNet
-from rdepth_keras.adapt.adversarial import has_domain_norms
 from rdepth_keras.adapt.method import SEGMENTER
+from rdepth_keras.adapt.outputs import has_domain_norms
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class TransNorm(AdaptSegNet):
     pretrained maps that comes with it, is the network's:
     :class:`rdepth_keras.models.layers.domain_norm.TransNorm`, where ``reweigh=False`` is without.
     """
+
+    joins_domains = True
 
     def check(self, segmenter):
         if not has_domain_norms(segmenter):

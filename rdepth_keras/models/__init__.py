@@ -101,7 +101,7 @@ def build(
 
 
 def _check_arguments(name: str, architecture: Architecture, arguments: Mapping) -> None:
-    known = [field.name for field in fields(architecture)]
+    known = [field.name for field in sorted(fields(architecture), key=lambda own: own.kw_only)]
     unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise ValueError(

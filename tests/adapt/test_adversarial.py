@@ -18,12 +18,11 @@ from rdepth_keras.adapt.adversarial import (
     cosine,
     disagreement,
     domain_cross_entropy,
-    enlarge,
-    heads,
     soft_cross_entropy,
 )
 from rdepth_keras.adapt.discriminators import patch_critic
 from rdepth_keras.adapt.method import Given, Parts
+from rdepth_keras.adapt.outputs import enlarge, heads
 from rdepth_keras.models.layers.basic import BatchNorm
 from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.optimizers import SGD, Adam, Schedule
@@ -137,13 +136,6 @@ def test_a_verdict_moves_the_critic_or_the_map():
     assert not any(np.asarray(value).any() for value in of_params.values()) and of_map.any()
     of_params, of_map = verdict("learning")
     assert all(np.asarray(value).any() for value in of_params.values()) and not of_map.any()
-
-
-@pytest.mark.parametrize("name", ["adaptsegnet", "clan", "fada"])
-def test_domain_wise_norms_are_refused(name):
-    network = toys.segmenter((2, 2), TransNorm)
-    with pytest.raises(ValueError, match="only the method transnorm gives it"):
-        METHODS[name]().phases({SEGMENTER: network})
 
 
 def test_the_base_alone_has_no_terms():

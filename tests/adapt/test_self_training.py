@@ -13,7 +13,6 @@ from rdepth_keras.adapt import CBST, IAST, METHODS, SEGMENTER
 from rdepth_keras.adapt.method import Given
 from rdepth_keras.adapt.self_training import LabelledRounds, SelfTraining
 from rdepth_keras.labels import IGNORE
-from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.optimizers import SGD, Schedule
 from rdepth_keras.train.state import initial_state
 from rdepth_keras.train.step import training_step
@@ -74,12 +73,6 @@ def test_the_target_counts_from_the_first_round_on(start, steps):
     begun = np.float32(np.arange(steps)) / np.float32(steps) >= np.float32(start - 1e-6)
     first = int(begun.argmax()) if begun.any() else None
     assert first == next(iter(CBST(start=start).rounds(steps)), None)
-
-
-@pytest.mark.parametrize("name", OWN)
-def test_domain_wise_norms_are_refused(name):
-    with pytest.raises(ValueError, match="only the method transnorm gives it"):
-        METHODS[name]().phases({SEGMENTER: toys.segmenter((2,), TransNorm)})
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 from rdepth_keras import models
 from rdepth_keras.adapt import METHODS, SEGMENTER
 from rdepth_keras.adapt.method import Parts
+from rdepth_keras.adapt.recolouring import Recolouring
 from rdepth_keras.models.layers.basic import BatchNorm
 from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.network import Network
@@ -46,6 +47,8 @@ SETTINGS = {
     **{name: {"widths": (4, 6)} for name in ADVERSARIAL},
     **{name: {"start": 0.0} for name in ("cbst", "iast", "dca")},
     "pycda": {"boxes": (1, 2)},
+    # Full colours and styles hide the classes of so small images.
+    "source_style": {"style_strength": 0.1, "recolouring": Recolouring(0.02)},
 }
 
 
@@ -129,8 +132,11 @@ class Prepared:
         return state, losses
 
 
-LONG = {"dgcd": pytest.param("dgcd", marks=pytest.mark.proof)}  # it compiles long
-NAMES = [LONG.get(name, name) for name in (*METHODS, *mini.MINIATURES)]
+LONG = ("dgcd", "source_style", "daformer")  # they compile long
+NAMES = [
+    pytest.param(name, marks=pytest.mark.proof) if name in LONG else name
+    for name in (*METHODS, *mini.MINIATURES)
+]
 
 
 @pytest.fixture(scope="module", params=NAMES)

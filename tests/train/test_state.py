@@ -9,12 +9,14 @@ import jax
 import numpy as np
 import pytest
 
-from rdepth_keras.adapt import SEGMENTER, SourceOnly
+from rdepth_keras.adapt import METHODS, SEGMENTER, SourceOnly
 from rdepth_keras.adapt.method import Phase
+from rdepth_keras.models.layers.domain_norm import TransNorm as DomainNorm
 from rdepth_keras.optimizers import SGD, Adam
 from rdepth_keras.train.state import initial_state, trained
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "contracts"
+toys = SimpleNamespace(**runpy.run_path(str(CONTRACTS / "toys.py")))
 mini = SimpleNamespace(**runpy.run_path(str(CONTRACTS / "miniatures.py")))
 OPTIMIZERS = {SEGMENTER: SGD(), "critic": Adam()}
 
@@ -52,6 +54,13 @@ def test_memory_and_average_are_copies():
 def test_networks_that_train_come_in_their_order():
     method = mini.Adversarial()
     assert trained(method, method.networks(mini.parts())) == (SEGMENTER, "critic")
+
+
+def test_norms_of_two_domains_want_a_method_that_joins_them():
+    networks = {SEGMENTER: toys.segmenter((2, 2), DomainNorm)}
+    with pytest.raises(ValueError, match="method SourceOnly does not give it: take the method tr"):
+        trained(SourceOnly(), networks)
+    assert METHODS["transnorm"].joins_domains
 
 
 @dataclass(frozen=True)
