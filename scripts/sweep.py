@@ -7,6 +7,7 @@ What follows -- goes to every scripts/train.py. A sweep that was stopped goes on
 
 import rdepth_keras.interrupts  # noqa: F401  # isort: skip
 
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Sweep:
     """Folder of the run directories."""
     cap_hours: float | None = None
     """A run over this time is saved and left; the next sweep goes on with it."""
+    page: Path | None = None
+    """Markdown file for the table of all runs, with a picture of some tiles beside it."""
 
 
 def main() -> int:
@@ -48,6 +51,8 @@ def main() -> int:
     sweep.check(cells, TRAIN, options)
     if arguments.cap_hours is not None and not arguments.cap_hours > 0:
         raise ValueError(f"--cap-hours must be above 0; received {arguments.cap_hours}.")
+    if arguments.page is not None:
+        command.check_folder("--page", arguments.page)
     cap = None if arguments.cap_hours is None else 3600 * arguments.cap_hours
     failed = 0
     for number, cell in enumerate(cells, 1):
@@ -60,6 +65,12 @@ def main() -> int:
     for cell in cells:
         if cell.metrics is not None:
             console.print(f"{cell.directory.name}: {headline(cell.run, cell.metrics)}")
+    if arguments.page is not None:
+        from rdepth_keras.run.leaderboard import write_leaderboard
+
+        line = shlex.join(["python", "scripts/sweep.py", *sys.argv[1:]])
+        for path in write_leaderboard(cells, arguments.page, line):
+            console.print(str(path))
     return 1 if failed else 0
 
 

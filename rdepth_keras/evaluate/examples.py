@@ -1,6 +1,6 @@
-"""A picture of a few predicted tiles: image, depth, truth, prediction, and the classes' colours."""
+"""Pictures of a few predicted tiles: image, depth, truth, predictions, and the classes' colours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -12,35 +12,46 @@ from rdepth_keras.labels import ClassTable
 SIDE = 256  # pixels of a panel's longer side
 GAP, TITLE, LEGEND_ROW = 8, 34, 32
 INK, PAPER, FRAME = (40, 44, 52), (255, 255, 255), (150, 150, 150)
-COLUMNS = ("image", "relative depth", "truth", "prediction")
+GIVEN = ("image", "relative depth", "truth")
 
 
 def draw_examples(
-    tiles: Sequence[Tile], labels: Sequence[Label], table: ClassTable, title: str = ""
+    tiles: Sequence[Tile],
+    predictions: Mapping[str, Sequence[Label]],
+    table: ClassTable,
+    title: str = "",
+    side: int = SIDE,
 ) -> np.ndarray:
-    """RGB uint8 (H, W, 3): a row for each tile, under it the legend.
+    """RGB uint8 (H, W, 3): a row for each tile, under them the legend.
 
     Args:
         tiles: with their labels; pixels to ignore are black.
-        labels: what was predicted, train ids of the tiles' sizes.
+        predictions: heading -> what was predicted for the tiles, train ids of their sizes; a column
+            each.
         table: names and colours.
         title: above the rows.
+        side: of a panel, in pixels.
     """
-    rows = [_panels(tile, label, table) for tile, label in zip(tiles, labels, strict=True)]
-    width = len(COLUMNS) * (SIDE + GAP) + GAP
+    predicted = zip(*predictions.values(), strict=True)
+    rows = [
+        _panels(tile, [tile["label"], *labels], table, side)
+        for tile, labels in zip(tiles, predicted, strict=True)
+    ]
+    columns = (*GIVEN, *predictions)
+    width = len(columns) * (side + GAP) + GAP
     entries = _arrange(table.names, width)
     body = sum(max(panel.height for panel in row) + GAP for row in rows)
     legend = LEGEND_ROW * (1 + max(line for _, line in entries))
     sheet = Image.new("RGB", (width, 2 * TITLE + body + legend + GAP), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
     draw.text((GAP, TITLE / 2), title, INK, font, anchor="lm")
-    for column, name in enumerate(COLUMNS):
-        place = GAP + column * (SIDE + GAP) + SIDE / 2, 1.5 * TITLE
+    for column, name in enumerate(columns):
+        place = GAP + column * (side + GAP) + side / 2, 1.5 * TITLE
         draw.text(place, name, INK, font, anchor="mm")
     top = 2 * TITLE
     for row in rows:
         for column, panel in enumerate(row):
-            sheet.paste(panel, (GAP + column * (SIDE + GAP), top))
+            sheet.paste(panel, (GAP + column * (side + GAP), top))
         top += max(panel.height for panel in row) + GAP
     for (left, line), name, color in zip(entries, table.names, table.colors, strict=True):
         y = top + (line + 0.5) * LEGEND_ROW
@@ -49,15 +60,15 @@ def draw_examples(
     return np.asarray(sheet)
 
 
-def _panels(tile: Tile, label: Label, table: ClassTable) -> list[Image.Image]:
+def _panels(tile: Tile, labels: Sequence[Label], table: ClassTable, side: int) -> list[Image.Image]:
     grey = np.clip(np.asarray(tile["depth"])[..., 0] * 255, 0, 255).astype(np.uint8)
     depth = cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
     image = np.asarray(tile["image"]).astype(np.uint8)
-    maps = [table.colorize(tile["label"]), table.colorize(label)]
-    height, width = label.shape
-    scale = SIDE / max(height, width)
+    maps = [table.colorize(label) for label in labels]
+    height, width = tile["label"].shape
+    scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    kinds = [Image.Resampling.BILINEAR] * 2 + [Image.Resampling.NEAREST] * 2
+    kinds = [Image.Resampling.BILINEAR] * 2 + [Image.Resampling.NEAREST] * len(maps)
     return [
         Image.fromarray(pixels).resize(size, kind)
         for pixels, kind in zip((image, depth, *maps), kinds, strict=True)

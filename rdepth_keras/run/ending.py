@@ -6,6 +6,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
+from rdepth_keras.arrays import Tile
 from rdepth_keras.assembly import labelled_tiles
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.evaluate.examples import draw_examples
@@ -41,9 +42,14 @@ def _without_scores(run: Run, reason: str, console: Console) -> None:
 
 def draw(trial: Trial) -> np.ndarray:
     """A few tiles, evenly over the split, beside their truth and prediction."""
-    count = min(EXAMPLES, len(trial.tiles))
-    places = np.linspace(0, len(trial.tiles) - 1, count).round().astype(int)
-    tiles = [trial.tiles[int(place)] for place in places]
+    tiles = examples(trial)
     labels = [trial.predictor.label(tile) for tile in tiles]
     title = f"{trial.experiment.recipe}, {trial.split} {trial.domain}"
-    return draw_examples(tiles, labels, trial.table, title)
+    return draw_examples(tiles, {"prediction": labels}, trial.table, title)
+
+
+def examples(trial: Trial) -> list[Tile]:
+    """A few tiles, evenly over the split."""
+    count = min(EXAMPLES, len(trial.tiles))
+    places = np.linspace(0, len(trial.tiles) - 1, count).round().astype(int)
+    return [trial.tiles[int(place)] for place in places]

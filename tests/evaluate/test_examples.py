@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.evaluate.examples import COLUMNS, GAP, SIDE, TITLE, draw_examples
+from rdepth_keras.evaluate.examples import GAP, GIVEN, SIDE, TITLE, draw_examples
 from rdepth_keras.labels import LOVEDA, ClassTable
 
 
@@ -20,8 +20,10 @@ def tile(height, width, label):
 @pytest.mark.parametrize("size", [(64, 64), (32, 96), (300, 150)])
 def test_truth_and_prediction_stand_beside_each_other(size):
     tiles = [tile(*size, 3), tile(*size, 255)]
-    picture = draw_examples(tiles, [np.full(size, 5, np.uint8)] * 2, LOVEDA, "a title")
-    assert picture.dtype == np.uint8 and picture.shape[1] == len(COLUMNS) * (SIDE + GAP) + GAP
+    picture = draw_examples(
+        tiles, {"prediction": [np.full(size, 5, np.uint8)] * 2}, LOVEDA, "a title"
+    )
+    assert picture.dtype == np.uint8 and picture.shape[1] == (len(GIVEN) + 1) * (SIDE + GAP) + GAP
     shown = round(size[0] * SIDE / max(size))
     first, second = 2 * TITLE + 2, 2 * TITLE + shown + GAP + 2
     truth, prediction = (GAP + column * (SIDE + GAP) + 2 for column in (2, 3))
@@ -34,6 +36,15 @@ def test_truth_and_prediction_stand_beside_each_other(size):
 def test_the_legend_holds_every_colour_and_takes_as_many_lines_as_it_needs():
     colors = tuple((number, 200, 100) for number in range(40))
     table = ClassTable(tuple(f"class number {n}" for n in range(40)), tuple(range(40)), colors)
-    picture = draw_examples([tile(64, 64, 0)], [np.zeros((64, 64), np.uint8)], table)
+    picture = draw_examples([tile(64, 64, 0)], {"p": [np.zeros((64, 64), np.uint8)]}, table)
     found = {tuple(color) for color in picture[2 * TITLE + SIDE + GAP :].reshape(-1, 3)}
     assert set(colors) <= found
+
+
+def test_several_predictions_stand_in_columns_of_their_own():
+    labels = {f"run {number}": [np.full((64, 64), number, np.uint8)] for number in range(3)}
+    picture = draw_examples([tile(64, 64, 6)], labels, LOVEDA, side=40)
+    assert picture.shape[1] == (len(GIVEN) + 3) * (40 + GAP) + GAP
+    row = picture[2 * TITLE + 20]
+    shown = [tuple(row[GAP + column * (40 + GAP) + 20]) for column in range(2, 6)]
+    assert shown == [LOVEDA.colors[6], *LOVEDA.colors[:3]]
