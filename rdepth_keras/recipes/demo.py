@@ -5,6 +5,7 @@ from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.transforms import Photometric, RandomScale
 from rdepth_keras.experiment import (
     Augmentation,
+    Choice,
     Experiment,
     Optimizers,
     Resources,
@@ -20,8 +21,9 @@ from rdepth_keras.train.loop import Cadence
 def demo(direction: Direction = "r2u") -> Experiment:
     """A small twin network, trained from scratch on procedural scenes: minutes on two CPU cores.
 
-    Three hundred steps are few: the rate is high, rare classes are drawn more often, crops that one
-    class fills are drawn again, and size and light vary, since they differ between the domains.
+    Some hundred steps are few: the rate is high, rare classes are drawn more often, with crops that
+    show them, crops that one class fills are drawn again, size and light vary, since they differ
+    between the domains, and the last weights are averaged.
 
     Source: this project; a check that everything works, not a table row.
     Command: python scripts/train.py --direction r2u --dataset demo
@@ -33,12 +35,14 @@ def demo(direction: Direction = "r2u") -> Experiment:
         optimizers=Optimizers(AdamW(4e-3, Schedule(0.1), stage_decay=1.0)),
         training=Training(
             weights="none",
-            steps=300,
+            steps=450,
             batch_size=4,
             crop=128,
+            choice=Choice(average_decay=0.95),
             sampling=Sampling(rare_class_temperature=0.1),
             augmentation=Augmentation(
                 crop_largest_share=0.6,
+                crop_wanted_pixels=200,
                 scale=RandomScale(0.75, 1.5),
                 photometric=Photometric(probability=0.5, hue=4),
             ),

@@ -125,7 +125,8 @@ def test_depth_that_tells_nothing_is_told():
 
 def test_rare_classes_are_drawn_more_often():
     assert tile_chances(recipe("rdepth_b_s"), [Some("a")]) is None
-    rare = recipe("demo").changed(training={"sampling": Sampling(0.1)})
+    plain = {"sampling": Sampling(0.1), "augmentation": Augmentation()}
+    rare = recipe("demo").changed(training=plain)
     said = []
     found = tile_chances(rare, [Some("a", 2), Some("b", 1)], said.append)
     assert said == [

@@ -25,7 +25,9 @@ def tiniest(monkeypatch):
 def small(method=SourceOnly(), **settings):
     network = Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None)
     return recipe("demo").changed(
-        network=network, method=method, training={"batch_size": 2, "crop": 32, **settings}
+        network=network,
+        method=method,
+        training={"batch_size": 2, "crop": 32, "choice": Choice(), **settings},
     )
 
 

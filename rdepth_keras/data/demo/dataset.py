@@ -19,7 +19,7 @@ class Demo(Dataset):
         scenes_seed: of the scenes.
     """
 
-    train_tiles: int = 64
+    train_tiles: int = 256
     val_tiles: int = 16
     test_tiles: int = 16
     tile_pixels: int = 256
