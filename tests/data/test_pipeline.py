@@ -137,17 +137,17 @@ class TwoClasses:
         return 3
 
     def __getitem__(self, index):
-        label = np.zeros((64, 64), np.uint8)
+        label = np.zeros((24, 24), np.uint8)
         if index == 2:
             label[:8, :8] = 1
-        image = np.zeros((64, 64, 3), np.uint8)
+        image = np.zeros((24, 24, 3), np.uint8)
         return {"id": index, "image": image, "depth": image[..., :1] / 1.0, "label": label}
 
 
 @pytest.mark.parametrize("wanted_pixels", [None, 3])
 def test_classes_are_drawn_and_their_tiles_and_crops(wanted_pixels):
     chances = np.array([[0.25, 0.25, 0], [0, 0, 0.5]])
-    crop = RandomCrop(8, redraws=200, largest_share=0.0, wanted_pixels=wanted_pixels)
+    crop = RandomCrop(8, redraws=40, largest_share=0.0, wanted_pixels=wanted_pixels)
     made = training_batches([TwoClasses()], [crop], batch_size=2, seed=0, chances=chances)
     found = take(made, 40)
     ids = np.concatenate([batch["id"] for batch in found])

@@ -10,7 +10,7 @@ import pytest
 
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.data.demo.dataset import Demo
-from rdepth_keras.experiment import Experiment, to_json
+from rdepth_keras.experiment import Choice, Experiment, to_json
 from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import AdamW
@@ -33,7 +33,11 @@ def toy_network(experiment: Experiment) -> Network:
 def tiny_experiment(seed: int) -> Experiment:
     return recipe("demo").changed(
         data=Demo("r2u", train_tiles=2, val_tiles=3, test_tiles=2, tile_pixels=64),
-        training={"seed": seed, "inference": Inference(window_pixels=64)},
+        training={
+            "seed": seed,
+            "choice": Choice(),
+            "inference": Inference(window_pixels=64),
+        },
     )
 
 

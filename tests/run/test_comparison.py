@@ -94,7 +94,7 @@ def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
 def test_what_is_not_as_in_the_recipe_is_noted(tmp_path):
     runs = [make(tmp_path / "plain"), make(tmp_path / "short", steps=7)]
     text = compare(runs, published=False, format="markdown")
-    assert text.count("not as in the recipe demo") == 1 and "training.steps: 300 -> 7" in text
+    assert text.count("not as in the recipe demo") == 1 and "training.steps: 450 -> 7" in text
 
 
 def test_a_headline_tells_the_protocol(tmp_path):
@@ -145,7 +145,7 @@ def test_what_was_scored_before_its_end_is_noted(tmp_path):
     path = run / "evaluations/val_urban.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"step": 100}))
     text = compare([run], published=False, format="markdown")
-    assert "not trained to its end: scored at step 100 of 300" in text
+    assert "not trained to its end: scored at step 100 of 450" in text
 
 
 def test_a_checkpoint_that_is_not_the_rules_own_is_named(tmp_path):
@@ -310,13 +310,13 @@ def test_what_is_noted_of_any_seed_is_noted_of_their_mean(tmp_path):
     for run, step in zip(runs, (300, 100, 100), strict=True):
         edited(run, step=step)
     (line,) = table(runs)
-    assert line["note"] == "not trained to its end: scored at step 100 of 300"
+    assert line["note"] == "not trained to its end: scored at step 100 of 450"
 
 
 def test_a_chosen_checkpoint_of_an_unfinished_run_is_noted(tmp_path):
     run = make(tmp_path / "a", choice=Choice("best", validation_steps=5))
     edited(run, step=5, trained_steps=40)
-    assert "not trained to its end: chosen up to step 40 of 300" in table([run])[0]["note"]
+    assert "not trained to its end: chosen up to step 40 of 450" in table([run])[0]["note"]
     edited(run, trained_steps=300)
     assert "not trained" not in table([run])[0]["note"]
 

@@ -20,16 +20,24 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     *("--dataset", "demo", "--steps", "4", "--batch-size", "2", "--crop", "32"),
     *("--network.decoder", "segformer", "--network.channels", "8"),
-    *("--network.depth-encoder", "None"),
+    *("--network.image-encoder", "tiniest", "--network.depth-encoder", "None"),
     *("--train-tiles", "4", "--val-tiles", "2", "--tile-pixels", "64"),
     *("--checkpoint-steps", "2", "--log-steps", "1"),
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def tiniest():
+    """The encoder of tests/train/tiny.py, which is the script with that encoder."""
+    models.ENCODERS["tiniest"] = partial(convnext, depths=(1, 1, 1, 1), widths=(8, 8, 8, 8))
+    yield
+    del models.ENCODERS["tiniest"]
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     directory = tmp_path_factory.mktemp("runs") / "tiny"
-    command = [sys.executable, ROOT / "scripts/train.py", *TINY, "--direction", "r2u"]
+    command = [sys.executable, ROOT / "tests/train/tiny.py", *TINY, "--direction", "r2u"]
     done = subprocess.run([*command, "--out", directory], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return directory, done.stdout

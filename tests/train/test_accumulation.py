@@ -119,7 +119,7 @@ def test_prediction_takes_any_batch():
     ("image_encoder", "accumulate", "message"),
     [
         (CONVNEXT, 3, "A batch of 4 does not split into 3 equal parts"),
-        (CONVNEXT, 0, "accumulate must be at least 1 part; received 0"),
+        (CONVNEXT, 0, "accumulate must be a whole number, at least 1; received 0"),
         ("resnet50", 2, "batch norms need the statistics of the whole"),
     ],
 )
