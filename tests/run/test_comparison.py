@@ -307,7 +307,7 @@ def test_data_that_have_changed_since_are_noted(tmp_path):
 
 def test_what_is_noted_of_any_seed_is_noted_of_their_mean(tmp_path):
     runs = [make(tmp_path / f"run{seed}", seed) for seed in range(3)]
-    for run, step in zip(runs, (300, 100, 100), strict=True):
+    for run, step in zip(runs, (450, 100, 100), strict=True):
         edited(run, step=step)
     (line,) = table(runs)
     assert line["note"] == "not trained to its end: scored at step 100 of 450"
@@ -317,7 +317,7 @@ def test_a_chosen_checkpoint_of_an_unfinished_run_is_noted(tmp_path):
     run = make(tmp_path / "a", choice=Choice("best", validation_steps=5))
     edited(run, step=5, trained_steps=40)
     assert "not trained to its end: chosen up to step 40 of 450" in table([run])[0]["note"]
-    edited(run, trained_steps=300)
+    edited(run, trained_steps=450)
     assert "not trained" not in table([run])[0]["note"]
 
 
