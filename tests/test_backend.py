@@ -44,9 +44,13 @@ def test_the_environment_and_an_imported_keras_are_choices():
     assert backend(code) == "numpy"
 
 
-def test_models_import_elsewhere_and_training_refuses(tmp_path):
+@pytest.mark.proof
+def test_models_import_elsewhere():
     code = "from rdepth_keras import models; print(len(models.MODELS) > 3)"
     assert python("-c", code, KERAS_BACKEND="numpy").stdout.strip() == "True"
+
+
+def test_training_refuses_another_backend(tmp_path):
     out = tmp_path / "run"
     options = ("--dataset", "demo", "--train-tiles", "2", "--out", out)
     done = python("scripts/train.py", *options, KERAS_BACKEND="numpy")

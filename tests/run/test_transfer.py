@@ -101,6 +101,7 @@ def start_from(experiment, first, directory):
     return Run(directory), said.getvalue()
 
 
+@pytest.mark.proof
 def test_all_of_it_fits(first, tmp_path):
     """At a rate of nearly nothing, the new run stays where the first one ended."""
     slow = dataclasses.replace(small().optimizers.segmenter, learning_rate=1e-30)
