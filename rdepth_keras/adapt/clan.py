@@ -75,11 +75,12 @@ class CLAN(Adversarial):
         shapes = [{path: tuple(v.shape) for path, v in head.items()} for head in (first, second)]
         logits = segmenter.model.output["logits"]
         pair = isinstance(logits, tuple) and len(logits) == 2
-        if not pair or not first or shapes[0] != shapes[1]:
+        merges = (getattr(layer, "merge", None) for layer in segmenter.model.layers)
+        if "last" in merges or not pair or not first or shapes[0] != shapes[1]:
             raise ValueError(
-                "The method clan needs two equal heads on one map: use --model "
-                "deeplabv2_two_heads or pspnet_two_heads, or for other encoders a DeepLabV2 with "
-                "--network.stages 4 4 --network.merge sum."
+                "The method clan needs two equal heads on one map that predict together: use "
+                "--model deeplabv2_two_heads or pspnet_two_heads, or for other encoders a "
+                "DeepLabV2 with --network.stages 4 4 --network.merge sum."
             )
 
     def terms(self, source, target, params, critics, given):

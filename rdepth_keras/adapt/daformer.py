@@ -175,7 +175,13 @@ class DAFormer(SourceOnly):
 def _with_encoder(network: Network) -> Network:
     """The same network, over the same variables, that hands out the encoder's last map as well."""
     model = network.model
-    encoded = model.get_layer("image_encoder").output[-1]
+    encoder = model.get_layer("image_encoder")
+    if not encoder.trainable:
+        raise ValueError(
+            "feature_weight holds the image encoder near its start, where a frozen one is anyway: "
+            "add --method.feature-weight 0, or leave image_encoder out of --network.frozen."
+        )
+    encoded = encoder.output[-1]
     outputs = {**model.output, "encoded": encoded}
     return Network(keras.Model(model.input, outputs, name=model.name))
 

@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rdepth_keras.adapt.method import Parts
 from rdepth_keras.adapt.outputs import check_settings, is_amount, predicting
 from rdepth_keras.adapt.prototypes import correlations, misalignment, prototypes
 from rdepth_keras.adapt.pseudo_labels import class_maximum
 from rdepth_keras.adapt.self_training import LabelledRounds
 from rdepth_keras.infer import Inference
 from rdepth_keras.models.layers.resample import resize
+from rdepth_keras.network import Network
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class DCA(LabelledRounds):
         check_settings(self, "None or at least 0", lambda x: x is None or x >= 0, "background")
         shares = ("maximum_fraction", "maximum_floor")
         check_settings(self, "from 0 to 1", lambda x: 0 <= x <= 1, *shares)
+
+    def networks(self, parts: Parts) -> dict[str, Network]:
+        if self.background is not None and self.background >= parts.classes:
+            raise ValueError(
+                f"background must be None or a train id from 0 to {parts.classes - 1}; received "
+                f"{self.background}."
+            )
+        return super().networks(parts)
 
     def source_terms(self, source, label):
         features, probabilities = self._maps(source)

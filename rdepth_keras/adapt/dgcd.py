@@ -20,6 +20,8 @@ class DGCD(SourceOnly):
     built without one of the two trains without its term; one with neither is refused.
     """
 
+    predictions = ("logits", "refined")
+
     def terms(self, outputs, label: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         terms = super().terms(outputs, label, key)
         if "refined" not in outputs and "contrast" not in outputs:

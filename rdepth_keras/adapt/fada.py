@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import keras
 
 from rdepth_keras.adapt.adversarial import (
     SOURCE,
@@ -65,6 +66,15 @@ class FADA(Adversarial):
         sizes = features.shape[-1], parts.classes, self.widths
         critic = class_critic("critic", *sizes, seed=parts.seed, dtype=parts.dtype)
         return {SEGMENTER: parts.segmenter, "critic": critic}
+
+    def check(self, segmenter):
+        model = segmenter.model
+        trunk = keras.Model(model.input, model.output["features"][STAGE - 1])
+        if self.adversarial_weight and not trunk.trainable_variables:
+            raise ValueError(
+                f"The method fada aligns the features of stage {STAGE}, and all that makes them is "
+                "frozen: leave --network.frozen away, or take adaptsegnet, which aligns outputs."
+            )
 
     def terms(self, source, target, params, critics, given):
         label = given.source["label"]

@@ -76,6 +76,7 @@ class Method:
     """Base of all methods; a subclass's docstring names the paper and where it differs."""
 
     joins_domains: ClassVar[bool] = False  # source and target go through the network as one batch
+    predictions: ClassVar[tuple[str, ...]] = ("logits",)  # maps of a network that its terms train
 
     @property
     def uses_target(self) -> bool:

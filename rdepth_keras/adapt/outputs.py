@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rdepth_keras.adapt.method import Method
+from rdepth_keras.models.heads import Output
 from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.models.layers.resample import resize
 from rdepth_keras.network import Network
@@ -63,6 +64,17 @@ def check_norms(method: Method, segmenter: Network) -> None:
             f"method {type(method).__name__} does not give it: take the method transnorm, or a "
             "network with other norms, e.g. --model deeplabv2_two_heads."
         )
+
+
+def check_prediction(method: Method, segmenter: Network) -> None:
+    """Raises ValueError for a network that predicts with a map which the method does not train."""
+    for layer in segmenter.model._flatten_layers():
+        if isinstance(layer, Output) and layer.predicts not in method.predictions:
+            raise ValueError(
+                f"The network predicts with its map {layer.predicts}, which the method "
+                f"{type(method).__name__} does not train: take the method dgcd, or a network "
+                "without it, e.g. --network.no-refine."
+            )
 
 
 def enlarge(logits: jax.Array, size: tuple[int, ...], align_corners: bool) -> jax.Array:

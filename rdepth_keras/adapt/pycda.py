@@ -45,7 +45,7 @@ class PyCDA(SelfTraining):
         super().__post_init__()
         check_settings(self, "at least 0", is_amount, "pseudo_weight", "prior_weight")
         check_settings(self, "from 0 to 1", lambda x: 0 <= x <= 1, "confidence")
-        check_settings(self, "of at least 1 each", lambda x: all(n >= 1 for n in x), "boxes")
+        check_settings(self, "one or more, of at least 1 each", _are_boxes, "boxes")
         check_settings(self, "None or shares that add up to 1", _is_prior, "prior")
 
     def phases(self, networks: Networks) -> tuple[Phase, ...]:
@@ -73,6 +73,11 @@ class PyCDA(SelfTraining):
 
     def target_terms(self, target: Mapping[str, Any], like: jax.Array) -> Terms:
         """The weighted terms by name, of what the network hands out; ``like`` is (B, H, W)."""
+        if (largest := max(self.boxes)) > min(like.shape[1:3]):
+            raise ValueError(
+                f"Boxes must lie within the crop of {like.shape[1]} x {like.shape[2]} pixels; a "
+                f"side of {largest} does not: use a larger --crop, or smaller --method.boxes."
+            )
         heads = self.enlarged(target, like)
         shares = mean([prior_cross_entropy(logits, self.prior) for logits in heads])
         sure = mean([box_cross_entropy(logits, self.confidence, self.boxes) for logits in heads])
@@ -85,6 +90,10 @@ class PyCDA(SelfTraining):
                 f"prior must be a share for each of the {classes} classes; received "
                 f"{len(self.prior)} shares."
             )
+
+
+def _are_boxes(value: tuple[int, ...]) -> bool:
+    return bool(value) and all(side >= 1 for side in value)
 
 
 def _is_prior(value: tuple[float, ...] | None) -> bool:

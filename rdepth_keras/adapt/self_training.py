@@ -87,8 +87,9 @@ class LabelledRounds(SelfTraining):
         check_settings(self, "at least 0", is_amount, "target_weight")
 
     def rounds(self, steps: int) -> tuple[int, ...]:
-        count = math.ceil((1 - self.start) / self.every)
-        parts = [self.start + self.every * index - TINY for index in range(count)]
+        every = max(self.every, 1 / steps)  # after a step there is one round at most
+        count = math.ceil((1 - self.start) / every)
+        parts = [self.start + every * index - TINY for index in range(count)]
         found = {max(math.ceil(part * steps), 0) for part in parts}
         return tuple(sorted(at for at in found if at < steps))
 

@@ -49,6 +49,11 @@ class SourceStyle(SourceOnly):
         return (Phase(loss),)
 
     def _restyled(self, image: jax.Array, key: jax.Array) -> jax.Array:
+        if len(image) == 1 and self.style_probability and self.style_strength:
+            raise ValueError(
+                "The method source_style takes the style of the batch's other tiles, and there is "
+                "one tile: use a batch size of at least 2, or --method.style-probability 0."
+            )
         due, part = jax.random.uniform(key, (2, len(image)))
         parts = jnp.where(due < self.style_probability, self.style_strength * part, 0.0)
         return mix_amplitudes(image, jnp.roll(image, 1, 0), parts, self.style_band)

@@ -157,6 +157,12 @@ def tile_chances(
                 "and no tile is: add --rare-class-temperature, e.g. 0.01, or leave it away."
             )
         return None
+    crop = experiment.training.crop
+    if wanted is not None and wanted >= crop**2:
+        raise ValueError(
+            f"A crop of {crop} x {crop} never shows more than {wanted} pixels of a class: lower "
+            "--augmentation.crop-wanted-pixels, or enlarge --crop."
+        )
     names = experiment.data.classes.names
     pixels = np.concatenate([count_pixels(part, classes=len(names)) for part in tiles])
     if absent := [name for name, shown in zip(names, pixels.sum(0), strict=True) if not shown]:

@@ -42,7 +42,8 @@ def chances(pixels: np.ndarray, temperature: float) -> np.ndarray:
     if not tiles_per_class.any():
         raise ValueError("No tile has labels, so no class is rarer than another.")
     shares = pixels.sum(0) / pixels.sum()
-    powers = np.where(tiles_per_class > 0, (1 - shares) / temperature, -np.inf)
-    weights = np.exp(powers - powers.max())
+    rarity = np.where(tiles_per_class > 0, 1 - shares, -np.inf)
+    with np.errstate(over="ignore"):  # to -inf, whose power is 0
+        weights = np.exp((rarity - rarity.max()) / temperature)
     weights /= weights.sum()
     return (shown * (weights / np.maximum(tiles_per_class, 1))).T

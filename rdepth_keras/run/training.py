@@ -9,6 +9,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
+from rdepth_keras.adapt import Method
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.assembly import (
     Assembly,
@@ -154,13 +155,15 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     _check_watch(watch, training.steps)
     _check_validation(experiment)
+    _check_rounds(experiment)
     _check_weights(training.weights)
     data = open_data(experiment)
     sources = training_sources(experiment, data)
     counts = sources.counts(experiment)
     run.check_data(data, counts)
     changed = check_training_files(run, experiment, data)
-    for line in [deviation(experiment), *sources.notices, *changed, introduce(counts)]:
+    random = _random_for_good(experiment)
+    for line in [deviation(experiment), random, *sources.notices, *changed, introduce(counts)]:
         if line:
             console.print(line)
     validated = validation_tiles(experiment, data)
@@ -254,6 +257,7 @@ def _rounds(experiment: Experiment, sources: Sources, run: Run, console: Console
         tile_predictor(inference_network(experiment), method.labelling),
         partial(target_batches, experiment),
         console.print,
+        experiment.training.extended_at,
     )
 
 
@@ -289,6 +293,32 @@ def _check_validation(experiment: Experiment) -> None:
             f"--validation-steps {every} is beyond the {steps} steps of the run, which would never "
             "be validated: name fewer, or leave it away (None) to score the end alone."
         )
+
+
+def _check_rounds(experiment: Experiment) -> None:
+    """Raises ValueError where a method labels the target in rounds, and none would ever come."""
+    method, steps = experiment.method, experiment.training.steps
+    if type(method).relabel is not Method.relabel and not method.rounds(steps):
+        raise ValueError(
+            f"The method {type(method).__name__} labels the target in rounds, and within the "
+            f"{steps} steps of the run there would be none: it would train on the source alone. "
+            "Give more --steps, or begin earlier (--method.start)."
+        )
+
+
+def _random_for_good(experiment: Experiment) -> str:
+    """A warning, where encoders are frozen that nothing was ever learned by; else empty."""
+    training = experiment.training
+    weights = dict.fromkeys(experiment.network.encoders, training.weights)
+    if training.depth_weights is not None:
+        weights["depth_encoder"] = training.depth_weights
+    found = [name for name in experiment.network.frozen if weights.get(name) == "none"]
+    if not found or training.start_from is not None:
+        return ""
+    return (
+        f"WARNING: {' and '.join(found)} start from random weights and are frozen, so that they "
+        "stay random: give --weights or --from, or leave --network.frozen away."
+    )
 
 
 def _check_weights(weights: str) -> None:

@@ -36,6 +36,8 @@ class Rounds:
             ``method.labelling`` wants them; compiled once.
         batches: relabelled tiles -> the target's batches, from the first one on.
         tell: is told, in one line, of each round that is made.
+        extended_at: ends after which the run was given more steps. There the target is labelled
+            anew, since the rounds before went by fewer steps.
     """
 
     method: Method
@@ -45,10 +47,13 @@ class Rounds:
     predict: Callable[[Params, Params, Tile], np.ndarray]
     batches: Callable[[Tiles], Batches]
     tell: Callable[[str], None] = print
+    extended_at: tuple[int, ...] = ()
 
     def last(self, done: int) -> int | None:
         """The round in force when ``done`` steps are done; None before the first."""
-        return max((at for at in self.method.rounds(self.steps) if at <= done), default=None)
+        rounds = self.method.rounds(self.steps)
+        ends = [at for at in self.extended_at if rounds and at > rounds[0]]
+        return max((at for at in (*rounds, *ends) if at <= done), default=None)
 
     def begin(self, at: int, state: State, target: Batches) -> Batches:
         """The target's batches with the labels of a round, from the place of ``target`` on.

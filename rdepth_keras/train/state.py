@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rdepth_keras.adapt.method import SEGMENTER, Method, Networks
-from rdepth_keras.adapt.outputs import check_norms
+from rdepth_keras.adapt.outputs import check_norms, check_prediction
 from rdepth_keras.optimizers import Optimizer
 
 
@@ -67,9 +67,11 @@ def trained(method: Method, networks: Networks) -> tuple[str, ...]:
     """Names of the networks that some phase trains, in the order of the networks.
 
     Raises ValueError where a phase names a network that is not there, or where the segmenter wants
-    both domains in one batch and the method gives it one after the other.
+    both domains in one batch and the method gives it one after the other, or predicts with a map
+    that no term of the method trains.
     """
     check_norms(method, networks[SEGMENTER])
+    check_prediction(method, networks[SEGMENTER])
     names = {name for phase in method.phases(networks) for name in phase.trains}
     if unknown := sorted(names - networks.keys()):
         raise ValueError(

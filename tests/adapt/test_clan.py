@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
@@ -13,6 +14,8 @@ from rdepth_keras.adapt import CLAN, SEGMENTER
 from rdepth_keras.adapt.adversarial import TARGET, Critics
 from rdepth_keras.adapt.clan import head_params
 from rdepth_keras.adapt.method import Given
+from rdepth_keras.models.deeplab import MergedOutput
+from rdepth_keras.network import Network
 
 HERE = Path(__file__).parent
 toys = SimpleNamespace(**runpy.run_path(str(HERE.parent / "contracts" / "toys.py")))
@@ -105,9 +108,22 @@ def test_the_params_of_the_heads():
     assert second == {"/a/kernel": 3, "_pyramid/b": 4}
 
 
+def test_heads_that_do_not_predict_together_are_refused():
+    for merge in ("sum", "mean", "last"):
+        network = toys.segmenter((2, 2))
+        inputs, maps = network.model.input, network.model.output
+        end = MergedOutput(True, merge=merge)({"image": inputs["image"], **maps})
+        network = Network(keras.Model(inputs, end))
+        if merge != "last":
+            CLAN().check(network)
+            continue
+        with pytest.raises(ValueError, match="two equal heads on one map that predict together"):
+            CLAN().check(network)
+
+
 @pytest.mark.parametrize("stages", [(2,), (2, 2, 2)])
 def test_networks_without_two_heads_on_one_map_are_refused(stages):
-    with pytest.raises(ValueError, match="two equal heads on one map: use --model deeplabv2_two"):
+    with pytest.raises(ValueError, match="two equal heads on one map that predict together: use"):
         CLAN().phases({SEGMENTER: toys.segmenter(stages)})
 
 

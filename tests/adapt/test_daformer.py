@@ -144,6 +144,13 @@ def test_without_distance_there_is_no_second_encoder():
     assert DAFormer(feature_weight=0.0).networks(parts()).keys() == {SEGMENTER}
 
 
+def test_the_distance_of_a_frozen_encoder_is_refused():
+    own = parts()
+    own.segmenter.model.get_layer("image_encoder").trainable = False
+    with pytest.raises(ValueError, match="where a frozen one is anyway: add --method.feature-w"):
+        DAFormer().networks(own)
+
+
 def test_several_heads_are_refused():
     own = parts()
     outputs = own.segmenter.model.output

@@ -1,13 +1,21 @@
 """DCA: what is compared with what, and who has a gradient."""
 
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rdepth_keras.adapt import DCA
+from rdepth_keras.adapt import DCA, SEGMENTER
+from rdepth_keras.adapt.method import Parts
 from rdepth_keras.adapt.prototypes import correlations, misalignment, prototypes
 from rdepth_keras.adapt.pseudo_labels import class_maximum
+
+HERE = Path(__file__).parent
+toys = SimpleNamespace(**runpy.run_path(str(HERE.parent / "contracts" / "toys.py")))
 
 
 def outputs(seed, heads=2, side=4, finer=1):
@@ -101,6 +109,13 @@ def test_labels_are_by_the_maximum_of_overlapping_views():
     seen = DCA().labelling
     assert (seen.window_pixels, seen.stride_pixels) == (512, 256)
     assert (seen.average, seen.views) == ("probabilities", "symmetries")
+
+
+def test_a_background_that_is_no_class():
+    parts = Parts(toys.segmenter(classes=3), None, 3, None, 0)
+    assert DCA(background=2).networks(parts).keys() == {SEGMENTER}
+    with pytest.raises(ValueError, match="None or a train id from 0 to 2; received 3"):
+        DCA(background=3).networks(parts)
 
 
 @pytest.mark.parametrize(

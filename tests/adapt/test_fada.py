@@ -33,6 +33,16 @@ def test_the_critic_reads_the_third_stage():
     assert critic.input["map"].shape[-1] == toys.WIDTH and critic.output.shape[-1] == 14
 
 
+def test_features_that_nothing_trains_are_refused():
+    network = toys.segmenter()
+    FADA().check(network)
+    for layer in network.model.layers:
+        layer.trainable = "head" in layer.name or "2" in layer.name
+    with pytest.raises(ValueError, match="features of stage 3, and all that makes them is frozen"):
+        FADA().check(network)
+    FADA(adversarial_weight=0.0).check(network)
+
+
 class Even(Critics):
     """Critics that cannot tell; they remember what they read."""
 

@@ -96,6 +96,13 @@ def test_each_update_sees_one_domain():
     assert np.isfinite(losses).all() and losses[1] == losses[2]
 
 
+def test_boxes_beyond_the_crop_are_refused():
+    logits, label = jnp.zeros((1, 2, 2, 3)), jnp.zeros((1, 4, 6), jnp.uint8)
+    PyCDA(boxes=(1, 4)).target_terms({"logits": logits}, label)
+    with pytest.raises(ValueError, match="within the crop of 4 x 6 pixels; a side of 5 does not"):
+        PyCDA(boxes=(5, 1)).target_terms({"logits": logits}, label)
+
+
 def test_a_prior_has_a_share_for_each_class():
     network = toys.segmenter((2, 2), classes=3)
     with pytest.raises(ValueError, match="each of the 3 classes; received 2 shares"):
@@ -106,7 +113,8 @@ def test_a_prior_has_a_share_for_each_class():
     ("settings", "message"),
     [
         ({"confidence": 1.5}, "confidence must be from 0 to 1; received 1.5"),
-        ({"boxes": (2, 0)}, "boxes must be of at least 1 each"),
+        ({"boxes": (2, 0)}, "boxes must be one or more, of at least 1 each"),
+        ({"boxes": ()}, "boxes must be one or more, of at least 1 each"),
         ({"prior": (0.5, 0.6)}, "prior must be None or shares that add up to 1"),
         ({"prior": (1.5, -0.5)}, "prior must be None or shares that add up to 1"),
         ({"pseudo_weight": -1.0}, "pseudo_weight must be at least 0; received -1.0"),

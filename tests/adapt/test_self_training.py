@@ -64,6 +64,7 @@ def test_rounds_are_parts_of_the_run():
     assert IAST(start=0.4).rounds(100) == (40, 50, 60, 70, 80, 90)
     assert CBST().rounds(1) == () and CBST().rounds(3) == (2,)
     assert CBST(start=0.0, every=1.0).rounds(7) == (0,)
+    assert CBST(start=0.5, every=1e-12).rounds(6) == (3, 4, 5)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 300, 5000, 9999, 10_000, 40_000])

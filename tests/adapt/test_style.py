@@ -66,6 +66,18 @@ def test_the_network_sees_new_images_and_the_same_depth_and_labels():
     assert (moved > 1).all()
 
 
+def test_a_batch_of_one_tile_has_no_other_style():
+    image = jnp.zeros((1, 4, 4, 3))
+    with pytest.raises(ValueError, match="use a batch size of at least 2"):
+        SourceStyle()._restyled(image, jax.random.key(0))
+    assert SourceStyle(style_probability=0.0)._restyled(image, jax.random.key(0)).shape == (
+        1,
+        4,
+        4,
+        3,
+    )
+
+
 @pytest.mark.parametrize("name", ["style_probability", "style_strength", "style_band"])
 def test_settings_out_of_range(name):
     with pytest.raises(ValueError, match=f"{name} must be from 0 to 1; received -1"):

@@ -139,6 +139,15 @@ def test_rare_classes_are_drawn_more_often():
     by_class = tile_chances(wanted, [Some("a", 2), Some("b", 1)])
     np.testing.assert_allclose(by_class.sum(0), found)
     assert by_class.shape == (7, 3)
+    full = wanted.changed(
+        training={"augmentation": Augmentation(crop_wanted_pixels=64), "crop": 32}
+    )
+    assert tile_chances(full.changed(training={"crop": 33}), [Some("a", 2)]).shape == (7, 2)
+    with pytest.raises(ValueError, match="A crop of 32 x 32 never shows more than 1024 pixels"):
+        tile_chances(
+            full.changed(training={"augmentation": Augmentation(crop_wanted_pixels=1024)}),
+            [Some("a", 2)],
+        )
     plain = wanted.changed(training={"sampling": Sampling()})
     with pytest.raises(ValueError, match="add --rare-class-temperature"):
         tile_chances(plain, [Some("a")])

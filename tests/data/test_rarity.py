@@ -33,6 +33,11 @@ def test_chances_by_hand():
     np.testing.assert_allclose(found, [[*[(1 - rare) / 3] * 3, 0], [0, 0, 0, rare], [0] * 4])
 
 
+def test_the_smallest_temperature_draws_the_rarest_alone():
+    found = chances(count_pixels(Plain(), 3), temperature=1e-320)
+    np.testing.assert_array_equal(found, [[0] * 4, [0, 0, 0, 1], [0] * 4])
+
+
 def test_nothing_labelled():
     with pytest.raises(ValueError, match="No tile has labels"):
         chances(np.zeros((4, 3), np.int64), 0.01)

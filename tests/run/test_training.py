@@ -17,7 +17,7 @@ from rich.console import Console
 from tensorboardX.proto.event_pb2 import Event
 
 from rdepth_keras import run
-from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.adapt import CBST, SEGMENTER
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice, Economy, Optimizers
 from rdepth_keras.infer import Inference
@@ -25,7 +25,7 @@ from rdepth_keras.network import Network
 from rdepth_keras.optimizers import Schedule
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.training import changes
+from rdepth_keras.run.training import _random_for_good, changes
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
@@ -223,6 +223,28 @@ def test_a_validation_that_would_never_come_is_refused(experiment, tmp_path):
     with pytest.raises(ValueError, match="--validation-steps 13 is beyond the 12 steps"):
         run.start(late, Run(tmp_path / "run"), QUIET)
     assert not (tmp_path / "run").exists()
+
+
+def test_rounds_that_would_never_come_are_refused(experiment, tmp_path):
+    late = experiment.changed(method=CBST(start=0.95))
+    with pytest.raises(ValueError, match="within the 12 steps of the run there would be none"):
+        run.start(late, Run(tmp_path / "run"), QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({}, "image_encoder and depth_encoder start from random weights and are frozen"),
+        ({"depth_weights": "imagenet"}, "WARNING: image_encoder start"),
+        ({"weights": "imagenet"}, ""),
+        ({"start_from": "elsewhere"}, ""),
+    ],
+)
+def test_frozen_encoders_that_stay_random_are_told(training, said):
+    found = recipe("demo_rdepth_frozen").changed(training=training)
+    told = _random_for_good(found)
+    assert said in told and bool(said) == bool(told)
 
 
 def test_weights_that_are_a_run_lead_to_from(experiment, tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.adapt import CBST, SEGMENTER
 from rdepth_keras.data.pipeline import Unlabelled, label_path, training_batches
 from rdepth_keras.data.png import decode
 from rdepth_keras.data.transforms import RandomFlips
@@ -317,5 +317,13 @@ def test_the_last_round_and_what_is_cut(compiled, tmp_path):
         (tmp_path / name).mkdir()
     rounds.cut(5)
     assert [path.name for path in tmp_path.iterdir()] == ["3"]
-    other = replace(rounds, method=mini.MeanTeacher())
+    other = replace(rounds, method=mini.MeanTeacher(), extended_at=(4,))
     assert other.last(100) is None
+
+
+def test_an_extended_run_labels_anew_where_it_had_ended(compiled, tmp_path):
+    """The rounds before would be others, by its new length, and are nowhere."""
+    rounds = Rounds(CBST(), 48, tmp_path, TARGET, compiled.predict, partial(batches, seed=2))
+    assert rounds.last(40) == 39
+    extended = replace(rounds, extended_at=(10, 40))
+    assert [extended.last(done) for done in (19, 40, 43, 44)] == [None, 40, 40, 44]

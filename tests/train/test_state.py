@@ -6,12 +6,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import jax
+import keras
 import numpy as np
 import pytest
 
-from rdepth_keras.adapt import METHODS, SEGMENTER, SourceOnly
+from rdepth_keras.adapt import DGCD, METHODS, SEGMENTER, SourceOnly
 from rdepth_keras.adapt.method import Phase
+from rdepth_keras.models.heads import Output
 from rdepth_keras.models.layers.domain_norm import TransNorm as DomainNorm
+from rdepth_keras.network import Network
 from rdepth_keras.optimizers import SGD, Adam
 from rdepth_keras.train.state import initial_state, trained
 
@@ -61,6 +64,16 @@ def test_norms_of_two_domains_want_a_method_that_joins_them():
     with pytest.raises(ValueError, match="method SourceOnly does not give it: take the method tr"):
         trained(SourceOnly(), networks)
     assert METHODS["transnorm"].joins_domains
+
+
+def test_a_prediction_wants_a_method_that_trains_it():
+    network = toys.segmenter()
+    inputs, outputs = network.model.input, network.model.output
+    maps = {"image": inputs["image"], **outputs, "refined": outputs["logits"]}
+    refined = {SEGMENTER: Network(keras.Model(inputs, Output(True, "refined")(maps)))}
+    with pytest.raises(ValueError, match="map refined, which the method SourceOnly does not train"):
+        trained(SourceOnly(), refined)
+    assert trained(DGCD(), refined) == (SEGMENTER,)
 
 
 @dataclass(frozen=True)
