@@ -44,9 +44,10 @@ def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array,
     check_logits(logits, label)
     check_integers("label", label)
     logits = resize_logits(logits, *label.shape[1:])
+    label = label.astype(jnp.int32)  # of int8, -1 would be 255
     valid = label != IGNORE
     known = (label >= 0) & (label < logits.shape[-1])
-    safe = jnp.where(known, label, 0).astype(jnp.int32)
+    safe = jnp.where(known, label, 0)
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits, safe)
     entropy = jnp.where(known, entropy, jnp.nan)
     return jnp.where(valid, entropy, 0.0), valid.astype(jnp.float32)

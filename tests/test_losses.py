@@ -135,6 +135,14 @@ def test_a_label_that_is_no_class_makes_it_nan(example, beyond):
     assert jnp.isnan(cross_entropy(logits, label.at[0, 0, 0].set(beyond)))
 
 
+def test_the_ignore_of_eight_signed_bits_is_no_class_either(example):
+    """There -1 has the bits of 255."""
+    logits, label = map(jnp.asarray, example)
+    signed = jnp.where(label == 255, 0, label).astype(jnp.int8)
+    assert jnp.isfinite(cross_entropy(logits, signed))
+    assert jnp.isnan(cross_entropy(logits, signed.at[0, 0, 0].set(-1)))
+
+
 def test_unknown_average(example):
     with pytest.raises(ValueError, match="average must be one of"):
         cross_entropy(jnp.asarray(example[0]), jnp.asarray(example[1]), average="mean")

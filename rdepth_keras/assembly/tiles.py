@@ -121,8 +121,13 @@ def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> di
 
 def target_batches(experiment: Experiment, tiles: Tiles) -> Any:
     """Batches of the target's tiles, whatever labels they bear."""
-    training = experiment.training
-    make = batches_of(experiment, training.target_augmentation or training.augmentation)
+    training, own = experiment.training, experiment.training.target_augmentation
+    if own is not None and own.crop_wanted_pixels is not None:
+        raise ValueError(
+            "target_augmentation.crop_wanted_pixels looks for the class that a tile was drawn for, "
+            "and the target's tiles are drawn for none: leave it away (None)."
+        )
+    make = batches_of(experiment, own or training.augmentation)
     # Another seed: else the two domains would be cropped and turned alike.
     return make([tiles], seed=training.seed + 1)
 

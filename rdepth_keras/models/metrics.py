@@ -19,8 +19,9 @@ def compiled_cross_entropy(y_true, y_pred):
 
     ``y_true`` is (B, H, W) train ids, pixels of 255 left out; ``y_pred`` (B, h, w, K) logits, which
     are enlarged to the size of ``y_true``: :func:`rdepth_keras.losses.cross_entropy` for Keras.
-    What is no train id makes the loss NaN. Raises ValueError for shapes that do not belong
-    together.
+    What is no train id makes the loss NaN. It is one number a batch, so that ``sample_weight`` of
+    ``fit`` would scale it and weigh no image: give none. Raises ValueError for shapes
+    that do not belong together.
     """
     check_logits(y_pred, y_true)
     logits = resize(ops.cast(y_pred, "float32"), y_true.shape[1:])

@@ -7,7 +7,7 @@ import pytest
 
 from rdepth_keras.adapt import SourceOnly
 from rdepth_keras.assembly import check_files, labelled_tiles, training_sources
-from rdepth_keras.assembly.tiles import tile_chances
+from rdepth_keras.assembly.tiles import target_batches, tile_chances
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Augmentation, Sampling
@@ -151,3 +151,9 @@ def test_rare_classes_are_drawn_more_often():
     plain = wanted.changed(training={"sampling": Sampling()})
     with pytest.raises(ValueError, match="add --rare-class-temperature"):
         tile_chances(plain, [Some("a")])
+
+
+def test_no_class_is_wanted_of_the_target():
+    asks = {"target_augmentation": Augmentation(crop_wanted_pixels=5)}
+    with pytest.raises(ValueError, match="and the target's tiles are drawn for none"):
+        target_batches(recipe("demo_daformer").changed(training=asks), Some("a"))

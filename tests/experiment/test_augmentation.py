@@ -9,6 +9,10 @@ from rdepth_keras.experiment import Augmentation
     ("settings", "said"),
     [
         ({"crop_redraws": -1}, "--augmentation.crop-redraws must be from 0"),
+        (
+            {"crop_wanted_pixels": 5, "crop_redraws": 0},
+            "--augmentation.crop-redraws must be at least 1 for crop_wanted_pixels; received 0",
+        ),
         ({"crop_wanted_pixels": -1}, "--augmentation.crop-wanted-pixels must be at least 0"),
         ({"crop_largest_share": 0.0}, "--augmentation.crop-largest-share must be above 0"),
         ({"crop_largest_share": float("nan")}, "--augmentation.crop-largest-share"),

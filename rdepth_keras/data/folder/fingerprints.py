@@ -18,7 +18,8 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
 
     It goes by the names, the sizes, and the first and last 4 KiB of each file. At the end of a PNG
     stands a checksum of all its pixels, so that no change is missed. What is missed: a JPEG or TIFF
-    of the same size that differs in its middle alone. A picture that was merely written anew, by
+    of the same size that differs in its middle alone, and a PNG with more than 4 KiB of text behind
+    its pixels. A picture that was merely written anew, by
     another program, counts as another.
     """
     if not isinstance(tiles, FolderTiles):
