@@ -103,8 +103,41 @@ def note(evaluated: Evaluated) -> str:
     changed = "; ".join(evaluated.result.get("changed_data", []))
     changed = changed and f"the data have changed since the run began: {changed}"
     return "; ".join(
-        filter(None, [_unfinished(evaluated), changed, deviation(evaluated.experiment)])
+        filter(
+            None,
+            [
+                _unfinished(evaluated),
+                changed,
+                _earlier(evaluated.experiment),
+                deviation(evaluated.experiment),
+            ],
+        )
     )
+
+
+def _earlier(experiment: Experiment) -> str:
+    """What the runs that it started from, one after the other, had seen of its target."""
+    target, said, place = experiment.data.target, [], experiment.training.start_from
+    places: list[str] = []
+    while place is not None and place not in places:
+        places.append(place)
+        before = Run(Path(place))
+        if not before.begun:
+            said.append(
+                f"the run {before.name} that it started from is gone: what it saw is unknown"
+            )
+            break
+        own = before.experiment
+        chosen = own.training.choice.selection == "best_by_target_labels"
+        if own.data.source == target or (chosen and own.data.target == target):
+            said.append(f"the run {before.name} that it started from saw labels of {target}")
+        elif own.data.target == target and own.method.uses_target:
+            split = target_seen(own)
+            said.append(
+                f"the run {before.name} that it started from saw images of {split}/{target}"
+            )
+        place = own.training.start_from
+    return "; ".join(said)
 
 
 def _checkpoint(evaluated: Evaluated) -> str:

@@ -4,10 +4,12 @@ import csv
 import dataclasses
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from rdepth_keras.adapt import CBST
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.data.loveda.dataset import LoveDA
@@ -95,6 +97,21 @@ def test_what_is_not_as_in_the_recipe_is_noted(tmp_path):
     runs = [make(tmp_path / "plain"), make(tmp_path / "short", steps=7)]
     text = compare(runs, published=False, format="markdown")
     assert text.count("not as in the recipe demo") == 1 and "training.steps: 450 -> 7" in text
+
+
+def test_what_the_runs_before_had_seen_of_the_target_is_noted(tmp_path):
+    """Two of a chain: trained on the target's labels, then adapted to its images."""
+    first = make(tmp_path / "first", data=Demo("u2r"), domain="rural")
+    second = make(tmp_path / "second", start_from=str(first))
+    experiment = Run(second).experiment.changed(method=CBST())
+    (second / "experiment.json").write_text(to_json(experiment))
+    runs = [make(tmp_path / "third", start_from=str(second))]
+    (line,) = table(runs)
+    assert "the run second that it started from saw images of Train/urban" in line["note"]
+    assert "the run first that it started from saw labels of urban" in line["note"]
+    assert "that it started from" not in table([make(tmp_path / "plain")])[0]["note"]
+    shutil.rmtree(second)
+    assert "second that it started from is gone: what it saw is unkn" in table(runs)[0]["note"]
 
 
 def test_a_headline_tells_the_protocol(tmp_path):
