@@ -98,7 +98,7 @@ def test_runs_with_other_settings_are_not_taken_for_these(tmp_path):
     cell.directory.mkdir(parents=True)
     (cell.directory / "experiment.json").write_text(to_json(asked))
     check([cell], script, ["--steps", "7", "--workers", "1"])
-    with pytest.raises(ValueError, match="other settings; .*: training.steps: 7 -> 300"):
+    with pytest.raises(ValueError, match="other settings; .*: training.steps: 7 -> 450"):
         check([cell], script, [])
 
 
