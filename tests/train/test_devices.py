@@ -1,6 +1,7 @@
 """Where a computation runs; joining hosts that are told, or found."""
 
 import os
+import random
 import re
 import socket
 import subprocess
@@ -41,13 +42,17 @@ def on_cluster(**variables):
 
 def free_job() -> int:
     """A job number whose port (JAX derives it from the number) is free."""
-    for job in range(1000, 5000):
+    for job in random.sample(range(1000, 5000), 100):
         with socket.socket() as port:
-            if port.connect_ex(("127.0.0.1", 61440 + job % 4096)):
-                return job
+            try:
+                port.bind(("", 61440 + job % 4096))
+            except OSError:
+                continue
+        return job
     raise AssertionError("no free port")
 
 
+@pytest.mark.proof
 def test_two_tasks_of_a_slurm_job_find_each_other():
     job = {
         "SLURM_JOB_ID": str(free_job()),
@@ -55,7 +60,11 @@ def test_two_tasks_of_a_slurm_job_find_each_other():
         "SLURM_NTASKS": "2",
     }
     tasks = [on_cluster(**job, SLURM_PROCID=str(index), SLURM_LOCALID="0") for index in range(2)]
-    answers = [task.communicate(timeout=120) for task in tasks]
+    try:
+        answers = [task.communicate(timeout=300) for task in tasks]
+    finally:
+        for task in tasks:
+            task.kill()
     for index, (task, (said, error)) in enumerate(zip(tasks, answers, strict=True)):
         assert task.returncode == 0, error[-2000:]
         assert f"2 {index} True" in said.splitlines()  # among Gloo's own lines, in any order
