@@ -9,7 +9,6 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from rdepth_keras.adapt import Method
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.assembly import (
     Assembly,
@@ -25,6 +24,13 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.experiment import Experiment, differences, in_words
 from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
+from rdepth_keras.run.checks import (
+    check_extension,
+    check_rounds,
+    check_validation,
+    check_weights,
+    random_for_good,
+)
 from rdepth_keras.run.directory import Run, foreign, settled, surroundings
 from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.files import check_training_files, noted_files
@@ -154,15 +160,15 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     training = experiment.training
     check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     _check_watch(watch, training.steps)
-    _check_validation(experiment)
-    _check_rounds(experiment)
-    _check_weights(training.weights)
+    check_validation(experiment)
+    check_rounds(experiment)
+    check_weights(training.weights)
     data = open_data(experiment)
     sources = training_sources(experiment, data)
     counts = sources.counts(experiment)
     run.check_data(data, counts)
     changed = check_training_files(run, experiment, data)
-    random = _random_for_good(experiment)
+    random = random_for_good(experiment)
     for line in [deviation(experiment), random, *sources.notices, *changed, introduce(counts)]:
         if line:
             console.print(line)
@@ -195,7 +201,7 @@ def _train_steps(
     first = jax.process_index() == 0
     checkpoints = run.checkpoints(once(console.print), cadence.keep_checkpoints)
     step = checkpoints.latest_step()  # None also where a kill cut the first save
-    _check_extension(experiment, run, step or 0)
+    check_extension(experiment, run, step or 0)
     if step is not None:
         try:
             state, places = checkpoints.restore(state)
@@ -271,63 +277,6 @@ def introduce(counts: Mapping[str, int]) -> str:
 def spaced(number: int) -> str:
     """A number with thousands apart: ``1 366``."""
     return f"{number:,}".replace(",", " ")
-
-
-def _check_extension(experiment: Experiment, run: Run, done: int) -> None:
-    """Raises ValueError where a longer run would not go on from the end it had come to."""
-    ends = experiment.training.extended_at
-    if done < max(ends, default=0):
-        known = run.experiment.training.extended_at == ends
-        other = "train a new run" if known else "resume it without --steps first"
-        raise ValueError(
-            f"The run in {run} goes on after step {max(ends)}, but its last whole checkpoint is of "
-            f"step {done}: put that of step {max(ends)} back, or {other}."
-        )
-
-
-def _check_validation(experiment: Experiment) -> None:
-    """Raises ValueError where the validations that are asked for would never come."""
-    every, steps = experiment.training.choice.validation_steps, experiment.training.steps
-    if every is not None and every > steps:
-        raise ValueError(
-            f"--validation-steps {every} is beyond the {steps} steps of the run, which would never "
-            "be validated: name fewer, or leave it away (None) to score the end alone."
-        )
-
-
-def _check_rounds(experiment: Experiment) -> None:
-    """Raises ValueError where a method labels the target in rounds, and none would ever come."""
-    method, steps = experiment.method, experiment.training.steps
-    if type(method).relabel is not Method.relabel and not method.rounds(steps):
-        raise ValueError(
-            f"The method {type(method).__name__} labels the target in rounds, and within the "
-            f"{steps} steps of the run there would be none: it would train on the source alone. "
-            "Give more --steps, or begin earlier (--method.start)."
-        )
-
-
-def _random_for_good(experiment: Experiment) -> str:
-    """A warning, where encoders are frozen that nothing was ever learned by; else empty."""
-    training = experiment.training
-    weights = dict.fromkeys(experiment.network.encoders, training.weights)
-    if training.depth_weights is not None:
-        weights["depth_encoder"] = training.depth_weights
-    found = [name for name in experiment.network.frozen if weights.get(name) == "none"]
-    if not found or training.start_from is not None:
-        return ""
-    return (
-        f"WARNING: {' and '.join(found)} start from random weights and are frozen, so that they "
-        "stay random: give --weights or --from, or leave --network.frozen away."
-    )
-
-
-def _check_weights(weights: str) -> None:
-    """Raises ValueError for a run's directory, which holds weights of another kind."""
-    if Run(Path(weights)).begun:
-        raise ValueError(
-            f"--weights {weights} is the directory of a run, and weights are a published "
-            f"checkpoint's: start from a run with --from {weights}."
-        )
 
 
 def _check_watch(watch: Watch, steps: int) -> None:

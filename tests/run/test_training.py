@@ -24,8 +24,9 @@ from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import Schedule
 from rdepth_keras.recipes import recipe
+from rdepth_keras.run.checks import random_for_good
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.training import _random_for_good, changes
+from rdepth_keras.run.training import changes
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
@@ -243,7 +244,7 @@ def test_rounds_that_would_never_come_are_refused(experiment, tmp_path):
 )
 def test_frozen_encoders_that_stay_random_are_told(training, said):
     found = recipe("demo_rdepth_frozen").changed(training=training)
-    told = _random_for_good(found)
+    told = random_for_good(found)
     assert said in told and bool(said) == bool(told)
 
 

@@ -1,0 +1,64 @@
+"""What is refused, or told, before a training begins: settings that could not have their effect."""
+
+from pathlib import Path
+
+from rdepth_keras.adapt import Method
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.run.directory import Run
+
+
+def check_extension(experiment: Experiment, run: Run, done: int) -> None:
+    """Raises ValueError where a longer run would not go on from the end it had come to."""
+    ends = experiment.training.extended_at
+    if done < max(ends, default=0):
+        known = run.experiment.training.extended_at == ends
+        other = "train a new run" if known else "resume it without --steps first"
+        raise ValueError(
+            f"The run in {run} goes on after step {max(ends)}, but its last whole checkpoint is of "
+            f"step {done}: put that of step {max(ends)} back, or {other}."
+        )
+
+
+def check_validation(experiment: Experiment) -> None:
+    """Raises ValueError where the validations that are asked for would never come."""
+    every, steps = experiment.training.choice.validation_steps, experiment.training.steps
+    if every is not None and every > steps:
+        raise ValueError(
+            f"--validation-steps {every} is beyond the {steps} steps of the run, which would never "
+            "be validated: name fewer, or leave it away (None) to score the end alone."
+        )
+
+
+def check_rounds(experiment: Experiment) -> None:
+    """Raises ValueError where a method labels the target in rounds, and none would ever come."""
+    method, steps = experiment.method, experiment.training.steps
+    if type(method).relabel is not Method.relabel and not method.rounds(steps):
+        raise ValueError(
+            f"The method {type(method).__name__} labels the target in rounds, and within the "
+            f"{steps} steps of the run there would be none: it would train on the source alone. "
+            "Give more --steps, or begin earlier (--method.start)."
+        )
+
+
+def random_for_good(experiment: Experiment) -> str:
+    """A warning, where encoders are frozen that nothing was ever learned by; else empty."""
+    training = experiment.training
+    weights = dict.fromkeys(experiment.network.encoders, training.weights)
+    if training.depth_weights is not None:
+        weights["depth_encoder"] = training.depth_weights
+    found = [name for name in experiment.network.frozen if weights.get(name) == "none"]
+    if not found or training.start_from is not None:
+        return ""
+    return (
+        f"WARNING: {' and '.join(found)} start from random weights and are frozen, so that they "
+        "stay random: give --weights or --from, or leave --network.frozen away."
+    )
+
+
+def check_weights(weights: str) -> None:
+    """Raises ValueError for a run's directory, which holds weights of another kind."""
+    if Run(Path(weights)).begun:
+        raise ValueError(
+            f"--weights {weights} is the directory of a run, and weights are a published "
+            f"checkpoint's: start from a run with --from {weights}."
+        )
