@@ -30,7 +30,8 @@ class Protocol:
         tiles: number of scored tiles; None where nobody says.
         chosen_by_target: whether the target's labels chose the checkpoint.
         absent: which classes are averaged.
-        target_seen: the split of target images that training saw, e.g. ``"Train"``, or ``"none"``.
+        target_seen: the splits of target images that training saw, or the runs that it started
+            from, e.g. ``"Train, labelled Val"``, or ``"none"``.
         classes: their names, in alphabetical order; empty where nobody says.
     """
 

@@ -12,8 +12,8 @@ from rdepth_keras.evaluate.confusion import mean_iou
 from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
-from rdepth_keras.experiment import Experiment
 from rdepth_keras.recipes.deviation import deviation
+from rdepth_keras.run.ancestry import target_seen
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
 
@@ -60,15 +60,9 @@ def protocol(evaluated: Evaluated) -> Protocol:
         result.get("tiles"),
         experiment.training.choice.selection == "best_by_target_labels",
         result.get("absent", "union"),
-        target_seen(experiment),
+        target_seen(evaluated.run),
         tuple(sorted(result["iou"])),
     )
-
-
-def target_seen(experiment: Experiment) -> str:
-    """The split of the target that training saw, without labels; ``"none"`` where it saw none."""
-    adapts = experiment.method.uses_target
-    return experiment.training.sampling.target_split.capitalize() if adapts else "none"
 
 
 def row(evaluated: Evaluated) -> Row:
@@ -87,7 +81,7 @@ def row(evaluated: Evaluated) -> Row:
         {name: _percent(value) for name, value in result["iou"].items()},
         100 * result["miou"],
         {
-            "target seen": target_seen(experiment),
+            "target seen": target_seen(evaluated.run),
             "inference": describe_inference(result["inference"]),
             "checkpoint": _checkpoint(evaluated),
             "depth": _depth(result.get("depth") or {}),
@@ -102,42 +96,8 @@ def note(evaluated: Evaluated) -> str:
     """What a reader must know of the scores beside their tags; empty where there is nothing."""
     changed = "; ".join(evaluated.result.get("changed_data", []))
     changed = changed and f"the data have changed since the run began: {changed}"
-    return "; ".join(
-        filter(
-            None,
-            [
-                _unfinished(evaluated),
-                changed,
-                _earlier(evaluated.experiment),
-                deviation(evaluated.experiment),
-            ],
-        )
-    )
-
-
-def _earlier(experiment: Experiment) -> str:
-    """What the runs that it started from, one after the other, had seen of its target."""
-    target, said, place = experiment.data.target, [], experiment.training.start_from
-    places: list[str] = []
-    while place is not None and place not in places:
-        places.append(place)
-        before = Run(Path(place))
-        if not before.begun:
-            said.append(
-                f"the run {before.name} that it started from is gone: what it saw is unknown"
-            )
-            break
-        own = before.experiment
-        chosen = own.training.choice.selection == "best_by_target_labels"
-        if own.data.source == target or (chosen and own.data.target == target):
-            said.append(f"the run {before.name} that it started from saw labels of {target}")
-        elif own.data.target == target and own.method.uses_target:
-            split = target_seen(own)
-            said.append(
-                f"the run {before.name} that it started from saw images of {split}/{target}"
-            )
-        place = own.training.start_from
-    return "; ".join(said)
+    said = [_unfinished(evaluated), changed, deviation(evaluated.experiment)]
+    return "; ".join(filter(None, said))
 
 
 def _checkpoint(evaluated: Evaluated) -> str:

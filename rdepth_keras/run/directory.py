@@ -2,7 +2,7 @@
 
 ==========================  ===================================================================
 ``experiment.json``         all settings, enough to run it again
-``environment.json``        the run's identity; versions, device, data; where it was resumed
+``environment.json``        the run's identity; device, data, what runs before saw; resumes
 ``journal.jsonl``           losses, rates, validations
 ``checkpoints/``, ``best/`` the state, and the one that was chosen
 ``labels/``                 what a method of rounds made of the target
@@ -41,8 +41,9 @@ Tell = Callable[[str], None]
 Mirror = Callable[[int, Mapping[str, Any]], None]
 Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
 
-_KNOWN = {"run": str, "depth": dict, "trained_on": dict, "files": dict, "resumed": list}
-_WITHIN = {"depth": str, "files": dict, "resumed": dict}
+_TABLES = ("depth", "trained_on", "files", "seen")
+_KNOWN = {"run": str, **dict.fromkeys(_TABLES, dict), "resumed": list}
+_WITHIN = {"depth": str, "files": dict, "seen": str, "resumed": dict}
 _KINDS = {str: "text", dict: "table", list: "list"}
 
 

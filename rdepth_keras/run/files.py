@@ -18,7 +18,7 @@ def noted_files(experiment: Experiment, data: Opened) -> dict[str, dict[str, str
 
     Splits that are absent, or have no labels, are left out; what is wrong with one raises.
     """
-    names = dict.fromkeys([*_decisive(experiment), f"val/{experiment.data.target}"])
+    names = dict.fromkeys([*decisive(experiment), f"val/{experiment.data.target}"])
     found = {name: _fingerprints(data, name) for name in names}
     return {name: kinds for name, kinds in found.items() if kinds}
 
@@ -45,16 +45,16 @@ def check_training_files(run: Run, experiment: Experiment, data: Opened) -> list
 
     Returns in words what else has changed: tiles that it is only scored on.
     """
-    changed, decides = changed_files(run, data), _decisive(experiment)
-    if decisive := [said for name, said in changed.items() if name in decides]:
+    changed, decides = changed_files(run, data), decisive(experiment)
+    if faults := [said for name, said in changed.items() if name in decides]:
         raise ValueError(
-            f"The data have changed since the run in {run} began: {'; '.join(decisive)}. Put the "
+            f"The data have changed since the run in {run} began: {'; '.join(faults)}. Put the "
             "files back as they were, or train a new run."
         )
     return [f"The data have changed since the run began: {said}" for said in changed.values()]
 
 
-def _decisive(experiment: Experiment) -> list[str]:
+def decisive(experiment: Experiment) -> list[str]:
     """The splits and domains that decide a run's weights; its target's under their own name."""
     data, training = experiment.data, experiment.training
     names = [f"{split}/{data.source}" for split in experiment.training_splits]

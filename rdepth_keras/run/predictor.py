@@ -11,6 +11,7 @@ from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Label, Params, Tile
 from rdepth_keras.assembly import inference_network
 from rdepth_keras.infer import Inference, classify, tile_predictor
+from rdepth_keras.run.ancestry import target_seen
 from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.train.devices import local_mesh, replicated
 
@@ -132,13 +133,12 @@ def _check_members(runs: Sequence[Run]) -> None:
 def _common(run: Run) -> dict[str, Any]:
     """What the members must share: the data, and what makes a row's protocol."""
     experiment = run.experiment
-    sampling, choice = experiment.training.sampling, experiment.training.choice
     return {
         "dataset": experiment.data.title(experiment.resources.data_dir),
         "classes": experiment.data.classes.names,
         "depth": run.environment.get("depth"),
         "source": experiment.data.source,
         "target": experiment.data.target,
-        "selection": choice.selection,
-        "target split": sampling.target_split if experiment.method.uses_target else None,
+        "selection": experiment.training.choice.selection,
+        "target seen": target_seen(run),
     }

@@ -24,6 +24,7 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.experiment import Experiment, differences, in_words
 from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
+from rdepth_keras.run.ancestry import handed_on
 from rdepth_keras.run.checks import (
     check_extension,
     check_rounds,
@@ -178,13 +179,16 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     # Also for a run that was begun and killed before its first checkpoint; and what never trains is
     # in no checkpoint.
     never_trains = assembly.state.params.keys() - assembly.state.optimizer.keys()
-    if training.start_from is not None and (never_trains or not _has_checkpoint(run)):
-        before = Run(Path(training.start_from))
+    begins, place = not _has_checkpoint(run), training.start_from
+    before = None if place is None else Run(Path(place))
+    if before and (never_trains or begins):
         assembly = start_from(before, experiment, assembly, console.print)
     check_room(run.directory, assembly.state)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
     around = surroundings(experiment, data, counts, noted_files(experiment, data))
+    if begins:
+        around["seen"] = handed_on(before) if before else {}
     return _Prepared(data, sources, around, validated, batches, assembly)
 
 

@@ -99,19 +99,22 @@ def test_what_is_not_as_in_the_recipe_is_noted(tmp_path):
     assert text.count("not as in the recipe demo") == 1 and "training.steps: 450 -> 7" in text
 
 
-def test_what_the_runs_before_had_seen_of_the_target_is_noted(tmp_path):
-    """Two of a chain: trained on the target's labels, then adapted to its images."""
+def test_what_the_runs_before_had_seen_of_the_target_is_another_protocol(tmp_path):
+    """Two of a chain, adapted to the target's images and trained on its labels; none is noted."""
     first = make(tmp_path / "first", data=Demo("u2r"), domain="rural")
     second = make(tmp_path / "second", start_from=str(first))
-    experiment = Run(second).experiment.changed(method=CBST())
+    experiment = Run(second).experiment.changed(method=CBST(), training={"start_from": str(first)})
     (second / "experiment.json").write_text(to_json(experiment))
-    runs = [make(tmp_path / "third", start_from=str(second))]
-    (line,) = table(runs)
-    assert "the run second that it started from saw images of Train/urban" in line["note"]
-    assert "the run first that it started from saw labels of urban" in line["note"]
-    assert "that it started from" not in table([make(tmp_path / "plain")])[0]["note"]
+    runs = [make(tmp_path / "plain"), make(tmp_path / "third", right=8, start_from=str(second))]
+    plain, third = table(runs)
+    assert plain["target_seen"] == "none" and plain["protocol"] != third["protocol"]
+    assert third["target_seen"] == "labelled Train, labelled Val"
+    assert "target images seen: labelled Train, labelled Val)" in third["protocol"]
+    assert " minus " not in compare(runs, published=False, format="markdown")
+    shutil.rmtree(first)
+    assert table(runs)[1]["target_seen"] == "Train, unknown"
     shutil.rmtree(second)
-    assert "second that it started from is gone: what it saw is unkn" in table(runs)[0]["note"]
+    assert table(runs)[1]["target_seen"] == "unknown"
 
 
 def test_a_headline_tells_the_protocol(tmp_path):

@@ -170,6 +170,7 @@ def test_data_may_move_and_settings_may_not(experiment, tmp_path):
     run.resume(own, trained, QUIET)
     assert [entry["step"] for entry in trained.environment["resumed"]] == [12]
     assert trained.environment["trained_on"] == {"train/rural": 2, "val/rural": 2}
+    assert trained.environment["seen"] == {}, "it started from no other run"
 
 
 def test_a_start_that_was_killed_at_once_is_no_dead_end(experiment, tmp_path):

@@ -112,6 +112,7 @@ def test_all_of_it_fits(first, tmp_path):
         np.testing.assert_array_equal(found[path], value, err_msg=path)
     assert [entry["step"] for entry in own.journal.read()] == [1, 2]
     assert any("start_from" in change for change in left(own.experiment))
+    assert own.environment["seen"] == {"Demo rural": "labelled Train, labelled Val"}
 
 
 @pytest.mark.proof

@@ -1,0 +1,83 @@
+"""What a run has seen of its target: itself, and the runs that it started from, one after another.
+
+It is noted in the run when it begins, since those before may be moved or deleted later. A domain is
+told by the kind of dataset and its name, so that two folders' domains of one name count as one.
+"""
+
+from pathlib import Path
+
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.run.directory import Run
+from rdepth_keras.run.files import WITHOUT_LABELS, decisive
+
+Seen = dict[
+    str, str
+]  # "LoveDA urban" -> "Train, labelled Val": images of the one, all of the other
+LABELLED, UNKNOWN = "labelled ", "unknown"
+ANY = "any"  # domain, where what was seen is unknown
+
+
+def target_seen(run: Run) -> str:
+    """What was seen of the run's target, the strongest last: ``"Train, labelled Val"``.
+
+    ``"none"`` where nothing was. Labels are told of the runs before alone: what a run itself does
+    with them is its role and its checkpoint rule.
+    """
+    experiment, before = run.experiment, inherited(run)
+    own = experiment.training.sampling.target_split.capitalize()
+    return (
+        _together(
+            own if experiment.method.uses_target else "",
+            before.get(_domain(experiment, experiment.data.target), ""),
+            before.get(ANY, ""),
+        )
+        or "none"
+    )
+
+
+def inherited(run: Run) -> Seen:
+    """What the runs that it started from saw: as it was noted, else as they are found now."""
+    noted, place = run.environment.get("seen"), run.experiment.training.start_from
+    found: Seen = {}
+    passed: list[str] = []
+    while noted is None and place is not None and place not in passed:
+        passed.append(place)
+        before = Run(Path(place))
+        try:
+            experiment, noted = before.experiment, before.environment.get("seen")
+        except (OSError, ValueError):
+            return _merged(found, {ANY: UNKNOWN})
+        found, place = _merged(found, _in_training(experiment)), experiment.training.start_from
+    return _merged(found, noted or {})
+
+
+def handed_on(run: Run) -> Seen:
+    """What a run that starts from this one inherits."""
+    return _merged(inherited(run), _in_training(run.experiment))
+
+
+def _in_training(experiment: Experiment) -> Seen:
+    found: Seen = {}
+    for name in decisive(experiment):
+        split, domain = name.removesuffix(WITHOUT_LABELS).split("/", 1)
+        word = ("" if name.endswith(WITHOUT_LABELS) else LABELLED) + split.capitalize()
+        found = _merged(found, {_domain(experiment, domain): word})
+    return found
+
+
+def _domain(experiment: Experiment, name: str) -> str:
+    return f"{type(experiment.data).__name__} {name}"
+
+
+def _merged(one: Seen, other: Seen) -> Seen:
+    domains = sorted(one.keys() | other.keys())
+    return {name: _together(one.get(name, ""), other.get(name, "")) for name in domains}
+
+
+def _together(*texts: str) -> str:
+    """Every word once; images alone are not told where their labels were seen, too."""
+    found = {word for text in texts for word in text.split(", ") if word}
+    told = [word for word in found if LABELLED + word not in found]
+    return ", ".join(
+        sorted(told, key=lambda word: (word == UNKNOWN, word.startswith(LABELLED), word))
+    )

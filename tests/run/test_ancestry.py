@@ -1,0 +1,55 @@
+"""What runs before had seen is noted when a run begins, and handed on along a chain."""
+
+import shutil
+
+import pytest
+
+from rdepth_keras.adapt import CBST
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.experiment import Choice
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.ancestry import handed_on, inherited, target_seen
+from rdepth_keras.run.directory import Run
+
+
+def begin(directory, before=None, *, notes=True, **parts):
+    own, place = Run(directory), before and str(before.directory)
+    training = {**parts.pop("training", {}), "start_from": place}
+    own.begin(recipe("demo").changed(training=training, **parts))
+    if notes:
+        own.note_environment({"seen": handed_on(before) if before else {}}, 0)
+    return own
+
+
+def test_a_chain_stays_whole_though_its_runs_are_gone_or_replaced(tmp_path):
+    first = begin(tmp_path / "first", data=Demo("u2r"), training={"choice": Choice("best", 5)})
+    second = begin(tmp_path / "second", first, method=CBST())
+    third = begin(tmp_path / "third", second)
+    both = "labelled Train, labelled Val"  # the first was chosen by Val
+    assert third.environment["seen"] == {"Demo rural": both, "Demo urban": both}
+    shutil.rmtree(first.directory)
+    shutil.rmtree(second.directory)
+    begin(tmp_path / "second")
+    assert target_seen(third) == both
+    assert inherited(begin(tmp_path / "fourth", third))["Demo urban"] == both
+
+
+@pytest.mark.parametrize("notes", [True, False])
+def test_images_alone_are_told_apart_from_labels(tmp_path, notes):
+    first = begin(tmp_path / "first", method=CBST(), notes=notes)
+    second = begin(tmp_path / "second", first, notes=notes)
+    assert target_seen(first) == target_seen(second) == "Train"
+    other = begin(tmp_path / "other", second, data=Demo("u2r"), notes=notes)
+    assert target_seen(other) == "labelled Train, labelled Val"
+    peeks = {"choice": Choice("best_by_target_labels", 5)}
+    chosen = begin(tmp_path / "chosen", first, training=peeks, notes=notes)
+    assert target_seen(begin(tmp_path / "last", chosen, notes=notes)) == "Train, labelled Val"
+
+
+def test_runs_that_started_from_each_other_and_a_damaged_one_are_no_dead_end(tmp_path):
+    first = begin(tmp_path / "first", notes=False)
+    second = begin(tmp_path / "second", first, notes=False)
+    begin(tmp_path / "first", second, notes=False)
+    assert target_seen(second) == "none"
+    (first.directory / "experiment.json").write_text("{")
+    assert target_seen(second) == "unknown"
