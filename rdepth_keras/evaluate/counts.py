@@ -46,12 +46,14 @@ class Counts:
         boundaries: int64 (tiles, 2, classes), intersections and unions of the boundaries; None
             where only predicted classes were counted.
         confidence: counts over all tiles; None likewise.
+        written_with: digest of the scores that were written with them; empty where nobody says.
     """
 
     ids: tuple[int, ...]
     confusions: np.ndarray
     boundaries: np.ndarray | None = None
     confidence: Confidence | None = None
+    written_with: str = ""
 
     @property
     def confusion(self) -> np.ndarray:
@@ -110,6 +112,8 @@ class Counts:
     def save(self, path: Path) -> None:
         """Writes the counts as NPZ, whole or not at all."""
         arrays = {"ids": np.array(self.ids), "confusions": self.confusions}
+        if self.written_with:
+            arrays["written_with"] = np.array(self.written_with)
         if self.boundaries is not None:
             arrays["boundaries"] = self.boundaries
         if self.confidence is not None:
@@ -150,6 +154,7 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Counts:
         arrays["confusions"],
         arrays.get("boundaries"),
         Confidence(**parts) if parts else None,
+        str(arrays.get("written_with", "")),
     )
 
 

@@ -19,6 +19,7 @@ import secrets
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -205,8 +206,8 @@ class Run:
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """Every evaluation it was given: name -> scores.
 
-        Raises FileNotFoundError, with the remedy, where there is none, and ValueError for one of
-        another run.
+        Raises FileNotFoundError, with the remedy, where there is none, or one has lost its counts,
+        and ValueError for one of another run, or that was changed.
         """
         names = sorted(path.stem for path in (self.directory / "evaluations").glob("[!.]*.json"))
         if not names:
@@ -216,12 +217,17 @@ class Run:
         return {name: self._evaluated(name) for name in names}
 
     def _evaluated(self, name: str) -> dict[str, Any]:
-        result = self._read(f"evaluations/{name}.json")
-        maker = result.pop("run", "")
-        if self.identity and maker and maker != self.identity:
+        result, path = self._read(f"evaluations/{name}.json"), f"{self}/evaluations/{name}.json"
+        seal, maker = _digest(result), result.pop("run", "")
+        if self.identity and maker != self.identity:
             raise ValueError(
-                f"{self}/evaluations/{name}.json is of another run, {maker}, and not of this one, "
-                f"{self.identity}: move it back to its own."
+                f"{path} is of another run, {maker or 'which it does not name'}, and not of this "
+                f"one, {self.identity}: move it back to its own."
+            )
+        if self.counts(name).written_with not in ("", seal):
+            raise ValueError(
+                f"{path} is not what was written with the counts beside it: one of the two was "
+                "changed or exchanged. Evaluate the run again, or move both away."
             )
         return result
 
@@ -230,9 +236,10 @@ class Run:
         return load_counts(self._evaluation(name, "npz"))
 
     def write_evaluation(self, name: str, result: Mapping[str, Any], counts: Counts) -> None:
-        """Writes an evaluation's scores, and the counts of every tile."""
-        counts.save(self._evaluation(name, "npz"))
-        self._write(f"evaluations/{name}.json", {"run": self.identity, **result})
+        """Writes an evaluation's scores, and the counts of every tile, which hold their digest."""
+        content = {"run": self.identity, **result}
+        replace(counts, written_with=_digest(content)).save(self._evaluation(name, "npz"))
+        self._write(f"evaluations/{name}.json", content)
 
     def write_page(self, name: str, text: str) -> Path:
         """Writes an evaluation's report; returns its path."""
@@ -270,6 +277,11 @@ class Run:
         path = self.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Of what JSON says, however it is spaced and ordered."""
+    return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def foreign(run: Run, step: int | None, error: Exception) -> ValueError:

@@ -129,12 +129,46 @@ def test_evaluations_by_name(begun):
     assert begun.evaluations() == {name: {"miou": 0.25}}
     np.testing.assert_array_equal(begun.counts(name).confusions, counts.confusions)
     assert begun.write_page(name, "<html>").name == f"{name}.html"
-    (begun.directory / "environment.json").write_text('{"run": "one"}')
-    begun.write_evaluation("val_urban", {"miou": 0.25}, counts)
-    assert len(begun.evaluations()) == 2
-    (begun.directory / "environment.json").write_text('{"run": "other"}')
-    with pytest.raises(ValueError, match=r"val_urban\.json is of another run, one, and not of"):
-        begun.evaluations()
+
+
+@pytest.fixture
+def evaluated(begun):
+    """A run with an identity, an evaluation, and its file."""
+    begun.note_environment({}, 0)
+    result = {"miou": 0.25, "split": "val", "seeds": [0], "inference": {"scales": (1.0,)}}
+    begun.write_evaluation("val_urban", result, Counts((1,), np.ones((1, 7, 7), np.int64)))
+    assert begun.evaluations()["val_urban"] == json.loads(json.dumps(result))
+    return begun, begun.directory / "evaluations/val_urban.json"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"split": "train"}, {"seeds": [1]}, {"inference": {"scales": [0.5]}}, {"dataset": "LoveDA"}],
+)
+def test_an_evaluation_that_was_changed_is_refused(evaluated, change):
+    run, path = evaluated
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(dict(reversed(content.items()))))  # the same, ordered otherwise
+    assert run.evaluations()
+    path.write_text(json.dumps(content | change))
+    with pytest.raises(ValueError, match=r"val_urban\.json is not what .* Evaluate the run again"):
+        run.evaluations()
+
+
+def test_an_evaluation_of_another_run_is_refused(evaluated, tmp_path):
+    """Also where it was made not to say so."""
+    run, path = evaluated
+    other = Run(tmp_path / "other")
+    other.begin(recipe("demo"))
+    other.note_environment({}, 0)
+    other.write_evaluation("val_urban", {"miou": 1.0}, run.counts("val_urban"))
+    for file in (other.directory / "evaluations").iterdir():
+        path.with_name(file.name).write_bytes(file.read_bytes())
+    with pytest.raises(ValueError, match=rf"of another run, {other.identity}, and not of this one"):
+        run.evaluations()
+    path.write_text(json.dumps({"miou": 1.0}))
+    with pytest.raises(ValueError, match="another run, which it does not name, and not of this"):
+        run.evaluations()
 
 
 def test_a_picture_of_examples(begun):
