@@ -1,8 +1,9 @@
 """Masked losses for dense prediction, as pure JAX functions.
 
-Logits may come at any stride: the loss owns the resize to the label's size. Everything is computed
-in float32, whatever the dtype of the logits. Pixels labelled :data:`~rdepth_keras.labels.IGNORE`
-never carry a gradient.
+Logits of another size than the label's are resized to it with half-pixel centres, which is not how
+every network predicts: methods enlarge by :func:`rdepth_keras.adapt.outputs.see` before. Everything
+is computed in float32, whatever the dtype of the logits. Pixels labelled
+:data:`~rdepth_keras.labels.IGNORE` never carry a gradient.
 """
 
 from typing import Literal, get_args

@@ -72,9 +72,7 @@ class AdaptSegNet(Adversarial):
         others = levels(target)
         for level, logits in levels(source).items():
             name, (weight, adversarial) = CRITICS[level], weights[level]
-            logits = self.enlarge(logits, label)
-            known = jax.nn.softmax(logits, -1)
-            guessed = jax.nn.softmax(self.enlarge(others[level], label), -1)
+            known, guessed = (jax.nn.softmax(x, -1) for x in (logits, others[level]))
             own[f"decode_{level}"] = weight * cross_entropy(logits, label)
             fooled = domain_cross_entropy(critics.fixed(name, guessed), SOURCE)
             own[f"adversarial_{level}"] = adversarial * fooled

@@ -20,7 +20,8 @@ from rdepth_keras.adapt.method import (
     Phase,
     Variables,
 )
-from rdepth_keras.adapt.outputs import add, enlarge
+from rdepth_keras.adapt.outputs import add, see
+from rdepth_keras.models.layers.resample import resize
 from rdepth_keras.network import Network
 
 SOURCE, TARGET = 0.0, 1.0
@@ -58,14 +59,7 @@ class Adversarial(Method):
     originals: the critics' terms stop at the segmenter's maps, and the segmenter's pass through the
     critics without moving them. Source and target are forward passes of their own, the source
     first, so that running statistics blend both. The log ``loss`` is the segmenter's.
-
-    Attributes:
-        align_corners: how logits are enlarged before any term; True is how networks of the
-            architecture DeepLabV2 predict, and LoveDA's release trained. It hardly matters for
-            logits of a small stride.
     """
-
-    align_corners: bool = True
 
     @property
     def uses_target(self) -> bool:
@@ -76,7 +70,7 @@ class Adversarial(Method):
     ) -> tuple[Terms, Terms]:
         """The weighted terms of the segmenter and of the critics, by name.
 
-        ``source`` and ``target`` are what the segmenter hands out.
+        ``source`` and ``target`` are what the segmenter hands out, its logits full-size.
         """
         raise TypeError(f"{type(self).__name__} defines no terms.")
 
@@ -88,8 +82,8 @@ class Adversarial(Method):
         one, other = jax.random.split(given.key)
         own, kept = params[SEGMENTER], given.buffers[SEGMENTER]
         assert given.target is not None  # uses_target
-        source, kept = segmenter.apply(own, kept, given.source, one)
-        target, kept = segmenter.apply(own, kept, given.target, other)
+        source, kept = see(segmenter, own, kept, given.source, one)
+        target, kept = see(segmenter, own, kept, given.target, other)
         return source, target, kept
 
     def phases(self, networks: Networks) -> tuple[Phase, ...]:
@@ -107,14 +101,19 @@ class Adversarial(Method):
 
         return (Phase(loss, trains=tuple(networks)),)
 
-    def enlarge(self, logits: jax.Array, like: jax.Array) -> jax.Array:
-        """(B, h, w, K) -> (B, H, W, K), the size of ``like`` (B, H, W, ...), float32."""
-        return enlarge(logits, like.shape[1:3], self.align_corners)
-
 
 def are_widths(value: tuple[int, ...]) -> bool:
     """Whether convolutions can have so many channels."""
     return all(width >= 1 for width in value)
+
+
+def spread(verdict: jax.Array, like: jax.Array) -> jax.Array:
+    """A critic's (B, h, w, C) -> (B, H, W, C), the size of ``like`` (B, H, W, ...), float32.
+
+    With aligned corners, as in LoveDA's release.
+    """
+    size = like.shape[1], like.shape[2]
+    return jnp.asarray(resize(verdict.astype(jnp.float32), size, align_corners=True))
 
 
 def domain_entropies(verdict: jax.Array, domain: float) -> jax.Array:

@@ -15,10 +15,11 @@ from rdepth_keras.adapt.adversarial import (
     disagreement,
     domain_cross_entropy,
     domain_entropies,
+    spread,
 )
 from rdepth_keras.adapt.discriminators import patch_critic
 from rdepth_keras.adapt.method import SEGMENTER, Parts
-from rdepth_keras.adapt.outputs import check_settings, is_amount
+from rdepth_keras.adapt.outputs import check_settings, is_amount, predicting
 from rdepth_keras.losses import cross_entropy
 from rdepth_keras.network import Network
 
@@ -73,10 +74,8 @@ class CLAN(Adversarial):
         params = {variable.path: variable for variable in segmenter.model.trainable_variables}
         first, second = head_params(params)
         shapes = [{path: tuple(v.shape) for path, v in head.items()} for head in (first, second)]
-        logits = segmenter.model.output["logits"]
-        pair = isinstance(logits, tuple) and len(logits) == 2
-        merges = (getattr(layer, "merge", None) for layer in segmenter.model.layers)
-        if "last" in merges or not pair or not first or shapes[0] != shapes[1]:
+        pair = len(predicting(segmenter.model.output)) == 2
+        if not pair or not first or shapes[0] != shapes[1]:
             raise ValueError(
                 "The method clan needs two equal heads on one map that predict together: use "
                 "--model deeplabv2_two_heads or pspnet_two_heads, or for other encoders a "
@@ -85,8 +84,7 @@ class CLAN(Adversarial):
 
     def terms(self, source, target, params, critics, given):
         label = given.source["label"]
-        first, second = (self.enlarge(x, label) for x in source["logits"])
-        one, other = (self.enlarge(x, label) for x in target["logits"])
+        (first, second), (one, other) = source["logits"], target["logits"]
         known, guessed = (jax.nn.softmax(x, -1) for x in (first + second, one + other))
         weights = self.pixel_weights(one, other, given.progress)
         steered = weights if self.weight_gradient else jax.lax.stop_gradient(weights)
@@ -112,7 +110,7 @@ class CLAN(Adversarial):
 
     def weighted(self, verdict: jax.Array, domain: float, weights: jax.Array) -> jax.Array:
         """Mean cross-entropy of a verdict, enlarged to the size of its pixels' weights."""
-        return (weights * domain_entropies(self.enlarge(verdict, weights), domain)).mean()
+        return (weights * domain_entropies(spread(verdict, weights), domain)).mean()
 
 
 def head_params(params) -> tuple[dict, dict]:

@@ -10,10 +10,10 @@ import keras
 from rdepth_keras.adapt.feature_distance import feature_distance
 from rdepth_keras.adapt.method import SEGMENTER, Given, Networks, Outcome, Parts, Phase
 from rdepth_keras.adapt.mixing import class_masks, hide, paste
+from rdepth_keras.adapt.outputs import add, auxiliary, mean_entropy, predicting, see
 from rdepth_keras.adapt.recolouring import Recolouring
 from rdepth_keras.adapt.source_only import SourceOnly
 from rdepth_keras.adapt.teacher import follow, pseudo_labels
-from rdepth_keras.losses import cross_entropy
 from rdepth_keras.network import Network
 
 PRETRAINED = "pretrained"
@@ -104,7 +104,7 @@ class DAFormer(SourceOnly):
             source, target, own = given.source, given.target, params[SEGMENTER]
             assert target is not None
             draws = iter(jax.random.split(given.key, 7))
-            outputs, kept = network.apply(own, given.buffers[SEGMENTER], source, next(draws))
+            outputs, kept = see(network, own, given.buffers[SEGMENTER], source, next(draws))
             terms = self.terms(outputs, source["label"], next(draws))
             if pretrained is not None:
                 term = self._distance(pretrained, params, given, outputs)
@@ -113,13 +113,13 @@ class DAFormer(SourceOnly):
             classes, released = outputs["logits"].shape[-1], self.released_masks
             mask = class_masks(source["label"], next(draws), classes, as_released=released)
             mixed = self._recoloured(paste(mask, source, target, network.input_names), next(draws))
-            seen, kept = network.apply(own, kept, mixed, next(draws))
+            seen, kept = see(network, own, kept, mixed, next(draws))
             label, weights = jnp.where(mask, source["label"], guess), jnp.where(mask, 1.0, sure)
             terms["mixed"] = self.mixed_weight * self._weighed(seen, label, weights)
             if self.masked_weight:
                 term, kept = self._masked(network, own, kept, target, guess, sure, next(draws))
                 terms["masked"] = self.masked_weight * term
-            total = jnp.stack(list(terms.values())).sum()
+            total = add(terms)
             logs = {"loss": total, **terms, "sure": sure}
             return Outcome(total, logs, {**given.buffers, SEGMENTER: kept}, given.memory)
 
@@ -141,11 +141,10 @@ class DAFormer(SourceOnly):
         """The teacher's of the target, and the share of sure ones."""
         target, teacher = given.target, given.memory["teacher"]
         assert target is not None
-        outputs, _ = network.apply(
-            teacher, given.buffers[SEGMENTER], target, statistics="batch"
+        outputs, _ = see(
+            network, teacher, given.buffers[SEGMENTER], target, statistics="batch"
         )  # its running statistics are of no use: nobody predicts with the teacher
-        height, width = target["image"].shape[1:3]
-        return pseudo_labels(outputs["logits"], height, width, self.confidence)
+        return pseudo_labels(outputs["prediction"], self.confidence)
 
     def _recoloured(self, inputs: Mapping[str, jax.Array], key: jax.Array) -> dict[str, jax.Array]:
         return {**inputs, "image": self.recolouring(inputs["image"], key)}
@@ -153,9 +152,9 @@ class DAFormer(SourceOnly):
     def _weighed(self, outputs, label: jax.Array, weights: jax.Array) -> jax.Array:
         """Cross-entropy of labels that are not all as sure, of the auxiliary head, too."""
         options = {"average": self.average, "pixel_weights": weights}
-        total = cross_entropy(outputs["logits"], label, **options)
-        if "auxiliary" in outputs:
-            total += self.auxiliary_weight * cross_entropy(outputs["auxiliary"], label, **options)
+        total = mean_entropy(predicting(outputs), label, **options)
+        if others := auxiliary(outputs):
+            total += self.auxiliary_weight * mean_entropy(others, label, **options)
         return total
 
     def _masked(self, network: Network, own, buffers, target, guess, sure, key):
@@ -168,7 +167,7 @@ class DAFormer(SourceOnly):
             share=self.masked_share,
             block_pixels=self.masked_block,
         )
-        outputs, kept = network.apply(own, buffers, hidden, drops)
+        outputs, kept = see(network, own, buffers, hidden, drops)
         return self._weighed(outputs, guess, jnp.full(guess.shape, sure)), kept
 
 

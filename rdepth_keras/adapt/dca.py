@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from rdepth_keras.adapt.method import Parts
-from rdepth_keras.adapt.outputs import check_settings, is_amount, predicting
+from rdepth_keras.adapt.outputs import check_settings, is_amount
 from rdepth_keras.adapt.prototypes import correlations, misalignment, prototypes
 from rdepth_keras.adapt.pseudo_labels import class_maximum
 from rdepth_keras.adapt.self_training import LabelledRounds
 from rdepth_keras.infer import Inference
-from rdepth_keras.models.layers.resample import resize
 from rdepth_keras.network import Network
 
 
@@ -31,12 +29,12 @@ class DCA(LabelledRounds):
     ICR compares the prototypes of one half of the source's batch with those of the other, CCR those
     of the source, without gradient, with the target's: the same class's ought to correlate, and no
     two classes'. Prototypes are of the last stage's features; no gradient passes the probabilities
-    that weigh them, the mean over the heads.
+    that weigh them, those that the network predicts.
 
     Departures: correlations are held above 0 within logarithms (the original is NaN there); the
     first round is right at ``start`` and not one step later; networks normalise images by
-    ImageNet's statistics and not LoveDA's; where logits are finer than the features, probabilities
-    are resized to these.
+    ImageNet's statistics and not LoveDA's; where logits are finer than the features, they are
+    resized to these.
 
     Attributes:
         alignment_weight: of ICR and CCR, each.
@@ -89,12 +87,9 @@ class DCA(LabelledRounds):
 
     def _maps(self, outputs: Mapping[str, Any]) -> tuple[jax.Array, jax.Array]:
         """The last features (B, h, w, C), and the probabilities of the classes with prototypes."""
-        features = outputs["features"][-1]
-        heads = [jax.nn.softmax(logits.astype("float32"), -1) for logits in predicting(outputs)]
-        probabilities = jnp.stack(heads).mean(0)
+        probabilities = jax.nn.softmax(outputs["coarse"], -1)
         kept = [k for k in range(probabilities.shape[-1]) if k != self.background]
-        sized = resize(probabilities[..., np.array(kept)], features.shape[1:3], self.align_corners)
-        return features, jnp.asarray(sized)
+        return outputs["features"][-1], probabilities[..., np.array(kept)]
 
     def _prototypes(self, features: jax.Array, probabilities: jax.Array) -> jax.Array:
         return prototypes(features, probabilities, across_classes=self.across_classes)

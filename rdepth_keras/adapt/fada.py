@@ -12,10 +12,11 @@ from rdepth_keras.adapt.adversarial import (
     Adversarial,
     are_widths,
     soft_cross_entropy,
+    spread,
 )
 from rdepth_keras.adapt.discriminators import class_critic
 from rdepth_keras.adapt.method import SEGMENTER, Parts
-from rdepth_keras.adapt.outputs import check_settings, heads, is_amount
+from rdepth_keras.adapt.outputs import check_settings, heads, is_amount, maps
 from rdepth_keras.losses import cross_entropy
 from rdepth_keras.network import Network
 
@@ -35,8 +36,8 @@ class FADA(Adversarial):
         0.1 CE(source logits / 1.8) + 0.001 SCE(D(target features), (q, 0))
 
     and the critic the mean of SCE(D(source features), (q, 0)) and SCE(D(target features), (0, q)).
-    The adversarial gradient ends in stage 3. In a network of several heads the main one, the last,
-    makes the soft labels.
+    The adversarial gradient ends in stage 3. Soft labels are of what the network predicts, also
+    where several heads do it together.
 
     Attributes:
         segmentation_weight: of the source's cross-entropy.
@@ -68,8 +69,8 @@ class FADA(Adversarial):
         return {SEGMENTER: parts.segmenter, "critic": critic}
 
     def check(self, segmenter):
-        model = segmenter.model
-        trunk = keras.Model(model.input, model.output["features"][STAGE - 1])
+        features = maps(segmenter)["features"][STAGE - 1]
+        trunk = keras.Model(segmenter.model.input, features)
         if self.adversarial_weight and not trunk.trainable_variables:
             raise ValueError(
                 f"The method fada aligns the features of stage {STAGE}, and all that makes them is "
@@ -78,13 +79,15 @@ class FADA(Adversarial):
 
     def terms(self, source, target, params, critics, given):
         label = given.source["label"]
-        *others, first = (self.enlarge(x, label) / self.temperature for x in heads(source))
-        second = self.enlarge(heads(target)[-1], label) / self.temperature
-        known, guessed = (self.soft_label(x) for x in (first, second))
+        *others, first = (logits / self.temperature for logits in heads(source))
+        known, guessed = (
+            self.soft_label(outputs["prediction"] / self.temperature)
+            for outputs in (source, target)
+        )
         features = [outputs["features"][STAGE - 1] for outputs in (source, target)]
 
         def entropy(verdict, soft, domain):
-            return soft_cross_entropy(self.enlarge(verdict, label), soft, domain)
+            return soft_cross_entropy(spread(verdict, soft), soft, domain)
 
         fooled = entropy(critics.fixed("critic", features[1]), guessed, SOURCE)
         own = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdepth_keras.adapt.outputs import check_settings, is_amount
+from rdepth_keras.adapt.outputs import check_settings, is_amount, predicting
 from rdepth_keras.adapt.pseudo_labels import instance_adaptive
 from rdepth_keras.adapt.self_training import LabelledRounds, mean
 from rdepth_keras.adapt.target_terms import entropy, unevenness
@@ -59,7 +59,7 @@ class IAST(LabelledRounds):
         check_settings(self, "at least 1", lambda x: x >= 1, "threshold_batch")
 
     def target_terms(self, source, target, label):
-        ignored, heads = label == IGNORE, self.enlarged(target, label)
+        ignored, heads = label == IGNORE, predicting(target)
         entropies = mean([entropy(logits, ignored) for logits in heads])
         divergences = mean([unevenness(logits, ~ignored) for logits in heads])
         return {

@@ -1,16 +1,20 @@
 """What a method gets from a network and does with it before any term: heads, sizes, sums."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import keras
 
 from rdepth_keras.adapt.method import Method
+from rdepth_keras.losses import cross_entropy
 from rdepth_keras.models.heads import Output
+from rdepth_keras.models.layers.batch_statistics import Statistics
 from rdepth_keras.models.layers.domain_norm import TransNorm
-from rdepth_keras.models.layers.resample import resize
 from rdepth_keras.network import Network
+
+LOGITS = ("logits", "auxiliary", "refined")  # outputs of a network that hold some
 
 
 def check_settings(
@@ -33,22 +37,66 @@ def add(terms: Mapping[str, jax.Array]) -> jax.Array:
     return jnp.stack(list(terms.values())).sum()
 
 
-def heads(outputs: Mapping[str, Any]) -> tuple:
-    """The logits of a network's heads, the main one last.
+def see(
+    network: Network,
+    params: Mapping[str, jax.Array],
+    buffers: Mapping[str, jax.Array],
+    batch: Mapping[str, Any],
+    key: jax.Array | None = None,
+    statistics: Statistics | None = None,
+) -> tuple[dict[str, Any], dict[str, jax.Array]]:
+    """:meth:`Network.apply`, whose logits are as large as the image: ``(outputs, buffers)``.
 
-    A network with an auxiliary head hands out (auxiliary, logits); one of several heads, these.
-    Also of the symbolic outputs of a model.
+    All logits that a network hands out are enlarged as it does itself to predict, (B, H, W, K),
+    float32, so that no loss differs from the prediction. Beside its own outputs there are
+    ``prediction``, the logits that it predicts with, and, where it hands out features, ``coarse``,
+    the same at the size of the last ones. What is not used costs nothing once compiled.
     """
-    logits = outputs["logits"]
-    if isinstance(logits, (tuple, list)):
-        return tuple(logits)
-    return (outputs["auxiliary"], logits) if "auxiliary" in outputs else (logits,)
+    outputs, kept = network.apply(params, buffers, batch, key, statistics)
+    end, size = ending(network), batch["image"].shape[1:3]
+    names = [name for name in {*LOGITS, end.predicts} if name in outputs]
+    logits = {name: jax.tree.map(_float32, outputs[name]) for name in sorted(names)}
+    found = {**outputs, "prediction": end.prediction(logits, size)}
+    if "features" in outputs:
+        last = jax.tree.leaves(outputs["features"])[-1]
+        found["coarse"] = end.prediction(logits, last.shape[1:3])
+    enlarged = jax.tree.map(lambda map_: end.enlarge(map_, size), logits)
+    return {**found, **enlarged}, kept
+
+
+def ending(network: Network) -> Output:
+    """The layer that says how a network predicts; one of a single map where it has none."""
+    layers = network.model._flatten_layers()
+    return next((layer for layer in layers if isinstance(layer, Output)), Output())
+
+
+def maps(network: Network) -> dict[str, Any]:
+    """The symbolic outputs by name, each of the layers that make it alone: its end takes in all."""
+    model, end = network.model, ending(network)
+    if end not in model.layers:
+        return model.output
+    taken = {"image": model.input["image"], **model.output}
+    return keras.tree.pack_sequence_as(taken, end.input)
 
 
 def predicting(outputs: Mapping[str, Any]) -> tuple:
-    """The logits of the heads that predict, each (B, h, w, K); an auxiliary head does not."""
-    logits = outputs["logits"]
-    return tuple(logits) if isinstance(logits, (tuple, list)) else (logits,)
+    """The logits of the heads that predict, together where they are several."""
+    return _all(outputs["logits"])
+
+
+def auxiliary(outputs: Mapping[str, Any]) -> tuple:
+    """The logits of the heads that do not predict."""
+    return _all(outputs.get("auxiliary", ()))
+
+
+def heads(outputs: Mapping[str, Any]) -> tuple:
+    """The logits of all heads, the main one last. Also of the symbolic outputs of a model."""
+    return (*auxiliary(outputs), *predicting(outputs))
+
+
+def mean_entropy(heads: Sequence[jax.Array], label: jax.Array, **options: Any) -> jax.Array:
+    """The mean over heads of :func:`rdepth_keras.losses.cross_entropy` with its ``options``."""
+    return jnp.stack([cross_entropy(logits, label, **options) for logits in heads]).mean()
 
 
 def has_domain_norms(network: Network) -> bool:
@@ -68,16 +116,17 @@ def check_norms(method: Method, segmenter: Network) -> None:
 
 def check_prediction(method: Method, segmenter: Network) -> None:
     """Raises ValueError for a network that predicts with a map which the method does not train."""
-    for layer in segmenter.model._flatten_layers():
-        if isinstance(layer, Output) and layer.predicts not in method.predictions:
-            raise ValueError(
-                f"The network predicts with its map {layer.predicts}, which the method "
-                f"{type(method).__name__} does not train: take the method dgcd, or a network "
-                "without it, e.g. --network.no-refine."
-            )
+    if (map_ := ending(segmenter).predicts) not in method.predictions:
+        raise ValueError(
+            f"The network predicts with its map {map_}, which the method {type(method).__name__} "
+            "does not train: take the method dgcd, or a network without it, e.g. "
+            "--network.no-refine."
+        )
 
 
-def enlarge(logits: jax.Array, size: tuple[int, ...], align_corners: bool) -> jax.Array:
-    """Bilinear (B, h, w, K) -> (B, *size, K), float32; see :func:`resize`."""
-    height, width = size
-    return jnp.asarray(resize(logits.astype(jnp.float32), (height, width), align_corners))
+def _all(logits) -> tuple:
+    return tuple(logits) if isinstance(logits, (tuple, list)) else (logits,)
+
+
+def _float32(logits: jax.Array) -> jax.Array:
+    return logits.astype(jnp.float32)

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from rdepth_keras.adapt.method import SEGMENTER, Given, Networks, Outcome, Phase
-from rdepth_keras.adapt.outputs import add, check_settings, is_amount
+from rdepth_keras.adapt.outputs import add, check_settings, is_amount, predicting, see
 from rdepth_keras.adapt.self_training import SelfTraining, Terms, mean
 from rdepth_keras.adapt.target_terms import box_cross_entropy, prior_cross_entropy
 
@@ -54,7 +54,7 @@ class PyCDA(SelfTraining):
 
         def forward(params, given: Given, batch):
             own, buffers = params[SEGMENTER], given.buffers
-            outputs, kept = segmenter.apply(own, buffers[SEGMENTER], batch, given.key)
+            outputs, kept = see(segmenter, own, buffers[SEGMENTER], batch, given.key)
             return outputs, {**buffers, SEGMENTER: kept}
 
         def supervise(params, given: Given) -> Outcome:
@@ -72,13 +72,13 @@ class PyCDA(SelfTraining):
         return Phase(supervise, clips=False), Phase(adapt)
 
     def target_terms(self, target: Mapping[str, Any], like: jax.Array) -> Terms:
-        """The weighted terms by name, of what the network hands out; ``like`` is (B, H, W)."""
+        """The weighted terms by name, of outputs as large as the image; ``like`` is (B, H, W)."""
         if (largest := max(self.boxes)) > min(like.shape[1:3]):
             raise ValueError(
                 f"Boxes must lie within the crop of {like.shape[1]} x {like.shape[2]} pixels; a "
                 f"side of {largest} does not: use a larger --crop, or smaller --method.boxes."
             )
-        heads = self.enlarged(target, like)
+        heads = predicting(target)
         shares = mean([prior_cross_entropy(logits, self.prior) for logits in heads])
         sure = mean([box_cross_entropy(logits, self.confidence, self.boxes) for logits in heads])
         return {"prior": self.prior_weight * shares, "pseudo": self.pseudo_weight * sure}

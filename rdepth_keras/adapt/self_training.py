@@ -14,12 +14,13 @@ import jax.numpy as jnp
 from rdepth_keras.adapt.method import SEGMENTER, Given, Method, Networks, Outcome, Phase
 from rdepth_keras.adapt.outputs import (
     add,
+    auxiliary,
     check_settings,
-    enlarge,
     is_amount,
+    mean_entropy,
     predicting,
+    see,
 )
-from rdepth_keras.losses import cross_entropy
 
 Terms = dict[str, jax.Array]
 TINY = 1e-6  # of a run: far below a step, and above the rounding of its float32
@@ -31,13 +32,9 @@ class SelfTraining(Method):
 
     Attributes:
         auxiliary_weight: factor of an auxiliary head's cross-entropy, on the source alone.
-        align_corners: how logits are enlarged before any term; True is how networks of the
-            architecture DeepLabV2 predict, and LoveDA's release trained. It hardly matters for
-            logits of a small stride.
     """
 
     auxiliary_weight: float = 0.4
-    align_corners: bool = True
 
     def __post_init__(self):
         check_settings(self, "at least 0", is_amount, "auxiliary_weight")
@@ -48,19 +45,10 @@ class SelfTraining(Method):
 
     def supervised(self, outputs: Mapping[str, Any], label: jax.Array) -> Terms:
         """The weighted terms of a labelled batch, by name."""
-        terms = {"decode": self.cross_entropy(outputs, label)}
-        if "auxiliary" in outputs:
-            logits = enlarge(outputs["auxiliary"], label.shape[1:], self.align_corners)
-            terms["auxiliary"] = self.auxiliary_weight * cross_entropy(logits, label)
+        terms = {"decode": mean_entropy(predicting(outputs), label)}
+        if others := auxiliary(outputs):
+            terms["auxiliary"] = self.auxiliary_weight * mean_entropy(others, label)
         return terms
-
-    def cross_entropy(self, outputs: Mapping[str, Any], label: jax.Array) -> jax.Array:
-        """The mean over the heads that predict and the labelled pixels; 0 where there is none."""
-        return mean([cross_entropy(each, label) for each in self.enlarged(outputs, label)])
-
-    def enlarged(self, outputs: Mapping[str, Any], label: jax.Array) -> list[jax.Array]:
-        """The logits of every head that predicts, (B, H, W, K), at the size of the label."""
-        return [enlarge(each, label.shape[1:], self.align_corners) for each in predicting(outputs)]
 
 
 @dataclass(frozen=True)
@@ -101,7 +89,7 @@ class LabelledRounds(SelfTraining):
         self, source: Mapping[str, Any], target: Mapping[str, Any], label: jax.Array
     ) -> Terms:
         """The weighted terms from the first round on, by name; ``label`` is the target's."""
-        return {"pseudo": self.target_weight * self.cross_entropy(target, label)}
+        return {"pseudo": self.target_weight * mean_entropy(predicting(target), label)}
 
     def phases(self, networks: Networks) -> tuple[Phase, ...]:
         segmenter = networks[SEGMENTER]
@@ -110,11 +98,11 @@ class LabelledRounds(SelfTraining):
             one, other = jax.random.split(given.key)
             own, labelled = params[SEGMENTER], given.target
             assert labelled is not None  # uses_target
-            source, kept = segmenter.apply(own, given.buffers[SEGMENTER], given.source, one)
+            source, kept = see(segmenter, own, given.buffers[SEGMENTER], given.source, one)
             terms = self.source_terms(source, given.source["label"])
 
             def adapt(kept):
-                target, kept = segmenter.apply(own, kept, labelled, other)
+                target, kept = see(segmenter, own, kept, labelled, other)
                 return self.target_terms(source, target, labelled["label"]), kept
 
             def wait(kept):

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 
 from rdepth_keras.adapt.method import SEGMENTER, Given, Method, Networks, Outcome, Phase
-from rdepth_keras.losses import Average, cross_entropy
+from rdepth_keras.adapt.outputs import add, auxiliary, mean_entropy, predicting, see
+from rdepth_keras.losses import Average
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,10 @@ class SourceOnly(Method):
 
         def loss(params, given: Given) -> Outcome:
             source, buffers = given.source, given.buffers
-            outputs, kept = segmenter.apply(
-                params[SEGMENTER], buffers[SEGMENTER], source, given.key
-            )
+            own = params[SEGMENTER], buffers[SEGMENTER]
+            outputs, kept = see(segmenter, *own, source, given.key)
             terms = self.terms(outputs, source["label"], given.key)
-            total = jnp.stack(list(terms.values())).sum()
+            total = add(terms)
             logs = {"loss": total, **terms}
             return Outcome(total, logs, {**buffers, SEGMENTER: kept}, given.memory)
 
@@ -44,8 +43,8 @@ class SourceOnly(Method):
 
     def terms(self, outputs, label: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         """The weighted terms of a labelled batch by name; their sum is the loss."""
-        terms = {"decode": cross_entropy(outputs["logits"], label, average=self.average)}
-        if "auxiliary" in outputs:
-            entropy = cross_entropy(outputs["auxiliary"], label, average=self.average)
+        terms = {"decode": mean_entropy(predicting(outputs), label, average=self.average)}
+        if others := auxiliary(outputs):
+            entropy = mean_entropy(others, label, average=self.average)
             terms["auxiliary"] = self.auxiliary_weight * entropy
         return terms

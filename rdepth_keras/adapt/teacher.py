@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from rdepth_keras.losses import resize_logits
-
 
 def follow(
     teacher: Mapping[str, jax.Array], params: Mapping[str, jax.Array], step, decay: float
@@ -22,21 +20,22 @@ def follow(
     return {path: kept * old + (1 - kept) * params[path] for path, old in teacher.items()}
 
 
-def pseudo_labels(
-    logits: jax.Array, height: int, width: int, confidence: float
-) -> tuple[jax.Array, jax.Array]:
+def likeliest(logits: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The likeliest class of every pixel, uint8, and its probability, float32, both (B, H, W)."""
+    probabilities = jax.nn.softmax(logits.astype(jnp.float32), -1)
+    return probabilities.argmax(-1).astype(jnp.uint8), probabilities.max(-1)
+
+
+def pseudo_labels(logits: jax.Array, confidence: float) -> tuple[jax.Array, jax.Array]:
     """The likeliest class of every pixel, and how much of the batch is sure.
 
     Args:
-        logits: (B, h, w, K) at any stride.
-        height: of the labels, in pixels.
-        width: of the labels, in pixels.
+        logits: (B, H, W, K).
         confidence: probability from which on a pixel is sure.
 
     Returns:
-        Labels (B, height, width) uint8, and a float32 scalar in [0, 1]: the share of all pixels
-        that are sure (Tranheden et al., "DACS", WACV 2021, weigh the labels of a batch by it).
+        Labels (B, H, W) uint8, and a float32 scalar in [0, 1]: the share of all pixels that are
+        sure (Tranheden et al., "DACS", WACV 2021, weigh the labels of a batch by it).
     """
-    probabilities = jax.nn.softmax(resize_logits(logits, height, width), -1)
-    sure = (probabilities.max(-1) >= confidence).mean(dtype=jnp.float32)
-    return probabilities.argmax(-1).astype(jnp.uint8), sure
+    labels, probability = likeliest(logits)
+    return labels, (probability >= confidence).mean(dtype=jnp.float32)

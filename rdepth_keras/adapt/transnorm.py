@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from rdepth_keras.adapt.adaptsegnet import AdaptSegNet
 from rdepth_keras.adapt.method import SEGMENTER
-from rdepth_keras.adapt.outputs import has_domain_norms
+from rdepth_keras.adapt.outputs import has_domain_norms, see
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TransNorm(AdaptSegNet):
             for name in segmenter.input_names
         }
         own, buffers = params[SEGMENTER], given.buffers[SEGMENTER]
-        outputs, kept = segmenter.apply(own, buffers, inputs, given.key)
+        outputs, kept = see(segmenter, own, buffers, inputs, given.key)
         half = len(given.source["label"])
         first = jax.tree.map(lambda x: x[:half], outputs)
         second = jax.tree.map(lambda x: x[half:], outputs)

@@ -66,7 +66,7 @@ class Architecture:
             taps: hands out all maps instead, over the same variables: ``logits`` and ``auxiliary``
                 (both float32, at the stride of the decoder and of stage 3; a network without that
                 head has no such entry) and ``features``, the tuple of the four maps the decoder
-                sees. ``logits`` is a tuple in networks of several heads.
+                sees. ``logits`` is a tuple where several heads predict together.
             dtype: a Keras policy of floats such as ``"mixed_bfloat16"``; None is Keras's own.
             remat: computes the encoders' branches twice instead of keeping them: less memory.
             accumulate: in training, the encoders take the batch in so many equal parts, one after

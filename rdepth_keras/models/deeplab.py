@@ -17,7 +17,6 @@ from rdepth_keras.models.decoders.pyramid import Pyramid
 from rdepth_keras.models.fusion import FUSIONS
 from rdepth_keras.models.heads import Head, Output
 from rdepth_keras.models.layers.basic import register
-from rdepth_keras.models.layers.resample import resize
 from rdepth_keras.models.twin import encode
 
 Merge = Literal["last", "sum", "mean"]
@@ -41,7 +40,8 @@ HEADS = {"aspp": summed_aspp, "pyramid": pyramid}
 class DeepLabV2(Architecture):
     """Image, and depth where there is an encoder for it, -> logits of a head on each of ``stages``.
 
-    With ``taps``, ``logits`` is a map for one stage, else a tuple of them in their order.
+    With ``taps``, ``logits`` are the heads that predict and ``auxiliary`` those that do not: a map
+    where it is one, else a tuple of them in the stages' order.
 
     Attributes:
         image_encoder: atto to xlarge (ConvNeXt), mit_b0 to mit_b5, resnet50 and its kin.
@@ -83,8 +83,10 @@ class DeepLabV2(Architecture):
             head(features[stage - 1], name=f"head{index}")
             for index, stage in enumerate(self.stages, 1)
         ]
-        maps = {"image": inputs["image"], "features": features}
-        return inputs, {**maps, "logits": tuple(logits) if len(logits) > 1 else logits[0]}
+        first = len(logits) - 1 if self.merge == "last" else 0
+        heads = {"auxiliary": logits[:first], "logits": logits[first:]}
+        heads = {name: _one_or_all(found) for name, found in heads.items() if found}
+        return inputs, {"image": inputs["image"], "features": features, **heads}
 
     def end(self, taps):
         return MergedOutput(taps, merge=self.merge, name="logits")
@@ -94,15 +96,14 @@ class DeepLabV2(Architecture):
 class MergedOutput(Output):
     """The end of a network of several heads: see :class:`DeepLabV2`."""
 
+    align_corners = True  # as in LoveDA's release and DCA's
+
     def __init__(self, taps=False, predicts="logits", merge="last", **options):
         super().__init__(taps, predicts, **options)
         self.merge = _check_merge(merge)
 
-    def call(self, maps):
-        if self.taps:
-            return super().call(maps)
-        size = maps["image"].shape[1:3]
-        heads = [resize(x, size, align_corners=True) for x in keras.tree.flatten(maps["logits"])]
+    def prediction(self, maps, size):
+        heads = [self.enlarge(x, size) for x in keras.tree.flatten(maps["logits"])]
         if self.merge == "mean":
             logarithms = ops.stack([ops.log_softmax(x, -1) for x in heads])
             return ops.logsumexp(logarithms, 0) - ops.log(float(len(heads)))
@@ -114,6 +115,10 @@ class MergedOutput(Output):
 
     def get_config(self):
         return {**super().get_config(), "merge": self.merge}
+
+
+def _one_or_all(heads: list):
+    return tuple(heads) if len(heads) > 1 else heads[0]
 
 
 def _check_merge(merge: str) -> str:

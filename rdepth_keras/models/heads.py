@@ -54,7 +54,11 @@ class Output(keras.Layer):
     ``predicts`` names the map that is the prediction. With ``taps=True`` all but the image is
     handed out as it came instead. Both ways the network has the same graph, hence the same
     variables in the same order; what is not handed out costs nothing once compiled.
+
+    How logits are enlarged is the network's own: training on them does it by :meth:`enlarge`, too.
     """
+
+    align_corners = False  # see :func:`rdepth_keras.models.layers.resample.resize`
 
     def __init__(self, taps=False, predicts="logits", **options):
         super().__init__(**{**options, "dtype": "float32", "autocast": False})
@@ -63,7 +67,15 @@ class Output(keras.Layer):
     def call(self, maps):
         if self.taps:
             return {name: value for name, value in maps.items() if name != "image"}
-        return resize(maps[self.predicts], maps["image"].shape[1:3])
+        return self.prediction(maps, maps["image"].shape[1:3])
+
+    def enlarge(self, logits, size: tuple[int, int]):
+        """Logits of any stride (B, h, w, K) -> (B, *size, K)."""
+        return resize(logits, size, self.align_corners)
+
+    def prediction(self, maps, size: tuple[int, int]):
+        """The logits (B, *size, K) that the network predicts with, of the maps it hands out."""
+        return self.enlarge(maps[self.predicts], size)
 
     def compute_output_spec(self, maps):
         if self.taps:

@@ -18,9 +18,6 @@ from rdepth_keras.recipes.loveda_base import SCHEDULE, TRAINING, WITHOUT_WARMUP,
 def source_only_deeplabv2(direction: Direction = "u2r") -> Experiment:
     """DeepLabV2 trained on the source alone: the control of the rows of LoveDA's release.
 
-    Its loss enlarges the logits with half-pixel centres, the release's and the prediction with
-    aligned corners.
-
     Source: Junjue-Wang/LoveDA, Unsupervised_Domian_Adaptation/configs/base; from rural tiles it
         trained longer, slower and without warm-up.
     Command: python scripts/train.py --recipe source_only_deeplabv2 --direction u2r

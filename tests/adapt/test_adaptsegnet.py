@@ -52,7 +52,7 @@ class Even(Critics):
 
 def test_the_terms_and_their_weights_by_hand():
     """Even logits of four classes have a cross-entropy of log 4, even verdicts one of log 2."""
-    outputs = {"logits": (jnp.zeros((1, 2, 2, 4)),) * 2}
+    outputs = {"logits": (jnp.zeros((1, 4, 4, 4)),) * 2}
     label = {"label": jnp.zeros((1, 4, 4), jnp.uint8)}
     given = Given(label, label, {}, {}, jax.random.key(0), jnp.asarray(0), jnp.asarray(0.0))
     own, theirs = AdaptSegNet().terms(outputs, outputs, {}, Even({}, {}, {}), given)

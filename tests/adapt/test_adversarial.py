@@ -19,10 +19,11 @@ from rdepth_keras.adapt.adversarial import (
     disagreement,
     domain_cross_entropy,
     soft_cross_entropy,
+    spread,
 )
 from rdepth_keras.adapt.discriminators import patch_critic
 from rdepth_keras.adapt.method import Given, Parts
-from rdepth_keras.adapt.outputs import enlarge, heads
+from rdepth_keras.adapt.outputs import predicting
 from rdepth_keras.models.layers.basic import BatchNorm
 from rdepth_keras.models.layers.domain_norm import TransNorm
 from rdepth_keras.optimizers import SGD, Adam, Schedule
@@ -105,18 +106,11 @@ def test_gradients_by_finite_differences(function):
         np.testing.assert_allclose(found[place], difference, rtol=0.02, atol=2e-3)
 
 
-def test_logits_are_enlarged_between_the_centres_of_corners():
+def test_verdicts_are_enlarged_between_the_centres_of_corners():
     row = jnp.array([0.0, 3.0], jnp.bfloat16).reshape(1, 1, 2, 1)
-    found = enlarge(row, (1, 4), True)
+    found = spread(row, jnp.zeros((1, 1, 4)))
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found[0, 0, :, 0], [0, 1, 2, 3], rtol=1e-6)
-    np.testing.assert_allclose(enlarge(row, (1, 4), False)[0, 0, :, 0], [0, 0.75, 2.25, 3])
-
-
-def test_the_heads_of_a_network():
-    assert heads({"logits": 1}) == (1,)
-    assert heads({"logits": 1, "auxiliary": 2}) == (2, 1)
-    assert heads({"logits": (3, 4)}) == (3, 4)
 
 
 def test_a_verdict_moves_the_critic_or_the_map():
@@ -154,11 +148,16 @@ def networks_of(method, stages, settings):
 
 
 def outputs_of(stages, seed):
-    """As of a network with logits at stride 2."""
-    side, width = case.SIZE // 2, toys.WIDTH
+    """As of a network with features at stride 2."""
+    side, width = case.SIZE, toys.WIDTH
     logits = [draw(2, side, side, case.CLASSES, seed=seed + i) for i in range(len(stages))]
-    features = tuple(draw(2, side, side, width, seed=seed + 10 + i) for i in range(4))
+    features = tuple(draw(2, side // 2, side // 2, width, seed=seed + 10 + i) for i in range(4))
     return {"logits": tuple(logits) if len(logits) > 1 else logits[0], "features": features}
+
+
+def seen(outputs):
+    """With what the segmenter predicts."""
+    return {**outputs, "prediction": sum(predicting(outputs))}
 
 
 @pytest.mark.parametrize("name", case.CASES)
@@ -175,7 +174,7 @@ def test_who_receives_gradient(name):
     def values_of(source, target, critics):
         everything = {**params, **critics}
         judges = Critics(networks, everything, buffers)
-        terms = method.terms(source, target, everything, judges, given)
+        terms = method.terms(seen(source), seen(target), everything, judges, given)
         return [sum(each.values()) for each in terms]
 
     critics = {network: params[network] for network in networks if network != SEGMENTER}
@@ -252,7 +251,7 @@ def test_terms_are_float32_in_a_network_of_bfloat16(name):
     def terms(source, target, progress):
         given = Given(batch, batch, buffers, {}, jax.random.key(0), jnp.asarray(1), progress)
         critics = Critics(networks, params, buffers)
-        return method.terms(source, target, params, critics, given)
+        return method.terms(seen(source), seen(target), params, critics, given)
 
     halves = jax.tree.map(lambda x: jnp.asarray(x, jnp.bfloat16), outputs_of(stages, 0))
     found = jax.eval_shape(terms, halves, halves, jnp.asarray(0.5))

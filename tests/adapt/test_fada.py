@@ -12,6 +12,8 @@ import pytest
 from rdepth_keras.adapt import FADA
 from rdepth_keras.adapt.adversarial import Critics
 from rdepth_keras.adapt.method import Given, Parts
+from rdepth_keras.models import DeepLabV2
+from rdepth_keras.network import Network
 
 HERE = Path(__file__).parent
 toys = SimpleNamespace(**runpy.run_path(str(HERE.parent / "contracts" / "toys.py")))
@@ -41,6 +43,9 @@ def test_features_that_nothing_trains_are_refused():
     with pytest.raises(ValueError, match="features of stage 3, and all that makes them is frozen"):
         FADA().check(network)
     FADA(adversarial_weight=0.0).check(network)
+    frozen = DeepLabV2("atto", frozen=("image_encoder",)).build(taps=True)
+    with pytest.raises(ValueError, match="all that makes them is frozen"):
+        FADA().check(Network(frozen))
 
 
 class Even(Critics):
@@ -56,11 +61,12 @@ class Even(Critics):
 @pytest.mark.parametrize("auxiliary", [False, True])
 def test_the_terms_by_hand(auxiliary):
     """Two classes, logits (1.8, 0): softmax (e, 1) / (e + 1), here cut at 0.6; even verdicts."""
-    logits = jnp.tile(jnp.array([1.8, 0.0]), (1, 2, 2, 1))
+    logits = jnp.tile(jnp.array([1.8, 0.0]), (1, 4, 4, 1))
     read: list = []
-    outputs = {"logits": logits, "features": tuple(jnp.full((1, 2, 2, 1), i) for i in range(4))}
+    features = tuple(jnp.full((1, 2, 2, 1), i) for i in range(4))
+    outputs = {"logits": logits, "prediction": logits, "features": features}
     if auxiliary:
-        outputs["auxiliary"] = jnp.zeros((1, 1, 1, 2))
+        outputs["auxiliary"] = jnp.zeros((1, 4, 4, 2))
     label = {"label": jnp.zeros((1, 4, 4), jnp.uint8)}
     given = Given(label, label, {}, {}, jax.random.key(0), jnp.asarray(0), jnp.asarray(0.0))
     method = FADA(largest_label=0.6)

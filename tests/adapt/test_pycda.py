@@ -11,6 +11,7 @@ import pytest
 
 from rdepth_keras.adapt import SEGMENTER, PyCDA
 from rdepth_keras.adapt.method import Given
+from rdepth_keras.adapt.outputs import see
 from rdepth_keras.adapt.target_terms import box_cross_entropy, prior_cross_entropy
 from rdepth_keras.losses import cross_entropy
 from rdepth_keras.optimizers import SGD, Schedule
@@ -49,12 +50,11 @@ def test_two_updates_the_first_unclipped():
     @jax.jit
     def by_hand(own, buffers):
         def supervised(own):
-            outputs, kept = network.apply(own, buffers, source, jax.random.key(0))
-            logits = method.enlarged(outputs, source["label"])[0]
-            return cross_entropy(logits, source["label"]), kept
+            outputs, kept = see(network, own, buffers, source, jax.random.key(0))
+            return cross_entropy(outputs["logits"], source["label"]), kept
 
         def adapted(own, kept):
-            outputs, kept = network.apply(own, kept, target, jax.random.key(0))
+            outputs, kept = see(network, own, kept, target, jax.random.key(0))
             terms = method.target_terms(outputs, target["label"])
             return terms["prior"] + terms["pseudo"], kept
 

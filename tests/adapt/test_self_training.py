@@ -50,13 +50,6 @@ def test_the_source_is_averaged_over_the_heads_and_the_auxiliary_is_weighed():
     assert SelfTraining().supervised({"logits": one}, nothing) == {"decode": 0}
 
 
-def test_logits_of_any_type_are_enlarged_between_the_centres_of_corners():
-    row = jnp.array([0.0, 3.0], jnp.bfloat16).reshape(1, 1, 2, 1)
-    (found,) = SelfTraining().enlarged({"logits": row}, jnp.zeros((1, 1, 4), jnp.uint8))
-    assert found.dtype == jnp.float32
-    np.testing.assert_allclose(found[0, 0, :, 0], [0, 1, 2, 3], rtol=1e-6)
-
-
 def test_rounds_are_parts_of_the_run():
     assert CBST().rounds(10_000) == (4000, 5000, 6000, 7000, 8000, 9000)
     assert CBST().rounds(10) == (4, 5, 6, 7, 8, 9)

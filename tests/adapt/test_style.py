@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 
@@ -41,7 +42,9 @@ def test_no_part_is_no_change_and_all_of_it_is_the_others_mean():
 class Recorder:
     """A network that keeps what it is shown; its logits tell nothing."""
 
-    def apply(self, params, buffers, inputs, key):
+    model = keras.Model()
+
+    def apply(self, params, buffers, inputs, key, statistics):
         self.seen = inputs
         return {"logits": jnp.zeros((*inputs["label"].shape, 3))}, buffers
 

@@ -21,13 +21,13 @@ def test_the_average_by_hand():
 
 def test_labels_and_the_share_of_sure_ones():
     probabilities = np.array([[[[0.7, 0.3], [0.1, 0.9]], [[0.5, 0.5], [0.95, 0.05]]]], np.float32)
-    label, sure = pseudo_labels(jnp.log(probabilities), 2, 2, 0.9)
+    label, sure = pseudo_labels(jnp.log(probabilities), 0.9)
     assert label.dtype == jnp.uint8 and label.tolist() == [[[0, 1], [0, 0]]]
     assert float(sure) == pytest.approx(0.5)
 
 
-def test_labels_have_the_wanted_size_from_half_precision():
-    logits = jnp.zeros((2, 4, 4, 3), jnp.bfloat16).at[..., 2].set(9)
-    label, sure = pseudo_labels(logits, 16, 12, 0.968)
+def test_labels_from_half_precision():
+    logits = jnp.zeros((2, 16, 12, 3), jnp.bfloat16).at[..., 2].set(9)
+    label, sure = pseudo_labels(logits, 0.968)
     assert label.shape == (2, 16, 12) and (label == 2).all()
     assert sure.dtype == jnp.float32 and float(sure) == 1

@@ -38,7 +38,7 @@ def test_each_domain_has_its_statistics_and_its_outputs():
         return TransNorm().forward(network, params, given)
 
     first, second, kept = forward(source, target)
-    assert first["logits"][0].shape == second["logits"][1].shape == (2, 4, 4, 7)
+    assert first["logits"][0].shape == second["logits"][1].shape == (2, 8, 8, 7)
     assert first["features"][3].shape == (2, 4, 4, toys.WIDTH)
     # Exchanged domains: exchanged outputs and statistics, since the weight of a channel is mutual.
     swapped_second, swapped_first, swapped = forward(target, source)

@@ -3,6 +3,7 @@
 import keras
 
 from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.models.deeplab import MergedOutput
 from rdepth_keras.models.layers.basic import BatchNorm
 from rdepth_keras.models.layers.convolutions import PaddedConv
 from rdepth_keras.network import Network
@@ -13,8 +14,8 @@ WIDTH = 8
 def segmenter(stages=(2,), norm=BatchNorm, classes=7, name=SEGMENTER, seed=0):
     """Image -> logits of a head on each of ``stages``, 1 or 2, and four features, at stride 2.
 
-    As an architecture with taps hands them out: logits are a map for one stage, else a tuple; the
-    first three features are stage 1.
+    As a DeepLabV2 with taps hands them out, whose heads predict together: logits are a map for one
+    stage, else a tuple; the first three features are stage 1.
     """
     keras.utils.set_random_seed(seed)
     image = keras.Input((None, None, 3), name="image")
@@ -29,4 +30,5 @@ def segmenter(stages=(2,), norm=BatchNorm, classes=7, name=SEGMENTER, seed=0):
     )
     features = (maps[0], maps[0], maps[0], maps[1])
     outputs = {"logits": logits if len(logits) > 1 else logits[0], "features": features}
+    outputs = MergedOutput(taps=True, merge="mean")({"image": image, **outputs})
     return Network(keras.Model({"image": image}, outputs, name=name))

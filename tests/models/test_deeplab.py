@@ -61,9 +61,12 @@ def test_with_taps_the_heads_come_apart():
 )
 def test_a_head_for_each_stage(name, heads):
     model = models.build(name, taps=True, **SMALL)
-    logits = jax.tree.leaves(model.output["logits"])
-    assert [x.shape for x in logits] == heads * [(None, None, None, 7)]
-    assert isinstance(model.output["logits"], tuple) == (heads > 1)
+    found = {name: jax.tree.leaves(model.output.get(name)) for name in ("auxiliary", "logits")}
+    shapes = [x.shape for own in found.values() for x in own]
+    assert shapes == heads * [(None, None, None, 7)]
+    together = models.MODELS[name].merge != "last"
+    assert len(found["logits"]) == (heads if together else 1)
+    assert isinstance(model.output["logits"], tuple) == (len(found["logits"]) > 1)
 
 
 def test_heads_sit_on_their_stages_and_see_depth():
