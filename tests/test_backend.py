@@ -50,6 +50,7 @@ def test_models_import_elsewhere():
     assert python("-c", code, KERAS_BACKEND="numpy").stdout.strip() == "True"
 
 
+@pytest.mark.proof
 def test_training_refuses_another_backend(tmp_path):
     out = tmp_path / "run"
     options = ("--dataset", "demo", "--train-tiles", "2", "--out", out)

@@ -41,6 +41,7 @@ def test_each_example_is_one_file_of_thirty_lines_and_one_line(names):
     assert "stripes" in DATASETS and "plain" in MODELS and "minimum_entropy" in METHODS
 
 
+@pytest.mark.proof
 def test_a_network_of_ones_own_is_a_keras_model(names):
     logits = models.build("plain", classes=3)({"image": np.zeros((1, 64, 48, 3), "uint8")})
     assert logits.shape == (1, 64, 48, 3)

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.proof
 @pytest.mark.filterwarnings("ignore")  # another project's Python may warn
 def test_the_python_blocks_run():
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

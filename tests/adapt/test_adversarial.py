@@ -32,6 +32,11 @@ from rdepth_keras.train.step import training_step
 
 HERE = Path(__file__).parent
 case = SimpleNamespace(**runpy.run_path(str(HERE / "adversarial_case.py")))
+# Each is a program of its own; one of them every day.
+NAMES = [
+    name if name == "adaptsegnet" else pytest.param(name, marks=pytest.mark.proof)
+    for name in case.CASES
+]
 toys = SimpleNamespace(**runpy.run_path(str(HERE.parent / "contracts" / "toys.py")))
 
 
@@ -160,7 +165,7 @@ def seen(outputs):
     return {**outputs, "prediction": sum(predicting(outputs))}
 
 
-@pytest.mark.parametrize("name", case.CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_who_receives_gradient(name):
     """The segmenter's terms move its maps and no critic; the critics' terms the reverse."""
     kind, stages, settings = case.CASES[name]
@@ -202,7 +207,7 @@ def norm(tree):
     return float(np.sqrt(sum(np.square(np.asarray(x, np.float64)).sum() for x in tree.values())))
 
 
-@pytest.mark.parametrize("name", case.CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_three_steps_are_pytorchs(name, golden):
     """Within 1e-4 of the distance that each network moved: see make_adversarial.py."""
     kind, stages, settings = case.CASES[name]
@@ -236,7 +241,7 @@ def test_three_steps_are_pytorchs(name, golden):
             )
 
 
-@pytest.mark.parametrize("name", case.CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_terms_are_float32_in_a_network_of_bfloat16(name):
     kind, stages, settings = case.CASES[name]
     norm = TransNorm if kind == "transnorm" else BatchNorm

@@ -116,6 +116,7 @@ def test_the_pretrained_encoder_stays_and_is_in_no_state_but_its_own(trained):
         np.testing.assert_array_equal(value, first.params[PRETRAINED][path])
 
 
+@pytest.mark.proof
 def test_no_gradient_passes_teacher_and_pretrained_encoder():
     method = DAFormer(**case.SETTINGS)
     networks = method.networks(parts())

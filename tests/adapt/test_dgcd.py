@@ -123,6 +123,7 @@ def test_gradients_are_those_of_differences():
 
 
 @strict
+@pytest.mark.proof
 def test_the_terms_of_the_outputs():
     """Each output has its term, those of the source-only method among them."""
     rng = np.random.default_rng(0)
@@ -149,6 +150,7 @@ def test_a_network_without_either_output_is_refused():
         DGCD().terms(outputs, np.zeros((1, 8, 8), np.uint8), jax.random.key(0))
 
 
+@pytest.mark.proof
 def test_the_depth_is_in_what_the_image_is_compared_with():
     """In the network, whose layers hand on two outputs of one shape."""
     small = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}

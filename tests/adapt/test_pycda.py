@@ -80,6 +80,7 @@ def test_two_updates_the_first_unclipped():
         np.testing.assert_allclose(found, value, rtol=1e-5, atol=1e-6, err_msg=path)
 
 
+@pytest.mark.proof
 def test_each_update_sees_one_domain():
     """And no label of the target."""
     network = toys.segmenter((2,), classes=case.CLASSES)

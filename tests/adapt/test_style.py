@@ -49,6 +49,7 @@ class Recorder:
         return {"logits": jnp.zeros((*inputs["label"].shape, 3))}, buffers
 
 
+@pytest.mark.proof
 def test_the_network_sees_new_images_and_the_same_depth_and_labels():
     rng = np.random.default_rng(1)
     source = {

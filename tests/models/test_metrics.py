@@ -171,6 +171,7 @@ print("scores", *keras.saving.load_model(sys.argv[1]).evaluate(**example, verbos
 """
 
 
+@pytest.mark.proof
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 def test_a_compiled_model_is_loaded_by_another_process(tmp_path):
     """After ``import rdepth_keras.models`` alone; without it, the error names that package."""

@@ -59,6 +59,7 @@ def images(theirs, kind):
         yield name, size
 
 
+@pytest.mark.proof
 def test_segformer_b0_logits(tmp_path):
     theirs = golden("segformer")
     path = checkpoint(theirs.pop("shapes"), tmp_path / "model.safetensors")
@@ -128,6 +129,7 @@ DEEPLABV3 = Layout(
 )
 
 
+@pytest.mark.proof
 def test_deeplabv3_logits():
     theirs = golden("deeplabv3")
     sizes = {"channels": 8, "auxiliary_channels": 8}

@@ -76,7 +76,9 @@ def test_resampling(name):
 @pytest.mark.parametrize(
     ("name", "encoder", "size"),
     [
-        ("tiny", convnext("tiny", name="image_encoder"), TINY_SIZE),
+        pytest.param(
+            *("tiny", convnext("tiny", name="image_encoder"), TINY_SIZE), marks=pytest.mark.proof
+        ),
         ("wide", ConvNeXt((1, 1, 2, 1), (128, 256, 512, 1024), name="image_encoder"), WIDE_SIZE),
     ],
 )
@@ -89,6 +91,7 @@ def test_convnext_stages(name, encoder, size, tmp_path):
         assert difference(ours, theirs[f"{name}_{stage}"]) <= 1e-5
 
 
+@pytest.mark.proof
 def test_upernet_logits(tmp_path):
     theirs = golden("upernet")
     path = checkpoint(theirs.pop("shapes"), tmp_path / "model.safetensors")
@@ -106,6 +109,7 @@ def test_upernet_logits(tmp_path):
         np.testing.assert_array_equal(ours.argmax(-1)[clear], logits.argmax(-1)[clear])
 
 
+@pytest.mark.proof
 def test_gradients_of_a_training_step(tmp_path):
     """Encoder, decoder, both heads, batch statistics and the loss, in one step."""
     theirs = golden("gradients")

@@ -97,6 +97,7 @@ def test_a_submission_is_written_and_checked(copied, call, tmp_path):
     assert code == 0
 
 
+@pytest.mark.proof
 def test_a_constant_submission_is_valid_with_a_warning(call, tmp_path):
     data = png.encode(np.full((1024, 1024), 4, np.uint8))
     with zipfile.ZipFile(tmp_path / "rural.zip", "w") as archive:

@@ -60,6 +60,7 @@ def settings(data: Path) -> tuple[object, ...]:
     )
 
 
+@pytest.mark.proof
 def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
     run, classes = tmp_path / "run", tmp_path / "classes.yaml"
     classes.write_text(CLASSES)

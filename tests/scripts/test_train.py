@@ -129,9 +129,10 @@ def test_a_finished_run_resumes_to_the_same_scores(trained, call):
         (("--dataset", "moon"), "known are: loveda_rdepth"),
         (("--dataset", "demo", "--batch-size", "3", "--accumulate", "2"), "split evenly"),
         (("--dataset", "demo", "--network.image-encoder", "huge"), "known are atto"),
-        (
+        pytest.param(  # builds the network first
             ("--dataset", "demo", "--network.image-encoder", "resnet14", "--accumulate", "2"),
             "A ResNet cannot take its batch in parts",
+            marks=pytest.mark.proof,
         ),
         (("--resume",), "--out"),
         (("--resume", "--out", "EMPTY"), "holds no run"),
@@ -166,6 +167,7 @@ def test_resuming_with_other_settings_names_them(trained, call, capsys):
     assert "optimizers.segmenter.beta1: 0.9 -> 0.8" in error
 
 
+@pytest.mark.proof
 def test_ctrl_c_saves_and_says_how_to_go_on(call, tmp_path, monkeypatch, capsys):
     stopped = contextlib.nullcontext([signal.SIGINT])
     monkeypatch.setattr("rdepth_keras.train.loop.signals", lambda: stopped)

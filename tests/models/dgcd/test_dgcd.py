@@ -23,6 +23,7 @@ def batch():
     }
 
 
+@pytest.mark.proof
 def test_prediction_uses_the_refined_logits():
     keras.utils.set_random_seed(0)
     plain, taps = SMALL.build(), SMALL.build(taps=True)

@@ -135,6 +135,7 @@ def test_layer_scale_starts_at_the_given_value():
         np.testing.assert_allclose(scale.gamma, wanted)
 
 
+@pytest.mark.proof
 def test_mixed_precision_computes_in_bfloat16_and_keeps_float32_variables():
     encoder = small(dtype="mixed_bfloat16")
     exact = small()
