@@ -267,6 +267,7 @@ def _rounds(experiment: Experiment, sources: Sources, run: Run, console: Console
         tile_predictor(inference_network(experiment), method.labelling),
         partial(target_batches, experiment),
         console.print,
+        run.identity,
         experiment.training.extended_at,
     )
 

@@ -1,7 +1,7 @@
 """The training loop: batches through the step, journal, checkpoints, validation."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.profile import tracer
 from rdepth_keras.train.progress import TrainingProgress
 from rdepth_keras.train.readings import reader
-from rdepth_keras.train.rounds import Rounds
+from rdepth_keras.train.rounds import Rounds, Stopped
 from rdepth_keras.train.signals import Interrupted, signals
 from rdepth_keras.train.state import State
 from rdepth_keras.train.step import Step
@@ -94,9 +94,14 @@ def run_steps(
                 if pending:
                     read(*pending)
                     pending = None
+                try:
+                    target = rounds.begin(due, state, batches["target"], lambda: bool(received))
+                except Stopped:
+                    if number > 1:  # else there is nothing to go on from
+                        checkpoints.save(state, _places(batches))
+                    raise _interrupted(received, number - 1) from None
                 # No batch that was made ahead, with the labels of before, is used.
-                batches = {**batches, "target": rounds.begin(due, state, batches["target"])}
-                labels = due
+                batches, labels = {**batches, "target": target}, due
                 progress.restart_clock()
             parts = {domain: next(iterator) for domain, iterator in batches.items()}
             ids = parts["source"]["id"].tolist()
@@ -119,8 +124,17 @@ def run_steps(
             if validate and validates:
                 saves |= validate(state)
             if saves:
-                places = {domain: iterator.get_state() for domain, iterator in batches.items()}
-                checkpoints.save(state, places)
+                checkpoints.save(state, _places(batches))
             if stops or (last and any_host(bool(received))):
-                raise Interrupted(received[0] if received else signal.SIGTERM, number)
+                raise _interrupted(received, number)
     return state
+
+
+def _places(batches: Mapping[str, Batches]) -> dict[str, Any]:
+    """Where the data go on."""
+    return {domain: iterator.get_state() for domain, iterator in batches.items()}
+
+
+def _interrupted(received: Sequence[int], step: int) -> Interrupted:
+    """By the signal of this host; of another one it is only known that there was one."""
+    return Interrupted(received[0] if received else signal.SIGTERM, step)

@@ -2,7 +2,10 @@
 
 import io
 import itertools
+import os
 import runpy
+import shutil
+import signal
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +29,7 @@ from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.loop import Cadence, run_steps
 from rdepth_keras.train.progress import TrainingProgress
 from rdepth_keras.train.rounds import Rounds
+from rdepth_keras.train.signals import Interrupted
 from rdepth_keras.train.state import initial_state
 from rdepth_keras.train.step import training_step
 
@@ -279,6 +283,52 @@ def test_labels_that_were_taken_away_are_missed(compiled, tmp_path):
         train(compiled, tmp_path)
 
 
+@pytest.mark.parametrize("calls", [8, 13])
+def test_a_signal_inside_a_round_stops_it_between_two_tiles(compiled, whole, tmp_path, calls):
+    """With a checkpoint of the step that the round is of, and nothing of the round."""
+    counter = itertools.count(1)
+
+    def struck(*arguments):
+        if next(counter) == calls:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return compiled.predict(*arguments)
+
+    at = AT[0] if calls <= 10 else AT[1]
+    with pytest.raises(Interrupted, match=f"SIGTERM at step {at}"):
+        train(compiled, tmp_path, predict=struck)
+    assert next(counter) == calls + 1, "no tile is predicted any more"
+    assert not list((tmp_path / "rounds").glob(f"{at}*"))
+    assert_ends_alike(train(compiled, tmp_path), tmp_path, whole)
+
+
+@pytest.mark.parametrize("what", ["a map", "a map less", "another run", "the record", "no record"])
+def test_labels_that_were_exchanged_are_refused(compiled, whole, tmp_path, what):
+    shutil.copytree(whole.folder / "rounds", tmp_path / "rounds")
+    folder, said = tmp_path / "rounds/3", []
+    begin = partial(
+        Rounds(
+            *(METHOD, STEPS, tmp_path / "rounds", TARGET, compiled.predict),
+            partial(batches, seed=2),
+            said.append,
+            "mine" if what == "another run" else "",
+        ).begin,
+        *(3, compiled.state._replace(step=jnp.asarray(4)), batches(TARGET, 2)),
+    )
+    if what == "a map":
+        shutil.copy(label_path(tmp_path / "rounds/6", 2), label_path(folder, 2))
+    elif what == "a map less":
+        label_path(folder, 4).unlink()
+    elif what == "the record":
+        (folder / "made.json").write_text("{")
+    elif what == "no record":  # as of a run that was made before there were records
+        (folder / "made.json").unlink()
+        begin()
+        assert "nobody knows whether its labels changed" in said[0]
+        return
+    with pytest.raises(ValueError, match=r"rounds/3 are not .* this run made: .* Put them back"):
+        begin()
+
+
 class Yields(mini.Rounds):
     def __init__(self, change):
         super().__init__()
@@ -306,7 +356,7 @@ def test_labels_that_cannot_be_are_refused(compiled, tmp_path, change, message):
     state = compiled.state._replace(step=jnp.asarray(3))
     with pytest.raises(ValueError, match=message):
         rounds.begin(3, state, batches(TARGET, 2))
-    assert not (tmp_path / "3").exists()
+    assert not list(tmp_path.iterdir()), "nothing half-written stays"
 
 
 def test_the_last_round_and_what_is_cut(compiled, tmp_path):
