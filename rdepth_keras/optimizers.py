@@ -234,20 +234,26 @@ class SGD(Optimizer):
     Attributes:
         momentum: decay of the accumulated gradient.
         weight_decay: on all variables, as PyTorch's SGD has it.
+        head_factor: on the rate of decoders and heads, and of nothing between them and an encoder.
     """
 
     learning_rate: float = 1e-2
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    head_factor: float = 1.0
 
     def __post_init__(self):
         super().__post_init__()
         _check(self, "at least 0 and below 1", _is_decay, "momentum")
-        _check(self, "at least 0 and finite", _is_amount, "weight_decay")
+        _check(self, "at least 0 and finite", _is_amount, "weight_decay", "head_factor")
 
     def direction(self, decays: Mapping[str, bool]) -> optax.GradientTransformation:
         decay = optax.add_decayed_weights(self.weight_decay)
         return optax.chain(decay, optax.trace(self.momentum))
+
+    def factors(self, params: Mapping[str, Any]) -> dict[str, float]:
+        heads = re.compile("[^/]*(decoder|head|auxiliary)")
+        return {path: self.head_factor if heads.match(path) else 1.0 for path in params}
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "sgd": SGD, "adam": Adam}

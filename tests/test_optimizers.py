@@ -187,6 +187,10 @@ def test_heads_may_be_faster():
     table = rate_table(AdamW(learning_rate=6e-5, stage_decay=1.0, head_factor=10.0))
     assert table["image stage 3"] == pytest.approx(6e-5)
     assert table["fusion, decoder and heads"] == pytest.approx(6e-4)
+    heads = ("source_decoder/fuse/conv/kernel", "target_head/bias", "head1/kernel", "auxiliary/x")
+    others = ("source_encoder/head/kernel", "distinct1/source/kernel", "source_fusion1/kernel")
+    factors = SGD(head_factor=2.0).factors([*heads, *others])
+    assert list(factors.values()) == [2.0] * len(heads) + [1.0] * len(others)
 
 
 @pytest.mark.parametrize("rate", [0.0, -1e-4, float("nan"), float("inf"), 1e39])

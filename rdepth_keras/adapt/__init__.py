@@ -11,6 +11,7 @@ from rdepth_keras.adapt.iast import IAST
 from rdepth_keras.adapt.method import SEGMENTER, Method
 from rdepth_keras.adapt.pycda import PyCDA
 from rdepth_keras.adapt.source_only import SourceOnly
+from rdepth_keras.adapt.st_dasegnet import STDASegNet
 from rdepth_keras.adapt.style import SourceStyle
 from rdepth_keras.adapt.transnorm import TransNorm
 
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Method]] = {
     "cbst": CBST,
     "iast": IAST,
     "dca": DCA,
+    "st_dasegnet": STDASegNet,
 }
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "DAFormer",
     "Method",
     "PyCDA",
+    "STDASegNet",
     "SourceOnly",
     "SourceStyle",
     "TransNorm",

@@ -1,7 +1,8 @@
 """The critics of adversarial adaptation: networks that tell which domain a map comes from.
 
-Both take ``{"map": (B, h, w, C)}``, have no normalisation and no state, and start as PyTorch's
-convolutions do, kernels and biases. Their logits are float32 whatever the dtype policy.
+All take ``{"map": (B, h, w, C)}`` and have no state; those of patches and classes have no
+normalisation and start as PyTorch's convolutions do, kernels and biases. Their logits are float32
+whatever the dtype policy.
 """
 
 from itertools import pairwise
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from rdepth_keras.models.layers.basic import Conv, refusal, register
+from rdepth_keras.models.layers.basic import Conv, Normal, refusal, register
 from rdepth_keras.models.layers.convolutions import PaddedConv
 from rdepth_keras.network import Network
 
@@ -43,8 +44,8 @@ class Halving(PaddedConv):
     """Convolution 4x4 of stride 2, padded by one pixel on every side: side n -> n // 2."""
 
     def __init__(self, filters, **options):
-        fixed = {"kernel_size": 4, "strides": 2, "use_bias": True}
-        super().__init__(filters, **{**options, **fixed})
+        fixed = {"kernel_size": 4, "strides": 2}
+        super().__init__(filters, **{"use_bias": True, **options, **fixed})
 
     def call(self, x):
         if any(side is not None and side < 2 for side in x.shape[1:3]):
@@ -57,6 +58,27 @@ class Halving(PaddedConv):
     def compute_output_shape(self, shape):
         batch, *size, _ = shape
         return (batch, *(None if side is None else side // 2 for side in size), self.filters)
+
+
+@register
+class Sliding(layers.Conv2D):
+    """Convolution 4x4 of stride 1, padded by one pixel on every side: side n -> n - 1."""
+
+    def __init__(self, filters, **options):
+        fixed = {"kernel_size": 4, "padding": "valid", "data_format": "channels_last"}
+        super().__init__(filters, **{**options, **fixed})
+
+    def call(self, x):
+        if any(side is not None and side < 2 for side in x.shape[1:3]):
+            raise refusal(
+                f"The critic's {self.name} finds nothing left of a map of {x.shape[1]} x "
+                f"{x.shape[2]}. Use a larger --crop, or fewer --method.widths or halvings."
+            )
+        return super().call(ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
+
+    def compute_output_shape(self, shape):
+        batch, *size, _ = shape
+        return (batch, *(None if side is None else side - 1 for side in size), self.filters)
 
 
 def patch_critic(
@@ -76,6 +98,38 @@ def patch_critic(
         x = Halving(width, name=f"conv{index}", dtype=policy, **options)(x)
         x = x if last else layers.LeakyReLU(SLOPE, name=f"leaky{index}", dtype=dtype)(x)
     return Network(keras.Model({"map": map_}, x, name=name))
+
+
+def style_critic(
+    name: str, channels: int, widths: tuple[int, ...], halvings: int, *, seed: int, dtype=None
+) -> Network:
+    """A verdict, one logit, for each patch of a feature map that a student made.
+
+    The discriminator of Zhao et al. (ST-DASegNet, JAG 2024): len(widths) + 1 convolutions 4x4 of
+    stride 2, the first ``halvings``, or 1, the others; leaky rectifiers between, and, but before
+    the first of them, normalisation of each channel of an image. Convolutions before it have no
+    bias, which it would take away. Kernels but the last start normal, for leaky rectifiers (He et
+    al., 2015, by outgoing connections), biases at 0; the last starts as PyTorch's.
+    """
+    map_ = keras.Input((None, None, channels), name="map")
+    x, seeds = map_, _seeds(name, seed)
+    for index, width in enumerate(widths, 1):
+        start = Normal((2 / (1 + SLOPE**2) / (16 * width)) ** 0.5, int(seeds.integers(2**31)))
+        options = {"kernel_initializer": start, "use_bias": index == 1, "dtype": dtype}
+        x = _halving_or_sliding(index, halvings)(width, name=f"conv{index}", **options)(x)
+        if index > 1:
+            x = layers.GroupNormalization(
+                -1, epsilon=1e-5, center=False, scale=False, name=f"norm{index}", dtype=dtype
+            )(x)
+        x = layers.LeakyReLU(SLOPE, name=f"leaky{index}", dtype=dtype)(x)
+    index, options = len(widths) + 1, _uniform(seeds, 16 * (channels, *widths)[-1])
+    last = _halving_or_sliding(index, halvings)
+    x = last(1, name=f"conv{index}", dtype="float32", **options)(x)
+    return Network(keras.Model({"map": map_}, x, name=name))
+
+
+def _halving_or_sliding(index: int, halvings: int) -> type[Halving] | type[Sliding]:
+    return Halving if index <= halvings else Sliding
 
 
 def class_critic(

@@ -18,6 +18,7 @@ from rdepth_keras.models.encoders import ENCODERS
 from rdepth_keras.models.fusion import FUSIONS
 from rdepth_keras.models.inspection import inspection
 from rdepth_keras.models.metrics import MeanIoU, compiled_cross_entropy
+from rdepth_keras.models.st_dasegnet.st_dasegnet import STDASegNet
 from rdepth_keras.models.twin import Twin
 from rdepth_keras.models.weights.load import load
 
@@ -32,6 +33,7 @@ __all__ = [
     "Architecture",
     "DeepLabV2",
     "MeanIoU",
+    "STDASegNet",
     "Twin",
     "build",
     "compiled_cross_entropy",
@@ -43,6 +45,7 @@ ARCHITECTURES: dict[str, type[Architecture]] = {
     "twin": Twin,
     "dgcd": DGCD,
     "deeplabv2": DeepLabV2,
+    "st_dasegnet": STDASegNet,
 }
 
 _RESNET = Twin("resnet50c_s8", None, drop_path=0.0)
@@ -70,6 +73,10 @@ MODELS: dict[str, Architecture] = {
     "deeplabv2_transnorm": DeepLabV2("resnet50_s16_transnorm", stages=(4, 4), merge="sum"),
     "pspnet": DeepLabV2(head="pyramid"),
     "pspnet_two_heads": DeepLabV2(head="pyramid", stages=(4, 4), merge="mean", dropout=0.5),
+    "st_dasegnet_deeplabv3": STDASegNet(),
+    "st_dasegnet_segformer": STDASegNet(
+        "mit_b5", "mit_b5", decoder="segformer_blocks", channels=256, drop_path=0.1
+    ),
 }
 
 

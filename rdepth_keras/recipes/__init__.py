@@ -20,6 +20,7 @@ from rdepth_keras.recipes.demo import demo
 from rdepth_keras.recipes.paper import convnext_b, dgcd, rdepth_b_b, rdepth_b_s, rdepth_xl_b
 from rdepth_keras.recipes.self_training import cbst, dca, iast, pycda
 from rdepth_keras.recipes.small import small
+from rdepth_keras.recipes.st_dasegnet import st_dasegnet_deeplabv3, st_dasegnet_segformer
 from rdepth_keras.recipes.supervised import deeplabv3, segformer
 from rdepth_keras.recipes.teacher import (
     convnext_style,
@@ -47,6 +48,8 @@ RECIPES: dict[str, Callable[..., Experiment]] = {
     "iast": iast,
     "dca": dca,
     "daformer": daformer,
+    "st_dasegnet_deeplabv3": st_dasegnet_deeplabv3,
+    "st_dasegnet_segformer": st_dasegnet_segformer,
     "rdepth_daformer": rdepth_daformer,
     "rdepth_style": rdepth_style,
     "rdepth_frozen": rdepth_frozen,

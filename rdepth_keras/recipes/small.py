@@ -7,16 +7,18 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from rdepth_keras.adapt import DAFormer, Method
+from rdepth_keras.adapt import DAFormer, Method, STDASegNet
 from rdepth_keras.experiment import Experiment, Optimizers
 from rdepth_keras.models import Architecture
 from rdepth_keras.optimizers import Adam, Schedule
 from rdepth_keras.recipes.demo import demo
 
 CRITIC = Adam(1e-3, Schedule(0.1))
-# There are no pretrained features to keep, and a teacher must learn in some hundred steps.
+# There are no pretrained features to keep, a teacher must learn in some hundred steps, and the last
+# map of a small crop is a few places.
 FROM_SCRATCH: dict[type[Method], dict[str, Any]] = {
-    DAFormer: {"feature_weight": 0.0, "decay": 0.99}
+    DAFormer: {"feature_weight": 0.0, "decay": 0.99},
+    STDASegNet: {"decay": 0.99, "widths": (64, 128), "halvings": 0},
 }
 
 

@@ -1,10 +1,18 @@
 """The critics: their arithmetic by hand, their sizes, and how they start."""
 
+import jax
 import keras
 import numpy as np
 import pytest
 
-from rdepth_keras.adapt.discriminators import Halving, Uniform, class_critic, patch_critic
+from rdepth_keras.adapt.discriminators import (
+    Halving,
+    Sliding,
+    Uniform,
+    class_critic,
+    patch_critic,
+    style_critic,
+)
 
 
 def draw(*shape, seed=0):
@@ -60,12 +68,37 @@ def test_classes_of_both_domains_for_each_place():
     np.testing.assert_allclose(found, np.concatenate(both, -1), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("halvings", [0, 1, 3])
+def test_a_verdict_on_a_students_map(halvings):
+    """The second convolution is normalised, each channel of an image by itself, without bias."""
+    x = draw(2, 9, 12, 3)
+    params, found = applied(style_critic("critic", 3, (4, 5), halvings, seed=0), x)
+    assert params.keys() == {
+        *("conv1/kernel", "conv1/bias", "conv2/kernel", "conv3/kernel", "conv3/bias")
+    }
+    for index in (1, 2, 3):
+        bias = params.get(f"conv{index}/bias", 0)
+        x = convolve(x, params[f"conv{index}/kernel"], bias, 2 if index <= halvings else 1)
+        if index == 2:
+            mean, variance = x.mean((1, 2), keepdims=True), x.var((1, 2), keepdims=True)
+            x = (x - mean) / np.sqrt(variance + 1e-5)
+        x = x if index == 3 else leaky(x)
+    assert found.shape == x.shape
+    np.testing.assert_allclose(found, x, rtol=1e-4, atol=1e-5)
+
+
 def test_the_sizes_of_the_originals():
     """7 -> 64 -> 128 -> 256 -> 512 -> 1 on 512 pixels: 16 x 16; and 1024 -> 512 -> 256 -> 2 x 7."""
     critic = patch_critic("critic", 7, (64, 128, 256, 512), seed=0).model
     assert critic.compute_output_shape({"map": (8, 512, 512, 7)}) == (8, 16, 16, 1)
     wanted = sum(16 * a * b + b for a, b in ((7, 64), (64, 128), (128, 256), (256, 512), (512, 1)))
     assert critic.count_params() == wanted
+    for channels, side, widths, halvings, left in (
+        (512, 12, (64, 128, 256), 2, 1),  # of ST-DASegNet on MiT-B5, and on a ResNet of stride 8
+        (2048, 48, (64, 128, 256, 512), 3, 4),
+    ):
+        critic = style_critic("critic", channels, widths, halvings, seed=0).model
+        assert critic.compute_output_shape({"map": (2, side, side, channels)}) == (2, left, left, 1)
     critic = class_critic("critic", 1024, 7, (512, 256), seed=0).model
     assert critic.compute_output_shape({"map": (8, 32, 32, 1024)}) == (8, 32, 32, 14)
     assert critic.count_params() == sum(
@@ -86,6 +119,16 @@ def test_they_start_as_pytorchs_convolutions():
         assert deviation == pytest.approx(bound / 3**0.5, rel=0.03)
 
 
+def test_the_students_critics_start_for_their_rectifiers():
+    """Normal, of variance 2 / (1.04 outgoing connections), but for the last one."""
+    params, _ = style_critic("critic", 8, (64, 128), 2, seed=0).init()
+    for name, width in (("conv1", 64), ("conv2", 128)):
+        deviation = np.asarray(params[f"{name}/kernel"]).std()
+        assert deviation == pytest.approx((2 / 1.04 / (16 * width)) ** 0.5, rel=0.03)
+    assert not np.asarray(params["conv1/bias"]).any()
+    assert abs(np.asarray(params["conv3/kernel"])).max() <= (16 * 128) ** -0.5
+
+
 def test_seed_and_name_decide_the_start():
     def kernel(name, seed):
         return np.asarray(patch_critic(name, 2, (3,), seed=seed).init()[0]["conv1/kernel"])
@@ -99,6 +142,7 @@ def test_logits_are_float32_under_any_policy():
     for network in (
         patch_critic("critic", 3, (4,), seed=0, dtype="mixed_bfloat16"),
         class_critic("critic", 3, 2, (4,), seed=0, dtype="mixed_bfloat16"),
+        style_critic("critic", 3, (4,), 1, seed=0, dtype="mixed_bfloat16"),
     ):
         assert network.model.output.dtype == "float32"
         assert network.model.get_layer("conv1").compute_dtype == "bfloat16"
@@ -111,9 +155,20 @@ def test_a_map_too_small_for_the_critic_is_refused():
     assert applied(network, draw(1, 16, 16, 2))[1].shape == (1, 1, 1, 1)
     with pytest.raises(ValueError, match="conv4 cannot halve a map of 1 x 2. Use a larger --crop"):
         network.apply(params, {}, {"map": draw(1, 8, 16, 2)})
+    network = style_critic("critic", 2, (3, 3), 1, seed=0)
+    params, _ = network.init()
+
+    def judge(x):
+        return network.apply(params, {}, {"map": x})[0]
+
+    assert jax.eval_shape(judge, draw(1, 6, 7, 2)).shape == (1, 1, 1, 1)
+    with pytest.raises(ValueError, match="conv3 finds nothing left of a map of 1 x 2. Use a large"):
+        jax.eval_shape(judge, draw(1, 5, 7, 2))
 
 
-@pytest.mark.parametrize("part", [Halving(4, name="conv1"), Uniform(3, incoming=12)])
+@pytest.mark.parametrize(
+    "part", [Halving(4, name="conv1"), Sliding(4, name="conv1"), Uniform(3, incoming=12)]
+)
 def test_parts_survive_their_config(part):
     again = type(part).from_config(part.get_config())
     assert again.get_config() == part.get_config()

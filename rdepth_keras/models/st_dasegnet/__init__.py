@@ -1,0 +1,1 @@
+"""ST-DASegNet: two students of one image, disentangled, with a head each."""
