@@ -61,9 +61,15 @@ def hide(
     """The named inputs with square blocks hidden, each with a chance of ``share``.
 
     Hoyer et al., "MIC: Masked Image Consistency", CVPR 2023, equation 4. Image and depth are hidden
-    at the same places, by what networks see as 0, the depth nearly so.
+    at the same places, by what networks see as 0, the depth nearly so. Raises ValueError for blocks
+    as large as the images, which would hide all or nothing.
     """
     batch, height, width = inputs["image"].shape[:3]
+    if block_pixels >= min(height, width):
+        raise ValueError(
+            f"Blocks of {block_pixels} pixels hide all or nothing of {height} x {width}: lower "
+            "--method.masked-block, or enlarge --crop."
+        )
     rows, columns = -(-height // block_pixels), -(-width // block_pixels)
     hidden = jax.random.bernoulli(key, share, (batch, rows, columns, 1))
     hidden = hidden.repeat(block_pixels, 1).repeat(block_pixels, 2)[:, :height, :width]

@@ -11,20 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import keras
 from jax.experimental import topologies
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from rdepth_keras.adapt.method import SEGMENTER
-from rdepth_keras.assembly.training import parts
+from rdepth_keras.assembly.training import assemble_shapes, batch_shapes
 from rdepth_keras.experiment import Experiment, from_json
 from rdepth_keras.plan.apart import Compiled
 from rdepth_keras.plan.devices import DEVICES, Device
-from rdepth_keras.train.devices import check_batch_size, replicated
-from rdepth_keras.train.state import State, initial_state, trained
-from rdepth_keras.train.step import Step, training_step
+from rdepth_keras.train.devices import check_batch_size
 
 
 def compile_step(experiment: Experiment, device: Device, count: int) -> Compiled:
@@ -34,13 +29,14 @@ def compile_step(experiment: Experiment, device: Device, count: int) -> Compiled
     """
     check_batch_size(experiment.training.batch_size, experiment.resources.economy.accumulate)
     start, mesh = time.perf_counter(), gpu_mesh(device, count)
-    step, state = step_and_state(experiment, mesh)
-    lowered = step.lower(state, *batches(experiment, mesh))
+    assembly = assemble_shapes(experiment, mesh)
+    step: Any = assembly.step
+    lowered = step.lower(assembly.state, *batch_shapes(experiment, mesh))
     middle = time.perf_counter()
     compiled = lowered.compile()
     end, memory = time.perf_counter(), compiled.memory_analysis()
     return Compiled(
-        parameters=sum(leaf.size for leaf in state.params[SEGMENTER].values()),
+        parameters=sum(leaf.size for leaf in assembly.state.params[SEGMENTER].values()),
         argument_bytes=memory.argument_size_in_bytes,
         temporary_bytes=memory.temp_size_in_bytes,
         peak_bytes=memory.peak_memory_in_bytes,
@@ -56,50 +52,6 @@ def gpu_mesh(device: Device, count: int) -> Mesh:
         platform="cuda", target_config=device.target, topology=f"1x1x{count}"
     )
     return topologies.make_mesh(topology, (count,), ("data",))
-
-
-def step_and_state(experiment: Experiment, mesh: Mesh) -> tuple[Step, State]:
-    """The experiment's step, and its state as shapes: no weights are made or read."""
-    training, method = experiment.training, experiment.method
-    decay = training.choice.average_decay
-    with keras.StatelessScope(initialize_variables=False):  # shapes, and no memory
-        networks = method.networks(parts(experiment))
-        optimizers = {name: experiment.optimizers.of(name) for name in trained(method, networks)}
-        state = jax.eval_shape(
-            lambda: initial_state(
-                networks, method, optimizers, seed=training.seed, average=decay is not None
-            )
-        )
-    step = training_step(
-        networks,
-        method,
-        optimizers,
-        steps=training.steps,
-        seed=training.seed,
-        average_decay=decay,
-        placement=replicated(mesh),
-    )
-    return step, placed(state, replicated(mesh))
-
-
-def batches(experiment: Experiment, mesh: Mesh) -> tuple[Any, Any]:
-    """Shapes of the source's batch and, for a method that uses one, the target's; else None."""
-    shape = (experiment.training.batch_size, *2 * (experiment.training.crop,))
-    batch = {
-        "image": jax.ShapeDtypeStruct((*shape, 3), jnp.uint8),
-        "label": jax.ShapeDtypeStruct(shape, jnp.uint8),
-    }
-    if experiment.network.reads_depth:
-        batch["depth"] = jax.ShapeDtypeStruct((*shape, 1), jnp.float32)
-    batch = placed(batch, NamedSharding(mesh, PartitionSpec("data")))
-    return batch, batch if experiment.method.uses_target else None
-
-
-def placed(tree: Any, placement: NamedSharding) -> Any:
-    """The same shapes on devices."""
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=placement), tree
-    )
 
 
 def main(result: Path) -> None:

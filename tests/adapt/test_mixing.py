@@ -91,3 +91,9 @@ def test_none_or_all(share, hidden):
     image = np.zeros((1, 6, 6, 3), np.float32)
     found = hide({"image": image}, jax.random.key(0), ["image"], share=share, block_pixels=4)
     assert (np.asarray(found["image"]) != 0).mean() == hidden
+
+
+def test_blocks_that_hide_all_or_nothing_are_refused():
+    image = np.zeros((1, 6, 8, 3), np.float32)
+    with pytest.raises(ValueError, match="6 pixels hide all or nothing of 6 x 8: lower --method"):
+        hide({"image": image}, jax.random.key(0), ["image"], share=0.5, block_pixels=6)

@@ -2,18 +2,22 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import jax
 import numpy as np
 import pytest
 
-from rdepth_keras.adapt import SEGMENTER, SourceOnly
+from rdepth_keras.adapt import SEGMENTER, DAFormer, SourceOnly
 from rdepth_keras.assembly import assemble, training
 from rdepth_keras.assembly.networks import starting_weights
+from rdepth_keras.assembly.training import optimizers_of
 from rdepth_keras.experiment import Choice
 from rdepth_keras.models import ENCODERS, Twin
 from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.optimizers import Adam
 from rdepth_keras.recipes import recipe
+from rdepth_keras.train.devices import shard_batch
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +57,56 @@ class Two(SourceOnly):
 
 
 def test_a_method_makes_further_networks_which_train_only_where_a_phase_says_so():
-    assembly = assemble(small(Two()))
+    assembly = assemble(small(Two(), start_from="another run, whose weights come later"))
     assert list(assembly.networks) == [SEGMENTER, "teacher"]
     assert list(assembly.state.optimizer) == [SEGMENTER]
     paths = [set(assembly.state.params[name]) for name in assembly.networks]
     assert paths[0] == paths[1]
+
+
+def test_random_weights_that_never_train_are_refused():
+    with pytest.raises(ValueError, match="Two keeps teacher as it starts, and random"):
+        assemble(small(Two()))
+    with pytest.raises(ValueError, match="DAFormer keeps pretrained .* --method.feature-weight 0"):
+        assemble(small(DAFormer()))
+
+
+def test_an_optimizer_for_a_network_that_is_not_there_is_refused():
+    experiment = small().changed(optimizers={"critic": Adam()})
+    with pytest.raises(ValueError, match=r"SourceOnly trains segmenter alone: leave it away"):
+        assemble(experiment)
+    alone = (SEGMENTER,)
+    assert optimizers_of(small(), alone) == {SEGMENTER: small().optimizers.segmenter}
+    assert optimizers_of(experiment, (*alone, "critic"))["critic"] == Adam()
+
+
+def test_what_a_step_refuses_is_refused_before_there_is_one():
+    with pytest.raises(ValueError, match="64 pixels hide all or nothing of 32 x 32: lower"):
+        assemble(small(DAFormer(feature_weight=0.0, masked_weight=1.0)))
+
+
+@dataclass(frozen=True)
+class Counting(SourceOnly):
+    """Counts how often its loss is traced."""
+
+    traced: ClassVar[list[int]] = []
+
+    def terms(self, outputs, label, key):
+        self.traced.append(1)
+        return super().terms(outputs, label, key)
+
+
+def test_the_step_is_traced_once():
+    """Looked at before there are tiles, it is not traced again with their batch."""
+    assembly = assemble(small(Counting()))
+    batch = {
+        "id": np.zeros(2, np.int64),
+        "image": np.zeros((2, 32, 32, 3), np.uint8),
+        "depth": np.zeros((2, 32, 32, 1), np.float32),
+        "label": np.zeros((2, 32, 32), np.uint8),
+    }
+    assembly.step.lower(assembly.state, shard_batch(batch, assembly.mesh), None)
+    assert len(Counting.traced) == 1
 
 
 @pytest.mark.parametrize(

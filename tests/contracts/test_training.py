@@ -55,7 +55,7 @@ def toy(name, files=None, network=None):
     small = replace(network, **toys, channels=16)
     if getattr(small, "auxiliary_channels", None):
         small = replace(small, auxiliary_channels=8)
-    weights = {"weights": "none"}
+    weights = {"weights": "none", "start_from": "a run, which nothing here reads"}
     if files is not None:
         image, depth = toys["image_encoder"], toys.get("depth_encoder")
         weights = {"weights": str(files[image]), "depth_weights": depth and str(files[depth])}

@@ -140,9 +140,11 @@ def test_killed_before_its_first_checkpoint_it_starts_there_again(first, tmp_pat
     assert "starts from" not in said.getvalue() and "resumed at step 2" in said.getvalue()
 
 
+@pytest.mark.proof
 def test_a_teacher_and_a_reference_are_of_the_run_as_well(first):
     """They would else be what the experiment's own weights, none, are drawn as."""
-    experiment = small(seed=5).changed(method=DAFormer(feature_weight=0.1))
+    begun = small(seed=5, start_from=str(first.directory))
+    experiment = begun.changed(method=DAFormer(feature_weight=0.1))
     state = transfer.start_from(first, experiment, assemble(experiment), lambda _: None).state
     expected, reference = variables(first), state.params[PRETRAINED]
     assert reference and all(path.startswith("image_encoder/") for path in reference)
