@@ -19,16 +19,16 @@ def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
     Every file must be there, whole, with its number of tiles. ``pixels`` reads and decodes every
     tile: checksums, sizes, values of masks.
     """
-    prepared = _prepared(tiles)
+    own = prepared(tiles)
     lines = [
         f"{path} holds {found} of {promised} tiles; {_REMEDY}"
-        for path, promised in prepared.shards()
+        for path, promised in own.shards()
         if (found := _count_records(str(path))) != promised
     ]
     if lines or not pixels:
         return lines
     with ThreadPoolExecutor(_READING) as pool:
-        said = pool.map(partial(_decode, prepared), range(len(prepared)))
+        said = pool.map(partial(_decode, own), range(len(own)))
         return [line for line in said if line]
 
 
@@ -37,11 +37,12 @@ def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
 
     Ready-made maps were looked at when they were prepared; ``pixels`` looks at estimated ones, too.
     """
-    prepared = _prepared(tiles)
-    return [f"{prepared.name} {number}" for number in prepared.constant_depths(pixels)]
+    own = prepared(tiles)
+    return [f"{own.name} {number}" for number in own.constant_depths(pixels)]
 
 
-def _prepared(tiles: Tiles) -> LovedaTiles:
+def prepared(tiles: Tiles) -> LovedaTiles:
+    """The tiles themselves; TypeError for any others."""
     if not isinstance(tiles, LovedaTiles):
         raise TypeError(f"These are no prepared LoveDA tiles: {type(tiles).__name__}.")
     return tiles

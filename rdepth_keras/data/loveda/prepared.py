@@ -74,8 +74,7 @@ class LovedaTiles:
         if pixels:
             records = (self._records[index] for index in range(len(self)))
             return sorted(int(r["id"]) for r in records if r["depth_minimum"] == r["depth_maximum"])
-        metadata: Any = self._builder.info.metadata
-        return list(metadata["tiles"][self._split].get("constant_depth", []))
+        return list(self.statistics.get("constant_depth", []))
 
     def _decode(self, index: int, decode: Callable[[bytes], np.ndarray]) -> Tile:
         if not -len(self) <= index < len(self):
@@ -101,12 +100,17 @@ class LovedaTiles:
         """Pixels of each class as counted at preparation, (tiles, 7) int64; decodes nothing."""
         if not self.labelled:
             return np.zeros((len(self), len(LOVEDA)), np.int64)
-        metadata: Any = self._builder.info.metadata
-        entry = metadata["tiles"][self._split]
+        entry = self.statistics
         values = np.array(entry["pixels_per_value"], np.int64)[:, list(LOVEDA.values)]
         rows = dict(zip(entry["ids"], values, strict=True))
         # Records lie in another order than statistics, and only they say which.
         return np.stack([rows[int(self._records[index]["id"])] for index in range(len(self))])
+
+    @property
+    def statistics(self) -> Mapping[str, Any]:
+        """What was counted at preparation, by rising number of the tiles."""
+        metadata: Any = self._builder.info.metadata
+        return metadata["tiles"][self._split]
 
     @property
     def name(self) -> str:
