@@ -17,7 +17,7 @@ from rich.console import Console
 from tensorboardX.proto.event_pb2 import Event
 
 from rdepth_keras import run
-from rdepth_keras.adapt import CBST, SEGMENTER
+from rdepth_keras.adapt import CBST, METHODS, SEGMENTER, SourceOnly
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice, Economy, Optimizers
 from rdepth_keras.infer import Inference
@@ -75,6 +75,7 @@ def events(folder: Path) -> list[Event]:
     return found
 
 
+@pytest.mark.proof
 def test_what_is_watched_and_that_watching_changes_nothing(experiment, tmp_path):
     said = io.StringIO()
     watched, plain = tmp_path / "watched", tmp_path / "plain"
@@ -124,6 +125,7 @@ def test_what_is_not_finite_stops_the_run(experiment, tmp_path):
     assert str(last) in kept and str(step) not in kept
 
 
+@pytest.mark.proof
 def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
     """Killed after the best was kept and before an ordinary checkpoint: the best is cut."""
     chosen = experiment.changed(
@@ -232,6 +234,29 @@ def test_rounds_that_would_never_come_are_refused(experiment, tmp_path):
     with pytest.raises(ValueError, match="within the 12 steps of the run there would be none"):
         run.start(late, Run(tmp_path / "run"), QUIET)
     assert not (tmp_path / "run").exists()
+
+
+class Refusing(SourceOnly):
+    """Its loss refuses to be traced, as for a network whose features are not the ones it needs."""
+
+    def terms(self, outputs, label, key):
+        raise ValueError("these features are too small")
+
+
+def test_what_a_loss_refuses_leaves_no_run(experiment, tmp_path, monkeypatch):
+    monkeypatch.setitem(METHODS, "refusing", Refusing)
+    with pytest.raises(ValueError, match="these features are too small"):
+        run.start(experiment.changed(method=Refusing()), Run(tmp_path / "run"), QUIET)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_step_is_traced_once(experiment, tmp_path, monkeypatch):
+    """What is traced before the run begins is what its first step is compiled from."""
+    traced, plain = [], SourceOnly.terms
+    monkeypatch.setattr(SourceOnly, "terms", lambda *a: traced.append(a) or plain(*a))
+    short = experiment.changed(training={"steps": 2, "choice": Choice()})
+    run.start(short, Run(tmp_path / "run"), QUIET)
+    assert len(traced) == 1
 
 
 @pytest.mark.parametrize(
