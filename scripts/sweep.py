@@ -52,6 +52,8 @@ def main() -> int:
     if arguments.cap_hours is not None and not arguments.cap_hours > 0:
         raise ValueError(f"--cap-hours must be above 0; received {arguments.cap_hours}.")
     if arguments.page is not None:
+        if arguments.page.absolute().parent == arguments.out.absolute():
+            arguments.out.mkdir(parents=True, exist_ok=True)  # the runs would, anyway
         command.check_folder("--page", arguments.page)
     cap = None if arguments.cap_hours is None else 3600 * arguments.cap_hours
     failed = 0

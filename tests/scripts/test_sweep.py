@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rdepth_keras.experiment import to_json
+from rdepth_keras.run import sweep
 from rdepth_keras.run.sweep import check, plan, settings, summarise, train
 
 # Stands in for scripts/train.py: writes what a run leaves, and can be told to dawdle.
@@ -139,3 +140,15 @@ def test_the_script_names_unknown_recipes_first(monkeypatch, capsys, tmp_path):
         module.command.guarded(module.main)
     assert stop.value.code == 2 and "known are" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_page_may_lie_where_the_runs_will(call, monkeypatch, tmp_path, capsys):
+    """And nowhere else that is not there, of which no folder is made."""
+    started = []
+    monkeypatch.setattr(sweep, "train", lambda cell, *_: started.append(cell) or "stopped")
+    flags = ["--recipes", "demo", "--directions", "r2u", "--seeds", "0", "--out", tmp_path / "out"]
+    for page in ("other/board.md", "out/deeper/board.md"):
+        assert call("sweep", *flags, "--page", tmp_path / page) == 2
+        assert "there is no folder" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    call("sweep", *flags, "--page", tmp_path / "out" / "board.md")
+    assert "No run of the sweep has been scored" in capsys.readouterr().err and len(started) == 1
