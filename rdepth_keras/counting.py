@@ -1,7 +1,9 @@
-"""Parameters and multiply-adds of a network, counted from shapes alone."""
+"""Parameters and multiply-adds of networks and of whole steps, counted from shapes alone."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import keras
@@ -35,8 +37,17 @@ def count(name: str, pixels: int = 512, **arguments) -> Counts:
         tensor.name: jax.ShapeDtypeStruct((1, pixels, pixels, tensor.shape[-1]), "float32")
         for tensor in model.inputs
     }
-    jaxpr = jax.make_jaxpr(model.stateless_call)(trained, fixed, inputs)
-    return Counts(sum(math.prod(array.shape) for array in trained), _multiply_adds(jaxpr.jaxpr))
+    parameters = sum(math.prod(array.shape) for array in trained)
+    return Counts(parameters, multiply_adds(model.stateless_call, trained, fixed, inputs))
+
+
+def multiply_adds(function: Callable, *arguments: Any) -> int:
+    """Those of the convolutions and matrix products of a function, e.g. a training step.
+
+    Zeros between the places of a strided convolution's gradient do not count, zeros of padding do.
+    ``arguments`` may be shapes: nothing is computed.
+    """
+    return _multiply_adds(jax.make_jaxpr(function)(*arguments).jaxpr)
 
 
 def _multiply_adds(jaxpr) -> int:
@@ -52,7 +63,9 @@ def _of_equation(equation) -> int:
     if equation.primitive.name == "conv_general_dilated":
         kernel = equation.invars[1].aval.shape
         out_axis = equation.params["dimension_numbers"].rhs_spec[0]
-        return outputs * math.prod(kernel) // kernel[out_axis]
+        zeros = math.prod(equation.params["lhs_dilation"])
+        return outputs * math.prod(kernel) // kernel[out_axis] // zeros
     inner = [_multiply_adds(jaxpr) for jaxpr in core.jaxprs_in_params(equation.params)]
     # The branches are those of a platform-dependent convolution: one of them runs.
-    return max(inner) if equation.primitive.name == "cond" else sum(inner)
+    total = max(inner) if equation.primitive.name == "cond" else sum(inner)
+    return total * equation.params["length"] if equation.primitive.name == "scan" else total

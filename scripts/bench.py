@@ -6,6 +6,7 @@
     python scripts/bench.py data --loveda DIR
     python scripts/bench.py growth
     python scripts/bench.py networks
+    python scripts/bench.py methods
 
 ``step``: training steps of source-only cross-entropy with AdamW. ``infer``: predictions of a
 1024 x 1024 tile, whole and in windows of 512. ``depth``: Depth Anything ViT-S at 518 x 518. All
@@ -25,6 +26,9 @@ smooth: no estimator runs here.
 
 ``networks``: parameters and multiply-adds of every network, as docs/networks.md has them; counted
 from shapes, nothing is computed.
+
+``methods``: multiply-adds of a step of every adapted recipe, beside those of training on the source
+alone with the same network and batch; counted in the same way.
 """
 
 import rdepth_keras.interrupts  # noqa: F401  # isort: skip
@@ -41,13 +45,14 @@ import tyro
 
 from benchmark.figures import compare, exponent, table
 from benchmark.inputs import inputs_table, measure_inputs
+from benchmark.methods import ADAPTED, count_steps
 from benchmark.suites import CASES, GROWTH
 from benchmark.turns import lacking, measure, sides
 from rdepth_keras import atomic, command
 from rdepth_keras.counting import count
 from rdepth_keras.models import MODELS
 
-What = Literal["step", "infer", "depth", "data", "growth", "networks"]
+What = Literal["step", "infer", "depth", "data", "growth", "networks", "methods"]
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,16 @@ def bench_networks(_: Arguments) -> Found:
         yield name, asdict(counts)
 
 
+def bench_methods(_: Arguments) -> Found:
+    """Prints a line for each adapted recipe."""
+    print("recipe                 a step (G)  source alone (G)  ratio")
+    for name in ADAPTED:
+        found = count_steps(name)
+        step, alone = found["multiply_adds"] / 1e9, found["source_only_multiply_adds"] / 1e9
+        print(f"{name:22} {step:10.1f} {alone:17.1f} {step / alone:6.2f}", flush=True)
+        yield name, found
+
+
 def stored(path: Path | None) -> dict[str, Any]:
     """The figures in a file, none where there is no file; ValueError for a file of another kind."""
     if path is None or not path.exists():
@@ -176,6 +191,7 @@ BENCHES = {
     "growth": bench_growth,
     "data": bench_data,
     "networks": bench_networks,
+    "methods": bench_methods,
 }
 
 

@@ -4,11 +4,13 @@ import math
 import re
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import keras
 import pytest
 
 from rdepth_keras import models
-from rdepth_keras.counting import count
+from rdepth_keras.counting import count, multiply_adds
 
 TABLE = (Path(__file__).resolve().parents[1] / "docs" / "networks.md").read_text(encoding="utf-8")
 SHORT = ("segformer_b0", "deeplabv2")  # of each family of encoders one
@@ -29,6 +31,29 @@ def test_counts_of_a_small_network_by_hand():
     model = models.build("twin", **tiny, channels=4, auxiliary_channels=4)
     sizes = [variable.value.size for variable in model.trainable_variables]
     assert found.parameters == sum(sizes)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_gradient_counts_as_two_forward_passes(stride):
+    """Of a convolution: that of its input and that of its kernel."""
+    x, kernel = jnp.zeros((2, 8, 8, 3)), jnp.zeros((2, 2, 3, 5))
+
+    def convolve(x, kernel):
+        layout = ("NHWC", "HWIO", "NHWC")
+        out = jax.lax.conv_general_dilated(
+            x, kernel, 2 * (stride,), [(0, 1)] * 2, None, None, layout
+        )
+        return out.sum()
+
+    forward = multiply_adds(convolve, x, kernel)
+    assert forward == 2 * (8 // stride) ** 2 * 5 * 2 * 2 * 3
+    both = multiply_adds(jax.grad(convolve, (0, 1)), x, kernel)
+    assert both == pytest.approx(3 * forward, rel=0.3)  # zeros of the padding
+
+
+def test_a_loop_counts_every_turn():
+    a, b = jnp.zeros((7, 3, 4)), jnp.zeros((4, 5))
+    assert multiply_adds(lambda a, b: jax.lax.map(lambda x: x @ b, a), a, b) == 7 * 3 * 4 * 5
 
 
 def find_row(name):
