@@ -133,7 +133,7 @@ class Run:
     @property
     def journal(self) -> Journal:
         """Its losses, rates and validations."""
-        return Journal(self.directory / "journal.jsonl")
+        return self.journal_with(None)
 
     @property
     def trained_steps(self) -> int | None:
@@ -142,7 +142,7 @@ class Run:
 
     def journal_with(self, mirror: Mirror | None) -> Journal:
         """The same, whose lines ``mirror`` is told, too: ``(step, entries)``."""
-        return Journal(self.directory / "journal.jsonl", mirror)
+        return Journal(self.directory / "journal.jsonl", mirror, self.identity)
 
     @property
     def labels(self) -> Path:

@@ -12,26 +12,28 @@ from rdepth_keras.atomic import write_text
 
 @dataclass(frozen=True)
 class Journal:
-    """A file of JSON lines, each with the ``step`` it belongs to.
+    """A file of JSON lines, each with the ``step`` it belongs to, and the run.
 
-    ``mirror`` is told of every line, too: ``(step, entries)``.
+    ``mirror`` is told of every line, too: ``(step, entries)``. ``run`` is what the run calls itself
+    by; empty where that is not known, and nothing is then refused by it.
     """
 
     path: Path
     mirror: Callable[[int, Mapping[str, Any]], None] | None = None
+    run: str = ""
 
     def write(self, step: int, **entries: Any) -> None:
         """Appends a line; the file is closed between lines, so a killed run loses none."""
         if self.mirror:
             self.mirror(step, entries)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **entries}) + "\n")
+            file.write(self._line({"step": step, **entries}))
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole lines; a last line that a kill cut off is left out.
+        """All whole lines, without the run; a last line that a kill cut off is left out.
 
         Raises ValueError, naming the line, where the file was damaged otherwise, holds what no run
-        writes, or goes back in steps, as two journals in one do.
+        writes or another one wrote, or goes back in steps, as two journals in one do.
         """
         if not self.path.exists():
             return []
@@ -51,6 +53,12 @@ class Journal:
             entry = json.loads(line)
         except ValueError:
             entry = None
+        maker = entry.pop("run", "") if isinstance(entry, dict) else ""
+        if self.run and maker not in ("", self.run):
+            raise ValueError(
+                f"{self.path}, line {place}, is of another run, {maker}, and not of this one, "
+                f"{self.run}: put this one's own journal back, or move the file away."
+            )
         if isinstance(entry, dict) and type(entry.get("step")) is int and _is_own(entry):
             return entry
         raise ValueError(f"{self.path}, line {place}: no entry of a journal; delete that line.")
@@ -58,7 +66,10 @@ class Journal:
     def cut(self, step: int) -> None:
         """Drops the lines after ``step``: what a killed run wrote beyond its last checkpoint."""
         kept = [entry for entry in self.read() if entry["step"] <= step]
-        write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
+        write_text(self.path, "".join(map(self._line, kept)))
+
+    def _line(self, entry: Mapping[str, Any]) -> str:
+        return json.dumps({**entry, "run": self.run} if self.run else entry) + "\n"
 
 
 def _is_own(entry: Mapping[str, Any]) -> bool:

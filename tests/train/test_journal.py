@@ -61,6 +61,19 @@ def test_two_journals_in_one_are_told(tmp_path):
         journal.read()
 
 
+def test_the_lines_of_another_run_are_refused(tmp_path):
+    """Also where steps and names are the same; of a run that nobody knows they are read."""
+    path = tmp_path / "journal.jsonl"
+    one, other = Journal(path, run="one"), Journal(path, run="other")
+    Journal(path).write(1, loss=2.0)  # as before runs had names
+    one.write(2, loss=1.0)
+    one.cut(9)
+    assert one.read() == Journal(path).read() == [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1}]
+    for attempt in (other.read, lambda: other.cut(9)):
+        with pytest.raises(ValueError, match=r"journal\.jsonl, line 1, is of another run, one"):
+            attempt()
+
+
 def test_the_mirror_is_told(tmp_path):
     told = []
     Journal(tmp_path / "journal.jsonl", lambda *line: told.append(line)).write(4, loss=0.5)

@@ -36,6 +36,7 @@ def journal(directory: Path) -> list[dict]:
     entries = [json.loads(line) for line in lines]
     for entry in entries:
         entry.pop("time", None)
+        assert entry.pop("run"), "each has its own"
     return entries
 
 
