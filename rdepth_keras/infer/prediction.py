@@ -35,6 +35,15 @@ def check_inputs(inputs: Mapping[str, Any], tile: Tile | str) -> None:
             )
 
 
+def check_output(output: Any) -> None:
+    """Raises ValueError for the outputs of a network with taps; full-size logits alone predict."""
+    if isinstance(output, Mapping):
+        raise ValueError(
+            "A tile is predicted by full-size logits alone, but the network's outputs are "
+            f"{', '.join(output)}: build it without taps."
+        )
+
+
 def check_finite(prediction: np.ndarray, tile: Tile | str) -> np.ndarray:
     """The prediction itself; the largest of values that are not numbers would be class 0.
 

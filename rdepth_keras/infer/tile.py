@@ -15,7 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from rdepth_keras.arrays import Params, Tile
 from rdepth_keras.infer.forward import fill_up, mesh_of, share
 from rdepth_keras.infer.inference import Inference
-from rdepth_keras.infer.prediction import check_finite, check_inputs
+from rdepth_keras.infer.prediction import check_finite, check_inputs, check_output
 from rdepth_keras.infer.scales import mean_over_scales
 from rdepth_keras.infer.views import mean_over_views
 from rdepth_keras.infer.windows import Forward, slide
@@ -29,8 +29,9 @@ def tile_predictor(
 
     ``network`` has full-size logits as its output, i.e. it was built without taps. The windows are
     shared by the devices that hold the params. It is compiled once for each size of tile. Raises
-    ValueError for arrays of wrong size or scale, FloatingPointError for a result not finite.
+    ValueError for taps, wrong sizes and scales, FloatingPointError for a result not finite.
     """
+    check_output(network.model.output)
 
     @partial(jax.jit, static_argnames="mesh")
     def compiled(params, buffers, inputs, mesh):
@@ -56,8 +57,7 @@ def predict_tile(
     """The mean prediction of a tile, float32 (H, W, K): logits or probabilities.
 
     Args:
-        forward: maps a batch of inputs, e.g. image (N, h, w, 3) and depth (N, h, w, 1), to
-            full-size logits (N, h, w, K).
+        forward: a batch, e.g. image (N, h, w, 3) and depth (N, h, w, 1), -> logits (N, h, w, K).
         inputs: the same arrays of one tile without the batch axis, all (H, W, ...).
         inference: windows, views, scales and what is averaged.
     """

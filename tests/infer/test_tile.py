@@ -195,6 +195,15 @@ def network() -> Network:
     return Network(keras.Model({"image": inputs}, outputs))
 
 
+def test_a_network_with_taps_is_refused():
+    ours = network()
+    model = keras.Model(
+        ours.model.input, {"logits": ours.model.output, "features": ours.model.input["image"]}
+    )
+    with pytest.raises(ValueError, match=r"alone, .* are logits, features: build it without taps"):
+        tile_predictor(Network(model), Inference())
+
+
 def colours(*size: int):
     rng = np.random.default_rng(0)
     return {"id": 1, "image": rng.integers(0, 256, (*size, 3)).astype(np.uint8)}
