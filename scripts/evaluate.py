@@ -35,6 +35,8 @@ class Evaluate:
     """Domain to score, urban or rural, or a folder's own; the run's target when left out."""
     absent: Absent = "union"
     """Classes in the mean: those in truth or prediction, those in the truth, or all ("zero")."""
+    last: bool = False
+    """Score the last checkpoint also of a run of which a best one counts."""
     data_dir: Path | None = None
     """Where the run's data lie now, if they were moved."""
     ensemble: tuple[Path, ...] = ()
@@ -90,7 +92,7 @@ def _check_together(arguments: Evaluate) -> None:
         raise ValueError("--report and --ablate are two evaluations; give one after the other.")
     default = Evaluate(Inference())
     needs = {
-        "--run": (not compares, ("inference", "split", "domain", "absent", "data_dir")),
+        "--run": (not compares, ("inference", "split", "domain", "absent", "last", "data_dir")),
         "--report": (arguments.report, ("exhibits",)),
         "--compare": (compares, ("format",)),
     }
@@ -106,7 +108,9 @@ def _check_together(arguments: Evaluate) -> None:
 def score(arguments: Evaluate, directory: Path) -> None:
     console, page = command.console(), None
     place = arguments.data_dir and str(arguments.data_dir.expanduser().resolve())
-    own, *members = (run.Run(path, place) for path in (directory, *arguments.ensemble))
+    own, *members = (
+        run.Run(path, place, arguments.last) for path in (directory, *arguments.ensemble)
+    )
     trial = run.prepare_trial(own, arguments.split, arguments.domain, arguments.inference, members)
     for line in trial.predictor.damaged:
         console.print(line)

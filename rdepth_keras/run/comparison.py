@@ -58,7 +58,7 @@ def protocol(evaluated: Evaluated) -> Protocol:
         domain,
         result["split"],
         result.get("tiles"),
-        experiment.training.choice.selection == "best_by_target_labels",
+        evaluated.selection == "best_by_target_labels",
         result.get("absent", "union"),
         target_seen(evaluated.run),
         tuple(sorted(result["iou"])),
@@ -102,7 +102,7 @@ def note(evaluated: Evaluated) -> str:
 
 def _checkpoint(evaluated: Evaluated) -> str:
     """The rule; and the step, where it is not the one that the rule would have taken."""
-    rule = CHECKPOINTS[evaluated.experiment.training.choice.selection]
+    rule = CHECKPOINTS[evaluated.selection]
     if evaluated.result.get("passed_over") or _unfinished(evaluated):
         return f"{rule} (step {evaluated.result.get('step')})"
     return rule
@@ -117,7 +117,7 @@ def _depth(depth: dict[str, str]) -> str:
 
 def _unfinished(evaluated: Evaluated) -> str:
     result, training = evaluated.result, evaluated.experiment.training
-    notes, last = [], training.choice.selection == "last"
+    notes, last = [], evaluated.selection == "last"
     step = result.get("step" if last else "trained_steps")
     if step not in (None, training.steps):
         how = "scored at" if last else "chosen up to"

@@ -50,13 +50,17 @@ _KINDS = {str: "text", dict: "table", list: "list"}
 
 @dataclass(frozen=True)
 class Run:
-    """A run in ``directory``, begun or not; ``data_dir`` says where its data lie now.
+    """A run in ``directory``, begun or not.
 
-    Without ``data_dir`` they lie where they lay in training.
+    Attributes:
+        directory: what it holds.
+        data_dir: where its data lie now; None is where they lay in training.
+        last: its last checkpoint counts, whatever its own rule says.
     """
 
     directory: Path
     data_dir: str | None = None
+    last: bool = False
 
     def __str__(self):
         return str(self.directory)
@@ -157,9 +161,14 @@ class Run:
         """The best ones. Two: the later may lie beyond the last ordinary one, and be cut."""
         return Checkpoints(self.directory / "best", 2, notify, self.identity)
 
+    @property
+    def selection(self) -> str:
+        """The rule by which one of its checkpoints counts."""
+        return "last" if self.last else self.experiment.training.choice.selection
+
     def chosen(self, notify: Tell = print) -> Checkpoints:
         """The checkpoints of which the last one counts; FileNotFoundError where there are none."""
-        last = self.experiment.training.choice.selection == "last"
+        last = self.selection == "last"
         if not (self.directory / ("checkpoints" if last else "best")).is_dir():
             raise FileNotFoundError(f"{self} has no checkpoint yet: resume its training first.")
         return self.checkpoints(notify) if last else self.best(notify)

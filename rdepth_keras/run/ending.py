@@ -1,5 +1,6 @@
 """The end of a training: its scores on the target, and a picture of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -17,7 +18,11 @@ EXAMPLES = 4  # tiles in the picture
 
 
 def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | None:
-    """Scores the finished run on the target's Val; None where that has no labels."""
+    """Scores the finished run on the target's Val; None where that has no labels.
+
+    Where the target's labels chose the checkpoint, the last one is scored as well: published logs
+    show a point or two between them, and only the last could be had without labels.
+    """
     tiles = labelled_tiles(data, "val", run.experiment.data.target)
     if isinstance(tiles, str):
         return _without_scores(run, tiles, console)
@@ -26,6 +31,12 @@ def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | 
         result = evaluate(trial, console)
     except NoLabels as reason:
         return _without_scores(run, str(reason), console)
+    if run.selection == "best_by_target_labels":
+        last = evaluate(prepare_trial(replace(run, last=True), "val"), console)
+        console.print(
+            f"By the target's labels step {result['step']} counts, mIoU {result['miou']:.2%}; "
+            f"the last, step {last['step']}, has {last['miou']:.2%}"
+        )
     picture = draw(trial)
     if jax.process_index() == 0:
         console.print(f"Tiles of the target, as they are predicted: {run.write_examples(picture)}")

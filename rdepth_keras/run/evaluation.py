@@ -21,7 +21,7 @@ from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import changed_files
 from rdepth_keras.run.predictor import Predictor, load_ensemble
-from rdepth_keras.run.scores import in_short, other_inference
+from rdepth_keras.run.scores import in_short, other_checkpoint, other_inference
 
 
 class NoLabels(ValueError):
@@ -55,9 +55,10 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """File name, without its ending; inference other than the run's own is named."""
+        """File name, without its ending; what is not by the run's own rules is named."""
         own, other = self.experiment.training.inference, asdict(self.predictor.inference)
         parts = other_inference(own, other)
+        parts += other_checkpoint(self.experiment, self.run.selection)
         parts += [f"with={_together(self.members)}"] if self.members else []
         return "-".join([f"{self.split}_{self.domain}", *parts])
 
@@ -120,7 +121,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "domain": trial.domain,
         "direction": experiment.data.direction,
         "recipe": experiment.recipe,
-        "selection": experiment.training.choice.selection,
+        "selection": trial.run.selection,
         "inference": asdict(predictor.inference) | {"scales": list(predictor.inference.scales)},
         "members": [member.name for member in trial.members],
         "dataset": experiment.data.title(experiment.resources.data_dir),

@@ -139,6 +139,6 @@ def _common(run: Run) -> dict[str, Any]:
         "depth": run.environment.get("depth"),
         "source": experiment.data.source,
         "target": experiment.data.target,
-        "selection": experiment.training.choice.selection,
+        "selection": run.selection,
         "target seen": target_seen(run),
     }

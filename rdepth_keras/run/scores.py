@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from rdepth_keras.evaluate.confusion import Absent
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.experiment.training import Selection
 from rdepth_keras.infer import Inference
 from rdepth_keras.run.directory import Run
 
@@ -25,12 +26,23 @@ class Evaluated:
     experiment: Experiment
 
     @property
+    def selection(self) -> str:
+        """The rule that the scored checkpoint was chosen by."""
+        return self.result.get("selection", self.experiment.training.choice.selection)
+
+    @property
     def title(self) -> str:
         """Name of the run, and what was special about the prediction, whatever the file's name."""
         own, members = self.experiment.training.inference, self.result.get("members", [])
         special = other_inference(own, self.result["inference"])
+        special += other_checkpoint(self.experiment, self.selection)
         special += [f"with={in_short(members)}"] if members else []
         return " ".join([self.run.name, *special])
+
+
+def other_checkpoint(experiment: Experiment, selection: str) -> list[str]:
+    """``checkpoint=last``, where the run's own rule would have taken another."""
+    return [] if selection == experiment.training.choice.selection else [f"checkpoint={selection}"]
 
 
 def other_inference(own: Inference, other: Mapping[str, Any]) -> list[str]:
@@ -125,6 +137,7 @@ _NEEDED: dict[str, Callable[[Any], bool]] = {
 _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "depth": _or_none(_table_of(_is_text)),
     "files": _table_of(_is_text),
+    "selection": lambda value: value in get_args(Selection),
     "seeds": _list_of(_is_count),
     "members": _list_of(_is_text),
     "passed_over": _list_of(_is_text),

@@ -85,6 +85,34 @@ def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied):
     assert "checkpoint: last (step 1)" in run.headline(run.Run(directory), result)
 
 
+def test_the_last_checkpoint_is_scored_beside_the_one_that_the_targets_labels_chose(copied):
+    """Each under its own protocol; the end of the training is that of the chosen one."""
+    directory, said = copied[0], io.StringIO()
+    choice = Choice(selection="best_by_target_labels", validation_steps=1)
+    experiment = run.Run(directory).experiment.changed(training={"choice": choice})
+    (directory / "experiment.json").unlink()
+    (directory / "experiment.json").write_text(to_json(experiment))
+    for name in ("checkpoints", "checkpoints-checksums"):
+        other = name.replace("checkpoints", "best")
+        (directory / other).symlink_to((copied[1] / name).resolve())
+    own = run.Run(directory)
+    data = run.prepare_trial(own, "val").data
+    assert own.metrics is None
+    result = score_the_end(own, data, Console(file=said, width=200))
+    found = own.evaluations()
+    assert list(found) == ["val_urban", "val_urban-checkpoint=last"]
+    assert own.metrics == result == found["val_urban"]
+    best, last = found.values()
+    assert (best["selection"], last["selection"]) == ("best_by_target_labels", "last")
+    assert best["miou"] == run.evaluate(run.prepare_trial(run.Run(copied[1]), "val"), QUIET)["miou"]
+    assert best["miou"] != last["miou"]
+    assert f"mIoU {best['miou']:.2%}; the last, step 1, has {last['miou']:.2%}" in said.getvalue()
+    table = run.compare([directory], published=False, format="markdown")
+    one, other = table.split("### ")[1:]
+    assert "chosen by the target's labels" in one and "target Val (step 1)" in one
+    assert "chosen by" not in other.partition("\n")[0] and "seed0 checkpoint=last" in other
+
+
 def test_an_ensemble_is_the_mean_of_its_members(random_runs):
     runs, tile = [run.Run(place) for place in random_runs], val_tiles(random_runs[0])[0]
     one, other = (load_predictor(run.Run(directory)) for directory in random_runs)
