@@ -3,11 +3,14 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import jax
 
+from rdepth_keras.arrays import Tile, Tiles
 from rdepth_keras.assembly import (
     assemble,
     domain_batches,
@@ -16,11 +19,14 @@ from rdepth_keras.assembly import (
     training_sources,
 )
 from rdepth_keras.experiment import Economy, Experiment
+from rdepth_keras.run.training import rounds_of
 from rdepth_keras.train.devices import describe, shard_batch, unused_gpu_warning
+from rdepth_keras.train.rounds import Rounds
 
 GIB = 1 << 30
 WARM_STEPS, TIMED_STEPS = 8, 20  # first the batches that were made while the step compiled
 PATIENCE_SECONDS = 60.0  # for each of the two; a step that is so slow waits for no batch
+LABELLED_TILES = 4  # of the target, where a method labels it in rounds
 
 
 @dataclass(frozen=True)
@@ -36,20 +42,47 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Labelling:
+    """What labelling the target takes: so many rounds of so many tiles, one in so many seconds."""
+
+    rounds: int
+    tiles: int
+    tile_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """Of all rounds of a run."""
+        return self.rounds * self.tiles * self.tile_seconds
+
+    def __str__(self):
+        return (
+            f"{self.seconds / 3600:.1f} of them for {self.rounds} rounds of {self.tiles} tiles at "
+            f"{self.tile_seconds:.2f} s, by {min(self.tiles, LABELLED_TILES)} tiles"
+        )
+
+
+@dataclass(frozen=True)
 class Rehearsal:
     """What a few real training steps took.
 
     Attributes:
-        step_seconds: of one step, after the first.
+        step_seconds: of one step, after the first; after the first round, where there are rounds.
         first_step_seconds: with its compilation.
         state_bytes: of one checkpoint, weights and optimizer.
         peak_bytes: of the device's memory; None where it does not say.
+        labelling: of the target, for a method of rounds.
     """
 
     step_seconds: float
     first_step_seconds: float
     state_bytes: int
     peak_bytes: int | None
+    labelling: Labelling | None = None
+
+    def hours(self, steps: int) -> float:
+        """Of a run, without validations."""
+        labelling = self.labelling.seconds if self.labelling else 0.0
+        return (steps * self.step_seconds + labelling) / 3600
 
 
 def preflight(
@@ -88,7 +121,7 @@ def preflight(
         except (ValueError, OSError, ImportError, RuntimeError) as error:
             tell(experiment.recipe, False, " ".join(str(error).split())[:500])
             continue
-        hours += runs_each * experiment.training.steps * rehearsal.step_seconds / 3600
+        hours += runs_each * rehearsal.hours(experiment.training.steps)
         chosen = experiment.training.choice.selection != "last"
         kept = 1 + experiment.resources.cadence.keep_checkpoints + chosen
         disk += runs_each * kept * rehearsal.state_bytes
@@ -102,14 +135,29 @@ def preflight(
 def rehearse(experiment: Experiment) -> Rehearsal:
     """Loads the weights and trains a few steps on real tiles, keeping nothing.
 
-    Raises what training would: ValueError, FileNotFoundError, and RuntimeError for memory.
+    A method of rounds labels a few tiles first, and its steps are those after the first round, on
+    these labels: the longer ones. Raises what training would: ValueError, FileNotFoundError, and
+    RuntimeError for memory.
     """
+    with TemporaryDirectory() as folder:
+        return _rehearse(experiment, Path(folder))
+
+
+def _rehearse(experiment: Experiment, folder: Path) -> Rehearsal:
     experiment = experiment.changed(resources={"economy": Economy()})  # a cache takes hours
     sources = training_sources(experiment, open_data(experiment))
     assembly = assemble(experiment)
     state = assembly.state
     size = sum(array.nbytes for array in jax.tree.leaves((state.params, state.optimizer)))
-    batches = domain_batches(experiment, sources, lambda _: None)
+    batches, labelling = domain_batches(experiment, sources, lambda _: None), None
+    if sources.target is not None:
+        few = replace(sources, target=_Few(sources.target))
+        rounds = rounds_of(experiment, few, folder, lambda _: None)
+        if rounds is not None:
+            after = rounds.method.rounds(rounds.steps)
+            state = state._replace(step=state.step + after[0])
+            seconds, batches["target"] = _label(rounds, state, batches["target"])
+            labelling = Labelling(len(after), len(sources.target), seconds)
 
     def step() -> float:
         nonlocal state
@@ -124,7 +172,30 @@ def rehearse(experiment: Experiment) -> Rehearsal:
     seconds = _repeat(step, TIMED_STEPS)
     statistics = jax.local_devices()[0].memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
-    return Rehearsal(sum(seconds) / len(seconds), first, size, peak)
+    return Rehearsal(sum(seconds) / len(seconds), first, size, peak, labelling)
+
+
+@dataclass(frozen=True)
+class _Few:
+    """The first tiles of some."""
+
+    tiles: Tiles
+    labelled: bool = False
+
+    def __len__(self) -> int:
+        return min(len(self.tiles), LABELLED_TILES)
+
+    def __getitem__(self, index: int) -> Tile:
+        return self.tiles[index]
+
+
+def _label(rounds: Rounds, state: Any, target: Any) -> tuple[float, Any]:
+    """Seconds a tile, with all that a round does for it but compiling, and the batches made."""
+    batches, start = target, 0.0
+    for name in ("compiling", "timed"):
+        start = time.perf_counter()
+        batches = replace(rounds, folder=rounds.folder / name).begin(int(state.step), state, target)
+    return (time.perf_counter() - start) / len(rounds.tiles), batches
 
 
 def _repeat(step: Callable[[], float], most: int) -> list[float]:
@@ -153,11 +224,13 @@ def _look_at_dataset(experiment: Experiment, read_all: bool, tell) -> None:
 def _describe(experiment: Experiment, rehearsal: Rehearsal) -> str:
     parts = [
         f"weights {experiment.training.weights} loaded",
-        f"{rehearsal.step_seconds:.2f} s a step",
+        f"{rehearsal.step_seconds:.2f} s a step" + " after a round" * bool(rehearsal.labelling),
         f"first step {rehearsal.first_step_seconds:.0f} s",
-        f"{experiment.training.steps * rehearsal.step_seconds / 3600:.1f} hours a run",
+        f"{rehearsal.hours(experiment.training.steps):.1f} hours a run",
         f"checkpoint {rehearsal.state_bytes / GIB:.2f} GiB",
     ]
+    if rehearsal.labelling is not None:
+        parts.insert(-1, str(rehearsal.labelling))
     if rehearsal.peak_bytes is not None:
         parts.append(f"{rehearsal.peak_bytes / GIB:.1f} GiB of the device's memory")
     return ", ".join(parts)

@@ -235,7 +235,7 @@ def _train_steps(
             journal=journal,
             progress=progress,
             learning_rate=experiment.optimizers.segmenter.rate(training.steps),
-            rounds=_rounds(experiment, prepared.sources, run, console),
+            rounds=rounds_of(experiment, prepared.sources, run.labels, console.print, run.identity),
             validate=validation(experiment, validated, run, journal, board, console, done),
             profile=run.directory / "profile" if watch.profile else None,
         )
@@ -254,20 +254,26 @@ def once(notify: Callable[[str], None]) -> Callable[[str], None]:
     return tell
 
 
-def _rounds(experiment: Experiment, sources: Sources, run: Run, console: Console) -> Rounds | None:
-    """What labels the target anew, for a method that does."""
+def rounds_of(
+    experiment: Experiment,
+    sources: Sources,
+    folder: Path,
+    tell: Callable[[str], None],
+    identity: str = "",
+) -> Rounds | None:
+    """What labels the target anew, for a method that does; ``folder`` is where the labels go."""
     method, steps = experiment.method, experiment.training.steps
     if sources.target is None or not method.rounds(steps):
         return None
     return Rounds(
         method,
         steps,
-        run.labels,
+        folder,
         sources.target,
         tile_predictor(inference_network(experiment), method.labelling),
         partial(target_batches, experiment),
-        console.print,
-        run.identity,
+        tell,
+        identity,
         experiment.training.extended_at,
     )
 

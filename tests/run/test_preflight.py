@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import keras
 import pytest
 
+from rdepth_keras.adapt import CBST
 from rdepth_keras.assembly import training
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.loveda.dataset import LoveDA
@@ -15,12 +16,14 @@ from rdepth_keras.run import preflight as module
 from rdepth_keras.run.preflight import preflight, rehearse
 
 
-def toy(experiment):
+def toy(experiment, taps=True):
     image = keras.Input((None, None, 3), name="image")
     depth = keras.Input((None, None, 1), name="depth")
     both = keras.layers.Concatenate()([keras.layers.Rescaling(1 / 255)(image), depth])
     logits = keras.layers.Conv2D(7, 4, strides=4, name="logits")(both)
-    return Network(keras.Model({"image": image, "depth": depth}, {"logits": logits}))
+    whole = keras.layers.UpSampling2D(4)(logits)
+    outputs = {"logits": logits} if taps else whole
+    return Network(keras.Model({"image": image, "depth": depth}, outputs))
 
 
 @pytest.fixture
@@ -36,6 +39,27 @@ def test_a_rehearsal_is_measured(experiment):
     assert 0 < found.step_seconds < found.first_step_seconds
     variables = 4 * 4 * 4 * 7 + 7
     assert 3 * 4 * variables <= found.state_bytes < 3 * 4 * variables + 64  # weights, two moments
+
+
+def test_a_method_of_rounds_is_measured_after_its_first_round(experiment, monkeypatch):
+    """Labelling and all: the tiles that are labelled, and the step that sees the target."""
+    seen = []
+
+    class Counted(CBST):
+        def relabel(self, probabilities, step):
+            seen.append((step, len(probabilities)))
+            return super().relabel(probabilities, step)
+
+    monkeypatch.setattr("rdepth_keras.run.training.inference_network", lambda e: toy(e, taps=False))
+    demo = Demo(train_tiles=6, val_tiles=2, test_tiles=2, tile_pixels=64)
+    found = rehearse(experiment.changed(data=demo, method=Counted(start=0.5, every=0.25)))
+    assert seen == [(500, 4), (500, 4)], "once to compile, once to measure"
+    assert (found.labelling.rounds, found.labelling.tiles) == (2, 6)
+    expected = 1000 * found.step_seconds + 2 * 6 * found.labelling.tile_seconds
+    assert found.labelling.tile_seconds > 0
+    assert found.hours(1000) == pytest.approx(expected / 3600)
+    said = module._describe(experiment, found)
+    assert "s a step after a round" in said and "for 2 rounds of 6 tiles at " in said
 
 
 def test_time_and_disk_follow_from_it(experiment, tmp_path, monkeypatch):
