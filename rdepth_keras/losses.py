@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from rdepth_keras.arrays import check_logits, check_shape
@@ -40,9 +41,12 @@ def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array,
         is NaN where a label is neither a class nor 255.
 
     Raises:
-        ValueError: for shapes that do not belong together, and labels that are no integers.
+        ValueError: for shapes that do not belong together, logits that are no floats, and labels
+            that are no integers.
     """
     check_logits(logits, label)
+    if not jnp.issubdtype(logits.dtype, jnp.floating):
+        raise ValueError(f"Logits must be floats; received {logits.dtype}. Are they labels?")
     check_integers("label", label)
     logits = resize_logits(logits, *label.shape[1:])
     label = label.astype(jnp.int32)  # of int8, -1 would be 255
@@ -71,25 +75,45 @@ def cross_entropy(
             ``"all"`` divides by the number of all pixels, the ignored included, as
             mmsegmentation does by default (``avg_non_ignore=False``) and the paper did.
         class_weights: K factors on the terms; the divisor counts pixels, not weights.
-        pixel_weights: (B, H, W) factors on the terms, e.g. the confidence of pseudo-labels.
+        pixel_weights: (B, H, W) factors on the terms, e.g. the confidence of pseudo-labels. Within
+            a compiled function their values are not looked at.
 
     Returns:
         A float32 scalar.
 
     Raises:
-        ValueError: for shapes that do not belong together, labels that are no integers, and an
-            unknown ``average``.
+        ValueError: for shapes that do not belong together, logits that are no floats, labels that
+            are no integers, weights that are negative or not finite, and an unknown ``average``.
     """
-    if average not in get_args(Average):
-        raise ValueError(f"average must be one of {get_args(Average)}; received {average!r}.")
+    check_average(average)
     entropy, valid = pixel_cross_entropy(logits, label)
     if class_weights is not None:
+        _check_weights("class_weights", class_weights)
         factors = jnp.asarray(class_weights, jnp.float32)
         check_shape("class_weights", factors, logits.shape[-1:])
         # Index 255 reads a clamped, unused weight: the entropy there is 0.
         entropy = entropy * factors[label.astype(jnp.int32)]
     if pixel_weights is not None:
+        _check_weights("pixel_weights", pixel_weights)
         check_shape("pixel_weights", pixel_weights, label.shape)
         entropy = entropy * pixel_weights
     count = valid.sum() if average == "valid" else float(label.size)
     return entropy.sum() / jnp.maximum(count, 1.0)
+
+
+def check_average(average: str) -> None:
+    """Raises ValueError for what is no way of averaging."""
+    if average not in get_args(Average):
+        raise ValueError(f"average must be one of {get_args(Average)}; received {average!r}.")
+
+
+def _check_weights(name: str, weights) -> None:
+    """Raises ValueError for factors that are complex and, where they are known, not all >= 0."""
+    known = not isinstance(weights, jax.core.Tracer)
+    if jnp.iscomplexobj(weights) or (known and not np.all(_amounts(np.asarray(weights)))):
+        raise ValueError(f"{name} must be finite numbers, at least 0; received {weights}.")
+
+
+def _amounts(values: np.ndarray) -> np.ndarray:
+    values = values.astype(np.float64)
+    return np.isfinite(values) & (values >= 0)

@@ -143,6 +143,23 @@ def test_the_ignore_of_eight_signed_bits_is_no_class_either(example):
     assert jnp.isnan(cross_entropy(logits, signed.at[0, 0, 0].set(-1)))
 
 
+@pytest.mark.parametrize("dtype", [jnp.int32, jnp.uint8, bool, jnp.complex64])
+def test_logits_that_are_no_floats_are_refused(example, dtype):
+    logits, label = map(jnp.asarray, example)
+    with pytest.raises(ValueError, match="Logits must be floats; received"):
+        cross_entropy(logits.astype(dtype), label)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan, np.inf, 1j])
+@pytest.mark.parametrize("name", ["class_weights", "pixel_weights"])
+def test_weights_that_cannot_be_are_refused(example, name, bad):
+    logits, label = map(jnp.asarray, example)
+    weights = np.ones(7 if name == "class_weights" else label.shape, np.array(bad).dtype)
+    weights.flat[0] = bad
+    with pytest.raises(ValueError, match=f"{name} must be finite numbers, at least 0"):
+        cross_entropy(logits, label, **{name: weights})
+
+
 def test_unknown_average(example):
     with pytest.raises(ValueError, match="average must be one of"):
         cross_entropy(jnp.asarray(example[0]), jnp.asarray(example[1]), average="mean")

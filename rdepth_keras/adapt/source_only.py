@@ -6,7 +6,7 @@ import jax
 
 from rdepth_keras.adapt.method import SEGMENTER, Given, Method, Networks, Outcome, Phase
 from rdepth_keras.adapt.outputs import add, auxiliary, mean_entropy, predicting, see
-from rdepth_keras.losses import Average
+from rdepth_keras.losses import Average, check_average
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class SourceOnly(Method):
     def __post_init__(self):
         if not (weight := self.auxiliary_weight) >= 0:
             raise ValueError(f"auxiliary_weight must be at least 0; received {weight}.")
+        check_average(self.average)
 
     def phases(self, networks: Networks) -> tuple[Phase, ...]:
         segmenter = networks[SEGMENTER]

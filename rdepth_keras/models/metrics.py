@@ -21,9 +21,12 @@ def compiled_cross_entropy(y_true, y_pred):
     are enlarged to the size of ``y_true``: :func:`rdepth_keras.losses.cross_entropy` for Keras.
     What is no train id makes the loss NaN. It is one number a batch, so that ``sample_weight`` of
     ``fit`` would scale it and weigh no image: give none. Raises ValueError for shapes
-    that do not belong together.
+    that do not belong together, and logits that are no floats.
     """
     check_logits(y_pred, y_true)
+    dtype = keras.backend.standardize_dtype(y_pred.dtype)
+    if not keras.backend.is_float_dtype(dtype):
+        raise ValueError(f"Logits must be floats; received {dtype}. Are they labels?")
     logits = resize(ops.cast(y_pred, "float32"), y_true.shape[1:])
     truth, valid, known = _train_ids(y_true, logits.shape[-1])
     safe = ops.where(known, truth, 0)
@@ -38,8 +41,8 @@ class MeanIoU(keras.Metric):
 
     Classes in neither truth nor prediction are left out of the mean; one that is predicted but
     absent counts 0. What is no train id makes its pixel a wrong prediction, never a right one.
-    Predictions that are not finite make the result NaN until the next reset. Works inside
-    ``jit``; counts are exact up to 2^31 pixels between two resets.
+    Without a labelled pixel the result is NaN. Predictions that are not finite make it NaN until
+    the next reset. Works inside ``jit``; counts are exact up to 2^31 pixels between two resets.
 
     ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities;
     other shapes raise ValueError, and so do classes that are no number from 1 to 255.
@@ -73,9 +76,10 @@ class MeanIoU(keras.Metric):
         hit = ops.diagonal(confusion)
         union = ops.sum(confusion, 0) + ops.sum(confusion[:-1], 1) - hit
         present = ops.cast(union > 0, "float32")
-        iou = hit / ops.maximum(union, 1.0)
-        mean = ops.sum(iou * present) / ops.maximum(ops.sum(present), 1.0)
-        return ops.where(self.broken > 0, float("nan"), mean)
+        iou, count = hit / ops.maximum(union, 1.0), ops.sum(present)
+        mean = ops.sum(iou * present) / ops.maximum(count, 1.0)
+        empty = ops.logical_or(self.broken > 0, ops.equal(count, 0))
+        return ops.where(empty, float("nan"), mean)
 
     def get_config(self):
         return {**super().get_config(), "classes": self.classes}

@@ -63,3 +63,8 @@ def test_the_loss_is_the_sum_and_keeps_the_statistics_of_the_source():
 def test_a_weight_that_cannot_be_is_refused(weight):
     with pytest.raises(ValueError, match="auxiliary_weight must be at least 0; received"):
         SourceOnly(auxiliary_weight=weight)
+
+
+def test_an_average_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="average must be one of .*; received 'mean'"):
+        SourceOnly(average="mean")

@@ -31,7 +31,7 @@ def test_equals_the_evaluators_counts(classes):
     np.testing.assert_array_equal(metric.confusion[:-1], confusion)
     assert float(metric.result()) == pytest.approx(mean_iou(confusion), rel=1e-6)
     metric.reset_state()
-    assert float(metric.result()) == 0
+    assert not np.any(metric.confusion)
 
 
 def test_absent_and_only_predicted_classes():
@@ -51,6 +51,26 @@ def test_ids_beyond_the_classes_are_wrong_predictions(label):
     logits[..., 2] = 1
     metric.update_state(np.array([[[2, 2, label]]]), logits)
     assert float(metric.result()) == pytest.approx(2 / 3)
+
+
+def test_nothing_labelled_has_no_mean():
+    """As of a batch, or a whole split, without labels: no score of 0."""
+    metric = MeanIoU(classes=3)
+    assert np.isnan(float(metric.result())), "nothing was counted yet"
+    truth, scores = np.full((1, 4, 4), 255, np.uint8), np.zeros((1, 4, 4, 3), np.float32)
+    metric.update_state(truth, scores)
+    assert np.isnan(float(metric.result()))
+    metric.update_state(truth * 0, scores)
+    assert float(metric.result()) == 1
+
+
+def test_logits_that_are_no_floats_are_refused():
+    label = np.zeros((1, 4, 4), np.uint8)
+    for dtype in (np.uint8, np.complex64):
+        with pytest.raises(ValueError, match="Logits must be floats; received"):
+            compiled_cross_entropy(
+                label, keras.ops.convert_to_tensor(np.zeros((1, 4, 4, 3), dtype))
+            )
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
