@@ -100,6 +100,11 @@ def build(
 
     Raises ValueError for an unknown name, an argument that cannot be, or weights that do not fit.
     """
+    if not isinstance(name, str):
+        raise ValueError(
+            f"build takes the name of a network, one of {', '.join(MODELS)}; received {name!r}. "
+            "An architecture builds itself: Twin(...).build(classes)."
+        )
     architecture = choose("network", name, MODELS)
     _check_arguments(name, architecture, arguments)
     options = {"taps": taps, "dtype": dtype, "remat": remat, "accumulate": accumulate}

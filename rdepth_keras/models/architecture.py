@@ -14,6 +14,8 @@ from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.models.heads import Output
 from rdepth_keras.models.weights.load import load
 
+JOINED = "concat"  # how encoders meet where nothing else is said
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -23,7 +25,8 @@ class Architecture:
     ``rdepth_keras.models.ARCHITECTURES``. Parts are chosen by name, so that an experiment can store
     them; by hand a function does as well, and for an encoder ``{"depths": ..., "widths": ...}``, a
     ConvNeXt of another size. A field ``..._encoder`` holds an encoder, whose layer has the field's
-    name: weights and rates go by it. ``__post_init__`` refuses with ValueError what cannot be.
+    name: weights and rates go by it; where it is annotated as a plain ``str``, there is always
+    one. ``__post_init__`` refuses with ValueError what cannot be.
 
     Attributes:
         frozen: encoders that do not train, by the names of their fields: they stay as they start,
@@ -33,8 +36,23 @@ class Architecture:
     frozen: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self):
-        for name, encoder in self.encoders.items():
-            choose(name, encoder, ENCODERS)
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        for one in fields(self):
+            if one.name.endswith("_encoder") and (one.type is str or given[one.name] is not None):
+                choose(one.name, given[one.name], ENCODERS)
+        if unknown := [name for name in self.frozen if name not in self.encoders]:
+            raise ValueError(
+                f"frozen names encoders of the network, {', '.join(self.encoders)}; received "
+                f"{unknown[0]!r}."
+            )
+        for name in ("channels", "auxiliary_channels"):
+            if given.get(name) is not None:
+                check_count(name, given[name])
+        if given.get("fusion", JOINED) != JOINED and not self.reads_depth:
+            raise ValueError(
+                f"fusion {given['fusion']!r} joins image and depth, and there is no depth encoder: "
+                f"name one, or leave fusion at {JOINED!r}."
+            )
 
     def connect(self, classes: int, *, dtype, remat: bool, accumulate: int) -> tuple[dict, dict]:
         """The inputs by name, and the maps by name that :meth:`end` takes, all Keras tensors."""
@@ -102,11 +120,6 @@ class Architecture:
 
     def _freeze(self, model: keras.Model) -> None:
         for name in self.frozen:
-            if name not in self.encoders:
-                raise ValueError(
-                    f"frozen names encoders of the network, {', '.join(self.encoders)}; received "
-                    f"{name!r}."
-                )
             model.get_layer(name).trainable = False
 
     @property
@@ -118,11 +131,11 @@ class Architecture:
 def choose(kind: str, choice, table: Mapping):
     """A name -> what the table holds for it; sizes of a ConvNeXt -> that encoder.
 
-    Anything else stands for itself. Raises ValueError for an unknown name.
+    A function stands for itself. Raises ValueError for an unknown name, and anything else.
     """
-    if isinstance(choice, Mapping):
+    if isinstance(choice, Mapping) and choice.keys() >= {"depths", "widths"}:
         return partial(convnext, **choice)
-    if isinstance(choice, str) and choice not in table:
+    if choice not in table if isinstance(choice, str) else not callable(choice):
         raise ValueError(f"Unknown {kind} {choice!r}; known are {', '.join(sorted(table))}.")
     return table[choice] if isinstance(choice, str) else choice
 

@@ -85,4 +85,21 @@ def test_frozen_encoders_do_not_train():
     assert trained == {"right_image_encoder", "head"}
     assert variables_by_path(model).keys() == variables_by_path(Mean().build(3)).keys()
     with pytest.raises(ValueError, match="frozen names encoders of the network, .*; received 'no'"):
-        Mean(frozen=("no",)).build(3)
+        Mean(frozen=("no",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_encoder": 5}, "Unknown image_encoder 5; known are atto, base"),
+        ({"image_encoder": None}, "Unknown image_encoder None; known are atto"),
+        ({"depth_encoder": {"depths": (1, 1, 1, 1)}}, "Unknown depth_encoder {'depths': "),
+        ({"fusion": None}, "Unknown fusion None; known are add, concat, gated"),
+        ({"channels": 0}, "channels must be a whole number, at least 1; received 0"),
+        ({"auxiliary_channels": 0}, "auxiliary_channels must be a whole number, at least 1"),
+        ({"depth_encoder": None, "fusion": "gated"}, "'gated' joins image and depth, and there is"),
+    ],
+)
+def test_what_no_network_can_be(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Twin(**arguments)

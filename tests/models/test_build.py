@@ -125,3 +125,15 @@ def test_a_missing_input_is_named(twin):
     with pytest.raises(ValueError, match='Missing data for input "depth"') as error:
         twin({"image": np.zeros((1, 64, 64, 3), np.uint8)})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [5, None, models.Twin, models.MODELS["twin"]])
+def test_what_names_no_network(name):
+    with pytest.raises(ValueError, match="takes the name of a network, one of twin, convnext_b, "):
+        models.build(name)
+
+
+@pytest.mark.parametrize("classes", [0, 256, "7", 7.0, True])
+def test_classes_that_cannot_be(classes):
+    with pytest.raises(ValueError, match="classes must be a whole number, from 1 to 255; received"):
+        models.MODELS["twin"].build(classes)

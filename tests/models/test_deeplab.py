@@ -93,7 +93,7 @@ def test_the_base_of_transnorm():
         ({"stages": ()}, r"stages must be one or more of 1, 2, 3, 4; received \(\)"),
         ({"stages": (4, 5)}, r"received \(4, 5\)"),
         ({"image_encoder": "resnet18"}, "Unknown image_encoder 'resnet18'"),
-        ({"fusion": "sum"}, "Unknown fusion 'sum'"),
+        ({"depth_encoder": "atto", "fusion": "sum"}, "Unknown fusion 'sum'"),
     ],
 )
 def test_what_cannot_be_is_refused_before_it_is_built(arguments, message):
