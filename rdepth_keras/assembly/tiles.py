@@ -1,7 +1,7 @@
 """Which tiles an experiment trains on and is scored on, and the batches made of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.cache import cached
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled, training_batches
-from rdepth_keras.data.rarity import chances, count_pixels
+from rdepth_keras.data.rarity import chances, count_pixels, unseen
 from rdepth_keras.data.splits import AbsentSplit, labelled_part
 from rdepth_keras.depth.normalise import constant_notice
 from rdepth_keras.experiment import Augmentation, Experiment
@@ -111,8 +111,15 @@ def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> di
     source = list(sources.source.values())
     if cache is not None:
         source = [cached(tiles, Path(cache).expanduser(), notify) for tiles in source]
+    if sources.target is None and training.target_augmentation is not None:
+        raise ValueError(
+            "target_augmentation is given, but the method "
+            f"{type(experiment.method).__name__} reads no tile of the target: leave it away (None)."
+        )
     make = batches_of(experiment, training.augmentation)
     chances = tile_chances(experiment, source, notify)
+    if chances is None and (notice := unseen_classes(experiment, source)):
+        notify(notice)
     batches = {"source": make(source, seed=training.seed, chances=chances)}
     if sources.target is not None:
         batches["target"] = target_batches(experiment, sources.target)
@@ -120,16 +127,43 @@ def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> di
 
 
 def target_batches(experiment: Experiment, tiles: Tiles) -> Any:
-    """Batches of the target's tiles, whatever labels they bear."""
+    """Batches of the target's tiles, whatever labels they bear.
+
+    No crop is drawn again for these, which are guesses where there are any: as in LoveDA's release.
+    The configurations of DAFormer do it, by the target's true labels.
+    """
     training, own = experiment.training, experiment.training.target_augmentation
-    if own is not None and own.crop_wanted_pixels is not None:
+    if own is not None and (own.crop_wanted_pixels is not None or own.crop_redraws):
         raise ValueError(
-            "target_augmentation.crop_wanted_pixels looks for the class that a tile was drawn for, "
-            "and the target's tiles are drawn for none: leave it away (None)."
+            "target_augmentation.crop_redraws and crop_wanted_pixels look at labels, and the "
+            "target's are unknown or guesses: set them to 0 and None."
         )
-    make = batches_of(experiment, own or training.augmentation)
+    blind = replace(own or training.augmentation, crop_redraws=0, crop_wanted_pixels=None)
+    make = batches_of(experiment, blind)
     # Another seed: else the two domains would be cropped and turned alike.
     return make([tiles], seed=training.seed + 1)
+
+
+def unseen_classes(experiment: Experiment, tiles: Sequence[Tiles]) -> str:
+    """A warning, where the labels show some classes nowhere, as far as they are read; else empty.
+
+    Tiles are read until every class is seen, mostly a few, and never more than
+    :data:`rdepth_keras.data.rarity.READ`: a class that is rarer than that may be told as well.
+    """
+    absent, looked_at = unseen(tiles, len(experiment.data.classes))
+    return absence(experiment, absent, looked_at, sum(map(len, tiles))) if absent else ""
+
+
+def absence(experiment: Experiment, absent: Sequence[int], looked_at: int, tiles: int) -> str:
+    """That the tiles looked at, of so many, show some classes nowhere."""
+    names = ", ".join(experiment.data.classes.names[train_id] for train_id in absent)
+    lost = f"nothing is learned of {'it' if len(absent) == 1 else 'them'}."
+    if looked_at == tiles:
+        return f"WARNING: no training tile shows {names}: {lost}"
+    return (
+        f"WARNING: none of {looked_at} training tiles shows {names}, and {tiles - looked_at} more "
+        f"are not looked at: where those do not either, {lost}"
+    )
 
 
 def batches_of(experiment: Experiment, augmentation: Augmentation) -> Callable[..., Any]:
@@ -168,12 +202,9 @@ def tile_chances(
             f"A crop of {crop} x {crop} never shows more than {wanted} pixels of a class: lower "
             "--augmentation.crop-wanted-pixels, or enlarge --crop."
         )
-    names = experiment.data.classes.names
-    pixels = np.concatenate([count_pixels(part, classes=len(names)) for part in tiles])
-    if absent := [name for name, shown in zip(names, pixels.sum(0), strict=True) if not shown]:
-        notify(
-            f"WARNING: no training tile shows {', '.join(absent)}: nothing is learned of "
-            f"{'it' if len(absent) == 1 else 'them'}."
-        )
+    classes = len(experiment.data.classes)
+    pixels = np.concatenate([count_pixels(part, classes) for part in tiles])
+    if absent := np.flatnonzero(pixels.sum(0) == 0).tolist():
+        notify(absence(experiment, absent, len(pixels), len(pixels)))
     found = chances(pixels, temperature)
     return found.sum(0) if wanted is None else found

@@ -5,12 +5,15 @@ Hoyer et al., "DAFormer", CVPR 2022, arXiv 2111.14887, equations 9 and 10: a cla
 class from a thousandth of its labelled pixels on, there from 3000 pixels on.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from rdepth_keras.arrays import Tiles
+from rdepth_keras.arrays import Tile, Tiles
 from rdepth_keras.data.pipeline import in_order
-from rdepth_keras.labels import IGNORE
+from rdepth_keras.labels import IGNORE, check_ids
 
+READ = 100  # tiles whose labels are read at most, only to see whether they show every class
 SMALLEST_SHARE = 1e-3  # of a tile's pixels that a class must cover to be shown by it
 
 
@@ -23,11 +26,37 @@ def count_pixels(tiles: Tiles, classes: int) -> np.ndarray:
     counted = getattr(tiles, "pixels_per_class", None)
     if counted is not None:
         return counted()
-    rows = [
-        np.bincount(tile["label"].ravel(), minlength=IGNORE + 1)[:classes]
-        for tile in in_order(tiles)
-    ]
+    rows = [_pixels(tile, classes) for tile in in_order(tiles)]
     return np.array(rows, np.int64).reshape(-1, classes)
+
+
+def unseen(parts: Sequence[Tiles], classes: int) -> tuple[list[int], int]:
+    """Train ids that no tile shows, and how many tiles were looked at.
+
+    Counted tiles are known. Of the others, spread over all of them, one after the other is read
+    until every class is seen, :data:`READ` at most.
+    """
+    shown, known, others = np.zeros(classes, bool), 0, []
+    for part in parts:
+        if hasattr(part, "pixels_per_class"):
+            shown |= count_pixels(part, classes).any(0)
+            known += len(part)
+        else:
+            others += [(part, index) for index in range(len(part))]
+    order = np.random.default_rng(0).permutation(len(others))[:READ]
+    for read, place in enumerate(order):
+        if shown.all():
+            return [], known + read
+        part, index = others[place]
+        shown |= _pixels(part[index], classes) > 0
+    return np.flatnonzero(~shown).tolist(), known + len(order)
+
+
+def _pixels(tile: Tile, classes: int) -> np.ndarray:
+    """(K,) of each class; ValueError for labels that are none."""
+    counts = np.bincount(tile["label"].ravel(), minlength=IGNORE + 1)
+    check_ids(f"label of tile {tile['id']}", np.flatnonzero(counts[:IGNORE]), classes)
+    return counts[:classes]
 
 
 def chances(pixels: np.ndarray, temperature: float) -> np.ndarray:

@@ -61,7 +61,7 @@ class Training:
         choice: the weights that count.
         sampling: the tiles of a batch.
         augmentation: of the training tiles.
-        target_augmentation: of the target's tiles; None is as the source's.
+        target_augmentation: of the target's tiles; None is the source's, blind to labels.
         inference: how tiles are predicted.
         start_from: a run whose weights it starts from, as far as they fit; see ``--from``.
         extended_at: steps at which the finished run was given more.

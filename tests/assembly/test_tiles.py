@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from rdepth_keras.adapt import SourceOnly
-from rdepth_keras.assembly import check_files, labelled_tiles, training_sources
-from rdepth_keras.assembly.tiles import target_batches, tile_chances
+from rdepth_keras.assembly import Sources, check_files, labelled_tiles, training_sources
+from rdepth_keras.assembly.tiles import (
+    domain_batches,
+    target_batches,
+    tile_chances,
+    unseen_classes,
+)
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Augmentation, Sampling
@@ -153,7 +158,68 @@ def test_rare_classes_are_drawn_more_often():
         tile_chances(plain, [Some("a")])
 
 
-def test_no_class_is_wanted_of_the_target():
-    asks = {"target_augmentation": Augmentation(crop_wanted_pixels=5)}
-    with pytest.raises(ValueError, match="and the target's tiles are drawn for none"):
+@pytest.mark.parametrize(
+    "settings", [{"crop_wanted_pixels": 5}, {"crop_redraws": 1}], ids=["wanted", "redrawn"]
+)
+def test_no_label_of_the_target_is_looked_for(settings):
+    asks = {"target_augmentation": Augmentation(**settings)}
+    with pytest.raises(ValueError, match="the target's are unknown or guesses: set them to 0 and"):
         target_batches(recipe("demo_daformer").changed(training=asks), Some("a"))
+
+
+def test_pseudo_labels_steer_no_crop():
+    """The crops of a target's tiles are the same, whatever its labels; the demo's own look."""
+    experiment = recipe("demo_cbst").changed(training={"crop": 32, "batch_size": 2})
+    assert experiment.training.augmentation.crop_redraws > 0
+    one, other = (next(target_batches(experiment, Guessed(0.5 * i))) for i in range(2))
+    assert (one["label"] != other["label"]).any()
+    for name in ("id", "image", "depth"):
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """Tiles whose left part, of this share, is of class 1."""
+
+    share: float
+    labelled: bool = True
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        label = np.zeros((64, 64), np.uint8)
+        label[:, : int(self.share * 64)] = 1
+        image = rng.integers(0, 256, (64, 64, 3)).astype(np.uint8)
+        return {
+            "id": index,
+            "image": image,
+            "depth": rng.random((64, 64, 1)).astype(np.float32),
+            "label": label,
+        }
+
+
+def test_what_the_target_is_not_read_for_is_refused():
+    asks = {"target_augmentation": Augmentation(crop_redraws=0)}
+    sources = Sources({"train": Some("a")}, None)
+    with pytest.raises(ValueError, match="SourceOnly reads no tile of the target: leave it away"):
+        domain_batches(recipe("demo").changed(training=asks), sources, print)
+
+
+def test_classes_that_no_tile_shows_are_told_without_rare_class_sampling_too():
+    experiment, said = recipe("rdepth_b_s"), []
+    domain_batches(experiment, Sources({"train": Some("a", 5)}, None), said.append)
+    assert said == [
+        "WARNING: no training tile shows forest, agriculture: nothing is learned of them."
+    ]
+    assert not unseen_classes(experiment, [Some("a", 7)])
+    (found,) = {unseen_classes(experiment, [Sparse("a", 300)]) for _ in range(2)}
+    assert found.startswith("WARNING: none of 100 training tiles shows building, road") and (
+        "and 200 more are not looked at: where those do not either, nothing is learned" in found
+    )
+
+
+class Sparse(Some):
+    def __getitem__(self, index):
+        return super().__getitem__(0)

@@ -1,10 +1,12 @@
 """Rare-class sampling: hand-computed chances, and batches drawn with them."""
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pytest
 
 from rdepth_keras.data.pipeline import training_batches
-from rdepth_keras.data.rarity import chances, count_pixels
+from rdepth_keras.data.rarity import READ, chances, count_pixels, unseen
 
 
 class Plain:
@@ -25,6 +27,44 @@ class Plain:
 
 def test_counts():
     assert count_pixels(Plain(), 3).tolist() == [[15, 0, 0]] * 3 + [[0, 15, 0]]
+
+
+def test_labels_beyond_the_classes_are_refused():
+    with pytest.raises(ValueError, match=r"label of tile 3 must hold train ids 0..0 .* \[1\]"):
+        count_pixels(Plain(), 1)
+
+
+@dataclass(frozen=True)
+class Watched(Plain):
+    """Remembers which tiles were read."""
+
+    classes: tuple[int, ...]
+    read: list[int] = field(default_factory=list)
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return super().__getitem__(index)
+
+
+def test_tiles_are_read_until_every_class_is_seen():
+    tiles = Watched((0, 1) * 500)
+    assert unseen([tiles], 2) == ([], len(tiles.read)) and len(tiles.read) < 20
+    tiles = Watched((1,) * 30)
+    assert unseen([tiles, tiles], 3) == ([0, 2], 60)
+    tiles = Watched((0,) * 500)
+    assert unseen([tiles], 2) == ([1], READ) and len(set(tiles.read)) == READ
+    assert max(tiles.read) > 400, "spread over all"
+
+
+class Counted(Watched):
+    def pixels_per_class(self):
+        return np.array([[5, 0, 1]] * len(self))
+
+
+def test_counted_tiles_are_not_read():
+    tiles = Counted((0,) * 500)
+    assert unseen([tiles], 3) == ([1], 500) and not tiles.read
+    assert unseen([tiles, Watched((1, 1))], 3) == ([], 501)
 
 
 def test_chances_by_hand():
