@@ -38,7 +38,7 @@ class CBST(LabelledRounds):
 
     def __post_init__(self):
         super().__post_init__()
-        check_settings(self, "from 0 to 1", lambda x: 0 <= x <= 1, "share")
+        check_settings(self, "above 0, at most 1", lambda x: 0 < x <= 1, "share")
         check_settings(self, "at least 1", lambda x: x >= 1, "sample")
 
     def relabel(self, probabilities: Sequence[np.ndarray], step: int) -> Iterator[np.ndarray]:

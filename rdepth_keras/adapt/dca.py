@@ -57,7 +57,7 @@ class DCA(LabelledRounds):
         check_settings(self, "at least 0", is_amount, "alignment_weight")
         check_settings(self, "None or at least 0", lambda x: x is None or x >= 0, "background")
         shares = ("maximum_fraction", "maximum_floor")
-        check_settings(self, "from 0 to 1", lambda x: 0 <= x <= 1, *shares)
+        check_settings(self, "at least 0 and below 1", lambda x: 0 <= x < 1, *shares)
 
     def networks(self, parts: Parts) -> dict[str, Network]:
         if self.background is not None and self.background >= parts.classes:

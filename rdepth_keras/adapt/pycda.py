@@ -44,7 +44,7 @@ class PyCDA(SelfTraining):
     def __post_init__(self):
         super().__post_init__()
         check_settings(self, "at least 0", is_amount, "pseudo_weight", "prior_weight")
-        check_settings(self, "from 0 to 1", lambda x: 0 <= x <= 1, "confidence")
+        check_settings(self, "at least 0 and below 1", lambda x: 0 <= x < 1, "confidence")
         check_settings(self, "one or more, of at least 1 each", _are_boxes, "boxes")
         check_settings(self, "None or shares that add up to 1", _is_prior, "prior")
 

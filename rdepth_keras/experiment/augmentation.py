@@ -47,7 +47,7 @@ class Augmentation:
         check("augmentation.crop_wanted_pixels", wanted, sensible, "at least 0, or None")
         looks = wanted is None or redraws > 0
         check("augmentation.crop_redraws", redraws, looks, "at least 1 for crop_wanted_pixels")
-        grey = all(0 <= value <= 255 for value in fill)
+        grey = len(fill) == 3 and all(0 <= value <= 255 for value in fill)
         check("augmentation.crop_fill", fill, grey, "red, green and blue, each from 0 to 255")
 
     def transforms(self, crop_pixels: int) -> tuple[Any, ...]:

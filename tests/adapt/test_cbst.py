@@ -23,7 +23,8 @@ def test_labels_are_class_balanced():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"share": 1.5}, "share must be from 0 to 1; received 1.5"),
+        ({"share": 1.5}, "share must be above 0, at most 1; received 1.5"),
+        ({"share": 0.0}, "share must be above 0, at most 1; received 0.0"),
         ({"sample": 0}, "sample must be at least 1; received 0"),
     ],
 )

@@ -123,7 +123,8 @@ def test_a_background_that_is_no_class():
     ("settings", "message"),
     [
         ({"background": -1}, "background must be None or at least 0; received -1"),
-        ({"maximum_floor": 2.0}, "maximum_floor must be from 0 to 1; received 2.0"),
+        ({"maximum_floor": 1.0}, "maximum_floor must be at least 0 and below 1; received 1.0"),
+        ({"maximum_fraction": 1.0}, "maximum_fraction must be at least 0 and below 1"),
         ({"alignment_weight": -0.1}, "alignment_weight must be at least 0; received -0.1"),
     ],
 )

@@ -113,7 +113,7 @@ def test_a_prior_has_a_share_for_each_class():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"confidence": 1.5}, "confidence must be from 0 to 1; received 1.5"),
+        ({"confidence": 1.0}, "confidence must be at least 0 and below 1; received 1.0"),
         ({"boxes": (2, 0)}, "boxes must be one or more, of at least 1 each"),
         ({"boxes": ()}, "boxes must be one or more, of at least 1 each"),
         ({"prior": (0.5, 0.6)}, "prior must be None or shares that add up to 1"),

@@ -18,6 +18,7 @@ from rdepth_keras.experiment import Augmentation
         ({"crop_largest_share": float("nan")}, "--augmentation.crop-largest-share"),
         ({"crop_fill": (300, 0, 0)}, "--augmentation.crop-fill must be red, green and blue"),
         ({"crop_fill": (-1, 0, 0)}, "--augmentation.crop-fill"),
+        ({"crop_fill": (5,)}, "--augmentation.crop-fill must be red, green and blue"),
     ],
 )
 def test_settings_that_cannot_be(settings, said):
