@@ -19,7 +19,7 @@ def ablate_depth(trial: Trial, console: Console, absent: Absent = "union") -> di
     their intervals, as fractions.
 
     Raises:
-        ValueError: for a network that takes no depth.
+        ValueError: for a network that takes no depth, and where no pixel has a label.
     """
     table = trial.table
     if "depth" not in trial.predictor.input_names:

@@ -104,8 +104,6 @@ def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[s
     again. ``absent`` says which classes are averaged. Raises :class:`NoLabels`.
     """
     counts = count(trial, trial.tiles, console)
-    if not counts.confusion.any():
-        raise NoLabels(f"no pixel of {trial.split}/{trial.domain} has a label.")
     result = {**counts.all_scores(trial.table, absent), **describe(trial)}
     if jax.process_index() == 0:
         trial.run.write_evaluation(trial.name, result, counts)
@@ -138,11 +136,14 @@ def describe(trial: Trial) -> dict[str, Any]:
 
 
 def count(trial: Trial, tiles: Tiles, console: Console, title: str = "") -> Counts:
-    """The counts of the trial's predictor over tiles, with a bar."""
+    """The counts of the trial's predictor over tiles, with a bar; raises :class:`NoLabels`."""
     title = title or f"{trial.split} {trial.domain}"
-    return count_probabilities(
+    found = count_probabilities(
         trial.predictor.probabilities, tracked(tiles, title, console), len(trial.table)
     )
+    if not found.confusion.any():
+        raise NoLabels(f"no pixel of {trial.split}/{trial.domain} has a label.")
+    return found
 
 
 def tracked(tiles: Tiles, title: str, console: Console) -> Iterator[Tile]:

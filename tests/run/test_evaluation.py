@@ -55,9 +55,10 @@ def test_masks_without_a_labelled_pixel_give_no_score(copied):
     own, said = run.Run(copied[0]), io.StringIO()
     trial = run.prepare_trial(own, "val")
     tiles = Unmarked([{**tile, "label": np.full_like(tile["label"], 255)} for tile in trial.tiles])
-    with pytest.raises(NoLabels, match="nothing to score against: no pixel of val/urban"):
-        run.evaluate(dataclasses.replace(trial, tiles=tiles), QUIET)
-    assert not (copied[0] / "evaluations").exists()
+    for attempt in (run.evaluate, run.ablate_depth):
+        with pytest.raises(NoLabels, match="nothing to score against: no pixel of val/urban"):
+            attempt(dataclasses.replace(trial, tiles=tiles), QUIET)
+    assert not (copied[0] / "evaluations").exists() and not (copied[0] / "ablations").exists()
     data = dataclasses.replace(trial.data, tiles=lambda *_: tiles)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
