@@ -44,3 +44,6 @@ class Resources:
     data_dir: str | None = None
     economy: Annotated[Economy, tyro.conf.OmitArgPrefixes] = Economy()
     cadence: Annotated[Cadence, tyro.conf.OmitArgPrefixes] = Cadence()
+
+    def __post_init__(self):
+        check("data_dir", '""', self.data_dir != "", "the name of a folder")

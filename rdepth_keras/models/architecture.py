@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import keras
@@ -40,10 +41,10 @@ class Architecture:
         for one in fields(self):
             if one.name.endswith("_encoder") and (one.type is str or given[one.name] is not None):
                 choose(one.name, given[one.name], ENCODERS)
-        if unknown := [name for name in self.frozen if name not in self.encoders]:
+        if not isinstance(self.frozen, tuple) or not set(self.frozen) <= set(self.encoders):
             raise ValueError(
-                f"frozen names encoders of the network, {', '.join(self.encoders)}; received "
-                f"{unknown[0]!r}."
+                f"frozen must be a tuple of encoders of the network, {', '.join(self.encoders)}; "
+                f"received {self.frozen!r}."
             )
         for name in ("channels", "auxiliary_channels"):
             if given.get(name) is not None:
@@ -143,8 +144,8 @@ def choose(kind: str, choice, table: Mapping):
 def check_rates(**rates: float) -> None:
     """Raises ValueError for a probability of dropping outside [0, 1), by its name."""
     for name, rate in rates.items():
-        if not 0 <= rate < 1:
-            raise ValueError(f"{name} must be at least 0 and below 1; received {rate}.")
+        if not isinstance(rate, Real) or not 0 <= rate < 1:
+            raise ValueError(f"{name} must be at least 0 and below 1; received {rate!r}.")
 
 
 def _check_floats(dtype) -> None:

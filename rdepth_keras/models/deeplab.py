@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import keras
 from keras import ops
 
+from rdepth_keras.arrays import check_count
 from rdepth_keras.models.architecture import Architecture, check_rates, choose
 from rdepth_keras.models.decoders.aspp import SummedASPP
 from rdepth_keras.models.decoders.pyramid import Pyramid
@@ -51,9 +52,9 @@ class DeepLabV2(Architecture):
         stages: from 1 to 4, a head each; a stage may occur twice.
         merge: how the heads predict: the last one, their sum, or the logarithm of the mean of their
             probabilities, enlarged with aligned corners before that.
-        channels: width of the head.
+        channels: width of the head pyramid; aspp has none.
         drop_path: largest probability of stochastic depth, reached at the last block.
-        dropout: probability of dropping a channel before the classifiers.
+        dropout: probability of dropping a channel before the classifiers; aspp does not drop any.
     """
 
     image_encoder: str = "resnet50_s16"
@@ -70,8 +71,12 @@ class DeepLabV2(Architecture):
         super().__post_init__()
         choose("fusion", self.fusion, FUSIONS)
         choose("head", self.head, HEADS)
-        if not self.stages or not set(self.stages) <= {1, 2, 3, 4}:
-            raise ValueError(f"stages must be one or more of 1, 2, 3, 4; received {self.stages}.")
+        if not isinstance(self.stages, tuple) or not self.stages:
+            raise ValueError(
+                f"stages must be one or more of 1, 2, 3, 4 in a tuple; received {self.stages}."
+            )
+        for stage in self.stages:
+            check_count("stages", stage, 4)
         _check_merge(self.merge)
         check_rates(drop_path=self.drop_path, dropout=self.dropout)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rdepth_keras.experiment import Economy
+from rdepth_keras.experiment import Economy, Resources
 from rdepth_keras.train.loop import Cadence
 
 
@@ -18,7 +18,9 @@ def test_impossible_cadence(name):
         Cadence(**{name: 0})
 
 
-def test_a_cache_without_a_name():
+def test_a_folder_without_a_name():
     """It would lie wherever the command is typed."""
     with pytest.raises(ValueError, match="--cache must be the name of a folder"):
         Economy(cache="")
+    with pytest.raises(ValueError, match="--data-dir must be the name of a folder"):
+        Resources(data_dir="")

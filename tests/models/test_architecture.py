@@ -84,8 +84,12 @@ def test_frozen_encoders_do_not_train():
     trained = {variable.path.split("/")[0] for variable in model.trainable_variables}
     assert trained == {"right_image_encoder", "head"}
     assert variables_by_path(model).keys() == variables_by_path(Mean().build(3)).keys()
-    with pytest.raises(ValueError, match="frozen names encoders of the network, .*; received 'no'"):
-        Mean(frozen=("no",))
+
+
+@pytest.mark.parametrize("frozen", [("no",), "left_image_encoder", None])
+def test_what_is_no_encoder_cannot_be_frozen(frozen):
+    with pytest.raises(ValueError, match="frozen must be a tuple of encoders of the network, left"):
+        Mean(frozen=frozen)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +99,7 @@ def test_frozen_encoders_do_not_train():
         ({"image_encoder": None}, "Unknown image_encoder None; known are atto"),
         ({"depth_encoder": {"depths": (1, 1, 1, 1)}}, "Unknown depth_encoder {'depths': "),
         ({"fusion": None}, "Unknown fusion None; known are add, concat, gated"),
+        ({"drop_path": None}, "drop_path must be at least 0 and below 1; received None"),
         ({"channels": 0}, "channels must be a whole number, at least 1; received 0"),
         ({"auxiliary_channels": 0}, "auxiliary_channels must be a whole number, at least 1"),
         ({"depth_encoder": None, "fusion": "gated"}, "'gated' joins image and depth, and there is"),

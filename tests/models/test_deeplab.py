@@ -90,8 +90,10 @@ def test_the_base_of_transnorm():
     [
         ({"head": "ppm"}, "Unknown head 'ppm'; known are aspp, pyramid"),
         ({"merge": "product"}, "merge must be .* received 'product'"),
-        ({"stages": ()}, r"stages must be one or more of 1, 2, 3, 4; received \(\)"),
-        ({"stages": (4, 5)}, r"received \(4, 5\)"),
+        ({"stages": ()}, r"stages must be one or more of 1, 2, 3, 4 in a tuple; received \(\)"),
+        ({"stages": 4}, "in a tuple; received 4"),
+        ({"stages": (4, 5)}, "stages must be a whole number, from 1 to 4; received 5"),
+        ({"stages": (4.0,)}, "from 1 to 4; received 4.0"),
         ({"image_encoder": "resnet18"}, "Unknown image_encoder 'resnet18'"),
         ({"depth_encoder": "atto", "fusion": "sum"}, "Unknown fusion 'sum'"),
     ],
