@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from rdepth_keras.adapt.adversarial import (
     SOURCE,
@@ -117,8 +116,9 @@ class STDASegNet(Adversarial):
         paths = [v.path for v in heads(networks[SEGMENTER].model).trainable_variables]
         if not self.teacher_shuffled:
             return {"teacher": {path: jnp.copy(own[path]) for path in paths}}
-        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
-        return {"teacher": {path: _shuffled(own[path], rng) for path in paths}}
+        keys = jax.random.split(key, len(paths))
+        pairs = zip(paths, keys, strict=True)
+        return {"teacher": {path: _shuffled(own[path], key) for path, key in pairs}}
 
     def remember(self, memory, params, buffers, step):
         return {"teacher": follow(memory["teacher"], params[SEGMENTER], step, self.decay)}
@@ -187,11 +187,11 @@ def _enlarge(verdict: jax.Array, like: jax.Array) -> jax.Array:
     return resize_logits(verdict, *like.shape[1:3])
 
 
-def _shuffled(value: jax.Array, rng: np.random.Generator) -> jax.Array:
+def _shuffled(value: jax.Array, key: jax.Array) -> jax.Array:
     """As another draw of a kernel; other variables start alike in every draw."""
     if value.ndim < 2:
         return jnp.copy(value)
-    return jnp.asarray(rng.permutation(np.asarray(value).ravel()).reshape(value.shape))
+    return jax.random.permutation(key, value.ravel()).reshape(value.shape)
 
 
 def _are_factors(value: tuple[float, ...] | None) -> bool:

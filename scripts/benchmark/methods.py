@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 
-from rdepth_keras.adapt import SourceOnly
+from rdepth_keras.adapt import DGCD, SourceOnly
 from rdepth_keras.assembly.training import assemble_shapes, batch_shapes
 from rdepth_keras.counting import multiply_adds
 from rdepth_keras.experiment import Experiment, Optimizers
 from rdepth_keras.recipes import RECIPES, recipe
 from rdepth_keras.train.devices import data_mesh
 
-# Also methods that see no target but change the source.
-ADAPTED = tuple(name for name in RECIPES if type(recipe(name).method) is not SourceOnly)
+# Methods that see no target but change the source among them.
+ADAPTED = tuple(name for name in RECIPES if type(recipe(name).method) not in (SourceOnly, DGCD))
 
 
 def count_steps(name: str) -> dict[str, int]:
