@@ -49,4 +49,5 @@ def starting_weights(experiment: Experiment) -> str | Mapping[str, str | None] |
     if training.depth_weights is None:
         return weights
     depth = None if training.depth_weights == "none" else training.depth_weights
-    return {"image_encoder": weights, "depth_encoder": depth}
+    encoders = experiment.network.encoders
+    return {name: depth if "depth" in name else weights for name in encoders}

@@ -45,7 +45,7 @@ def random_for_good(experiment: Experiment) -> str:
     training = experiment.training
     weights = dict.fromkeys(experiment.network.encoders, training.weights)
     if training.depth_weights is not None:
-        weights["depth_encoder"] = training.depth_weights
+        weights |= {name: training.depth_weights for name in weights if "depth" in name}
     found = [name for name in experiment.network.frozen if weights.get(name) == "none"]
     if not found or training.start_from is not None:
         return ""

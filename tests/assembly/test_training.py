@@ -13,7 +13,7 @@ from rdepth_keras.assembly import assemble, training
 from rdepth_keras.assembly.networks import starting_weights
 from rdepth_keras.assembly.training import optimizers_of
 from rdepth_keras.experiment import Choice
-from rdepth_keras.models import ENCODERS, Twin
+from rdepth_keras.models import ENCODERS, STDASegNet, Twin
 from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.optimizers import Adam
 from rdepth_keras.recipes import recipe
@@ -121,6 +121,14 @@ def test_the_step_is_traced_once():
 def test_where_training_starts(weights, depth_weights, expected):
     given = {"weights": weights, "depth_weights": depth_weights}
     assert starting_weights(recipe("rdepth_b_s").changed(training=given)) == expected
+
+
+def test_both_students_start_alike():
+    students = STDASegNet(source_depth_encoder="atto", target_depth_encoder="atto")
+    given = {"weights": "a.safetensors", "depth_weights": "none"}
+    found = starting_weights(recipe("rdepth_b_s").changed(network=students, training=given))
+    images = dict.fromkeys(("source_encoder", "target_encoder"), "a.safetensors")
+    assert found == {**images, "source_depth_encoder": None, "target_depth_encoder": None}
 
 
 def test_weights_go_to_the_segmenter(monkeypatch):

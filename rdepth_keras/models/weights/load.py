@@ -75,7 +75,7 @@ def load(model: keras.Model, weights: Weights) -> None:
     ``{"image_encoder": source, "depth_encoder": source}``, by the names of their layers, which all
     end in ``_encoder``, with anything that
     :func:`rdepth_keras.checkpoints.load` takes, "imagenet", or None; or one such source, which
-    holds the whole network, or the encoder of a network with only one. A whole network's
+    holds the whole network, or an encoder, for all of a network without depth. A whole network's
     classifiers stay random, with a warning, where its classes are others in number.
 
     Raises ValueError where a checkpoint does not fit, in one line; the network is untouched then.
@@ -123,8 +123,9 @@ def _plan_network(model, encoders: Mapping[str, keras.Layer], source) -> list:
             variables = variables_by_path(model)
             arrays = match(variables, arrays, layout, source)
             return [(variables[path], array) for path, array in arrays.items()]
-    if len(encoders) == 1:
-        return _plan_encoder(next(iter(encoders.values())), arrays, source)
+    if not any("depth" in name for name in encoders):
+        plans = (_plan_encoder(encoder, arrays, source) for encoder in encoders.values())
+        return [pair for plan in plans for pair in plan]
     raise ValueError(
         f"{source} does not hold a whole network; give the weights of the encoders as "
         "{'image_encoder': ..., 'depth_encoder': ...}."

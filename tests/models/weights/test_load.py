@@ -210,6 +210,8 @@ def test_encoders_go_by_their_names(file, arrays):
     assert_encoder(model, arrays, "target_image_encoder")
     stem = values(model)["source_image_encoder/stem/bias"]
     np.testing.assert_array_equal(stem, np.zeros(WIDTHS[0]))
+    weights.load(model, file)  # both, where none is of depth
+    assert_encoder(model, arrays, "source_image_encoder")
     with pytest.raises(ValueError, match="to source_image_encoder, target_image_encoder"):
         weights.load(model, {"image_encoder": file})
 
