@@ -231,7 +231,7 @@ class Run:
         if self.identity and maker != self.identity:
             raise ValueError(
                 f"{path} is of another run, {maker or 'which it does not name'}, and not of this "
-                f"one, {self.identity}: move it back to its own."
+                f"one, {self.identity}: move it back to its own, and evaluate this one again."
             )
         if self.counts(name).written_with not in ("", seal):
             raise ValueError(
