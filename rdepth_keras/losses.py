@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.core import Tracer
 
 from rdepth_keras.arrays import check_logits, check_shape
 from rdepth_keras.labels import IGNORE, check_integers
@@ -109,7 +110,7 @@ def check_average(average: str) -> None:
 
 def _check_weights(name: str, weights) -> None:
     """Raises ValueError for factors that are complex and, where they are known, not all >= 0."""
-    known = not isinstance(weights, jax.core.Tracer)
+    known = not isinstance(weights, Tracer)
     if jnp.iscomplexobj(weights) or (known and not np.all(_amounts(np.asarray(weights)))):
         raise ValueError(f"{name} must be finite numbers, at least 0; received {weights}.")
 
