@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grain
 import numpy as np
 
 from rdepth_keras.arrays import Batch, Tile, Tiles
+from rdepth_keras.data.memory import empty
 from rdepth_keras.data.png import decode
 from rdepth_keras.data.transforms import WANTED_CLASS
+from rdepth_keras.data.views import copy_into
 from rdepth_keras.labels import IGNORE
 
 ENDLESS = 2**53  # examples: the most whose number of batches grain still counts right
@@ -49,7 +51,8 @@ def training_batches(
     for transform in transforms:
         dataset = dataset.random_map(transform)
     dataset = dataset.map(_without_wish)
-    batches = dataset[host:ENDLESS:hosts].batch(batch_size // hosts)
+    stacked = _Stack(dataset[host:ENDLESS:hosts], batch_size // hosts)
+    batches = grain.MapDataset.range(ENDLESS // batch_size).map(stacked)
     # A batch is the element here: the default of 500 would hold gigabytes.
     options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=max(4, workers))
     return iter(batches.to_iter_dataset(options))
@@ -68,6 +71,42 @@ class _Draw(grain.transforms.RandomMap):
         wanted, index = divmod(min(place, len(self.bounds) - 1), len(self.tiles))
         tile: Any = self.tiles[index]
         return {**tile, WANTED_CLASS: wanted} if self.by_class else tile
+
+
+@dataclass(frozen=True)
+class _Stack(grain.transforms.Map):
+    """The batch of a number, out of endless tiles."""
+
+    tiles: grain.MapDataset[Any]
+    size: int
+
+    def map(self, element: int) -> Any:
+        first = element * self.size
+        tiles: Iterable[Any] = map(self.tiles.__getitem__, range(first, first + self.size))
+        return stack(tiles, self.size)
+
+
+def stack(tiles: Iterable[Tile], count: int) -> Batch:
+    """A batch of ``count`` tiles, each copied to its place before the next one is asked for.
+
+    Raises ValueError for tiles whose arrays differ in name, shape or dtype.
+    """
+    batch: dict[str, np.ndarray] = {}
+    for place, tile in enumerate(tiles):
+        arrays = {name: np.asarray(value) for name, value in tile.items()}
+        if not batch:
+            batch = {n: empty((count, *array.shape), array.dtype) for n, array in arrays.items()}
+        if arrays.keys() != batch.keys():
+            raise ValueError(
+                f"Tiles of a batch have the same arrays; tile {tile['id']} has {sorted(arrays)}, "
+                f"the first one {sorted(batch)}."
+            )
+        for name, array in arrays.items():
+            try:
+                copy_into(batch[name][place, ...], array)
+            except ValueError as error:
+                raise ValueError(f"{name} of tile {tile['id']}, in its batch: {error}") from error
+    return cast(Batch, batch)
 
 
 def _without_wish(tile):

@@ -1,4 +1,9 @@
-"""How many crops a second tiles become, from PNG files and from the raw cache."""
+"""How many crops a second tiles become, from PNG files and from the raw cache, and what each costs.
+
+Batches are drawn from the tiles repeated to about LoveDA's number: Grain finds a place in its
+shuffled order by walking through 65536 numbers until one is below the count, which of a dozen
+takes longer than the crop.
+"""
 
 import os
 import time
@@ -13,13 +18,14 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.data import png
 from rdepth_keras.data.cache import cached
 from rdepth_keras.data.folder.folder import open_folder
-from rdepth_keras.data.pipeline import training_batches
+from rdepth_keras.data.pipeline import stack, training_batches
 from rdepth_keras.data.transforms import RandomCrop
 from rdepth_keras.depth.normalise import quantise
 from rdepth_keras.experiment import Augmentation
 from rdepth_keras.labels import LOVEDA
 
 CROP = 512
+MANY = 2000  # tiles, about as many as a direction of LoveDA has
 
 
 def measure_inputs(folder: Path, loveda: Path | None, count: int, rounds: int, seconds: float):
@@ -43,6 +49,7 @@ def measure_inputs(folder: Path, loveda: Path | None, count: int, rounds: int, s
             }
             for workers in dict.fromkeys((1, 2, 4, os.cpu_count() or 1))
         }
+    found["milliseconds"] = costs(sources["cache"], chains["augmented"])
     return found
 
 
@@ -53,7 +60,12 @@ def inputs_table(found: dict[str, Any]) -> str:
     for chain, title in (("pipeline", "crop"), ("augmented", "all augmentations")):
         for workers, rates in found[chain].items():
             lines.append(_line(f"{title}, {workers} workers", rates))
-    return "\n".join([*lines, f"{'cache / PNG, one core':32} {found['ratio']:18.1f}"])
+    lines.append(f"{'cache / PNG, one core':32} {found['ratio']:18.1f}")
+    spent = found["milliseconds"]
+    whole = sum(spent.values())
+    lines.append(f"an example with all augmentations, from the cache, one core: {whole:.2f} ms")
+    lines += [f"  {part:30} {cost:8.2f} ms {cost / whole:8.0%}" for part, cost in spent.items()]
+    return "\n".join(lines)
 
 
 def _line(title: str, rates: dict[str, float]) -> str:
@@ -85,23 +97,45 @@ def write_tiles(folder: Path, loveda: Path | None, count: int) -> Tiles:
 
 
 def crops_a_second(tiles: Tiles, seconds: float) -> float:
-    """Crops made one after the other, by one thread."""
+    """Batches of one crop made one after the other, by one thread."""
     crop, rng = RandomCrop(CROP), np.random.default_rng(0)
     cv2.setNumThreads(1)
-    crop.random_map(tiles[0], rng)
+    stack([crop.random_map(tiles[0], rng)], 1)
     start, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - start) < seconds:
-        crop.random_map(tiles[count % len(tiles)], rng)
+        stack([crop.random_map(tiles[count % len(tiles)], rng)], 1)
         count += 1
     return count / spent
 
 
 def batched_rate(tiles: Tiles, transforms: Sequence[Any], workers: int, seconds: float) -> float:
     """Crops a second of the training pipeline; batches made ahead are not counted."""
-    batches = training_batches([tiles], transforms, batch_size=4, seed=0, workers=workers)
+    parts = [tiles] * -(-MANY // len(tiles))
+    batches = training_batches(parts, transforms, batch_size=4, seed=0, workers=workers)
     for _ in range(8):
         next(batches)
     start, count = time.perf_counter(), 0
     while (spent := time.perf_counter() - start) < seconds:
         count += len(next(batches)["id"])
     return count / spent
+
+
+def costs(
+    tiles: Tiles, transforms: Sequence[Any], examples: int = 96, rounds: int = 9
+) -> dict[str, float]:
+    """Mean milliseconds of an example's parts, of each the best of several equal rounds."""
+    best = [dict[str, float]() for _ in range(examples)]
+    for number, parts in enumerate(best * rounds):
+        tile, rng = tiles[number % examples % len(tiles)], np.random.default_rng(number % examples)
+        for transform in transforms:
+            start = time.perf_counter()
+            tile = transform.random_map(tile, rng)
+            _note(parts, type(transform).__name__, start)
+        start = time.perf_counter()
+        stack([tile], 1)
+        _note(parts, "copy into the batch", start)
+    return {part: 1e3 * sum(parts[part] for parts in best) / examples for part in best[0]}
+
+
+def _note(best: dict[str, float], part: str, start: float) -> None:
+    best[part] = min(time.perf_counter() - start, best.get(part, np.inf))

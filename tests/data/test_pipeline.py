@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from rdepth_keras.data.pipeline import Relabelled, in_order, label_path, training_batches
+from rdepth_keras.data.pipeline import Relabelled, in_order, label_path, stack, training_batches
 from rdepth_keras.data.png import encode
 from rdepth_keras.data.transforms import RandomCrop, RandomFlips
 
@@ -125,6 +125,15 @@ class Weighted(Numbered):
 def test_further_arrays_travel():
     batch = next(batches(tiles=[Weighted(0, 4)]))
     np.testing.assert_array_equal(batch["weight"], batch["id"])
+
+
+def test_tiles_that_differ_make_no_batch():
+    """Nor would memory of earlier batches show where an array is missing."""
+    first, other = Numbered(0, 2)[0], Numbered(0, 2)[1]
+    with pytest.raises(ValueError, match=r"image of tile 1, .* uint8 .* received float32"):
+        stack([first, {**other, "image": other["image"].astype("f4")}], 2)
+    with pytest.raises(ValueError, match=r"tile 1 has \['id', 'image', 'label'\], .* \['depth'"):
+        stack([first, {name: other[name] for name in ("id", "image", "label")}], 2)
 
 
 @dataclass(frozen=True)

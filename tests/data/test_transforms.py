@@ -1,9 +1,9 @@
 """Random transforms: image, depth and label move together."""
 
+import cv2
 import numpy as np
 import pytest
 
-from rdepth_keras.data import transforms
 from rdepth_keras.data.transforms import (
     IMAGENET_MEAN,
     Photometric,
@@ -11,6 +11,7 @@ from rdepth_keras.data.transforms import (
     RandomFlips,
     RandomRotation,
     RandomScale,
+    _is_mixed,
     pad,
     rotate,
 )
@@ -130,6 +131,33 @@ def test_ignored_pixels_do_not_count_as_a_class():
     assert rng.bit_generator.state == drawn.bit_generator.state, "it was drawn five times"
 
 
+def is_mixed_in_plain_words(label, largest_share):
+    counts = np.bincount(label[label != 255], minlength=2)
+    return (counts > 0).sum() > 1 and counts.max() < largest_share * counts.sum()
+
+
+@pytest.mark.parametrize("largest_share", [0.0, 0.3, 0.5, 0.75, 1.0])
+@pytest.mark.parametrize("ignored", [0, 20, 64])
+def test_what_a_mixed_crop_is(largest_share, ignored):
+    """Whatever the sparse look at one pixel in sixteen finds: it may see one class, or none."""
+    rng = np.random.default_rng(ignored)
+    seen = set()
+    for classes in (1, 2, 3, 7) * 12:
+        chances = rng.dirichlet(np.full(classes, 2.0))
+        label = rng.choice(classes, (8, 8), p=chances).astype(np.uint8)
+        label.flat[:ignored] = 255
+        expected = is_mixed_in_plain_words(label, largest_share)
+        assert _is_mixed(label, largest_share) == expected
+        seen.add(bool(expected))
+    assert len(seen) == 2 or largest_share == 0 or ignored == 64
+
+
+@pytest.mark.parametrize("most", [47, 48, 49])
+def test_the_largest_share_itself_is_too_much(most):
+    label = np.repeat(np.uint8([0, 1]), [most, 64 - most]).reshape(8, 8)
+    assert _is_mixed(label, 0.75) == (most < 48)
+
+
 def test_small_tiles_are_padded_with_ignore():
     padded = pad(tile(10, 50), 32)
     assert padded["label"].shape == (32, 50)
@@ -145,6 +173,16 @@ def test_rotation_fills_with_zero_and_ignore():
     turned = rotate(tile(64, 64), 20)
     assert turned["label"][0, 0] == 255 and turned["image"][0, 0].tolist() == [0, 0, 0]
     assert turned["depth"][0, 0] == 0 and turned["label"][32, 32] != 255
+
+
+def test_rotation_is_that_of_three_channels():
+    """OpenCV makes four of them faster than three, and the same."""
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    matrix = cv2.getRotationMatrix2D((31.5, 31.5), 13.0, 1.0)
+    np.testing.assert_array_equal(
+        rotate({**tile(64, 64), "image": image}, 13.0)["image"],
+        cv2.warpAffine(image, matrix, (64, 64)),
+    )
 
 
 def test_rotation_turns_counter_clockwise():
@@ -174,6 +212,30 @@ def test_photometric_changes_the_image_alone():
     np.testing.assert_array_equal(before["image"], tile()["image"])
 
 
+def test_photometric_in_plain_words():
+    """A shift, a factor on the saturation, a turn of the hue, a factor: of flipped pixels, too."""
+    image = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)[:, ::-1]
+    rng = np.random.default_rng(5)
+    random = [rng.random(), rng.uniform(-32, 32), rng.random(), rng.random(), rng.uniform(0.5, 1.5)]
+    random += [rng.random(), rng.integers(-18, 19), rng.random(), rng.uniform(0.5, 1.5)]
+
+    def cut(values):
+        return np.clip(values, 0, 255).astype(np.uint8)
+
+    def with_hsv(image, change):
+        hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+        return cv2.cvtColor(change(hsv), cv2.COLOR_HSV2RGB)
+
+    assert random[2] >= 0.5, "contrast comes last"
+    expected = cut(image.astype(np.float32) + random[1])
+    factor, turn = np.float32([1, random[4], 1]), np.array([random[6], 0, 0])
+    expected = with_hsv(expected, lambda hsv: cut(hsv * factor))
+    expected = with_hsv(expected, lambda hsv: cut((hsv.astype(int) + turn) % (180, 256, 256)))
+    expected = cut(expected * np.float32(random[8]))
+    changed = Photometric(1.0).random_map({**tile(9, 7), "image": image}, np.random.default_rng(5))
+    np.testing.assert_array_equal(changed["image"], expected)
+
+
 def test_photometric_parts_do_what_they_say():
     grey = {**tile(), "image": np.full((8, 8, 3), 100, np.uint8)}
     brighter = Photometric(1.0, brightness=50, contrast=0, saturation=0, hue=0)
@@ -185,21 +247,6 @@ def test_photometric_parts_do_what_they_say():
     hue = Photometric(1.0, brightness=0, contrast=0, saturation=0.5, hue=18)
     coloured = hue.random_map(grey, np.random.default_rng(0))["image"]
     np.testing.assert_array_equal(coloured, grey["image"], err_msg="grey has no hue")
-
-
-@pytest.mark.parametrize(
-    ("shape", "dtype"), [((5, 8, 3), "u1"), ((8, 5, 1), "f4"), ((7, 7), "u1"), ((1, 6), "u1")]
-)
-def test_fast_flips_and_turns_are_those_of_numpy(shape, dtype):
-    array = np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
-    for axes in ((), (0,), (1,), (0, 1)):
-        np.testing.assert_array_equal(
-            transforms._flip(array, set(axes)), np.flip(array, axes), strict=True
-        )
-    for quarters in range(4):
-        np.testing.assert_array_equal(
-            transforms._turn(array, quarters), np.rot90(array, quarters), strict=True
-        )
 
 
 def test_quarter_turns_and_flips_reach_all_eight_symmetries():

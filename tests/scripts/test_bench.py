@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,16 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from benchmark import suites
+from benchmark import methods, suites
 from benchmark.case import Case
 from benchmark.figures import Figures, compare, exponent, table
-from benchmark.inputs import batched_rate, crops_a_second, write_tiles
+from benchmark.inputs import batched_rate, costs, crops_a_second, inputs_table, write_tiles
 from benchmark.turns import Side, check_arrays, lacking, measure, sides
+from rdepth_keras import models
+from rdepth_keras.data.transforms import RandomCrop
+from rdepth_keras.models.encoders.resnet import ResNet
+from rdepth_keras.models.layers.basic import BatchNorm
+from rdepth_keras.models.layers.domain_norm import TransNorm
 
 SMALL = {"depths": [1, 1, 1, 1], "widths": [8, 12, 16, 24]}
 NETWORK = {
@@ -224,6 +230,16 @@ def test_inputs(tmp_path):
     tiles = write_tiles(tmp_path, None, 2)
     assert len(tiles) == 2 and crops_a_second(tiles, 0.05) > 0
     assert batched_rate(tiles, [], 1, 0.05) > 0
+    spent = costs(tiles, [RandomCrop(64)], examples=3, rounds=2)
+    assert list(spent) == ["RandomCrop", "copy into the batch"] and min(spent.values()) > 0
+
+
+def test_inputs_in_words():
+    rates = {"png": 1.0, "cache": 20.0}
+    found = {"one_core": rates, "ratio": 20.0, "pipeline": {"2": rates}, "augmented": {"2": rates}}
+    said = inputs_table({**found, "milliseconds": {"RandomRotation": 1.5, "copy": 0.5}})
+    assert "all augmentations, 2 workers" in said and "one core: 2.00 ms" in said
+    assert "RandomRotation" in said and "75%" in said
 
 
 @pytest.mark.skipif("RDEPTH_PYTORCH" not in os.environ, reason="RDEPTH_PYTORCH names no Python")
@@ -238,3 +254,15 @@ def test_a_folder_that_is_missing_is_told_before_an_hour_is_spent(call, tmp_path
     assert call("bench", "networks", "--json", tmp_path / "nowhere/figures.json") == 2
     said = capsys.readouterr()
     assert "--json" in said.err and "there is no folder" in said.err and not said.out
+
+
+@pytest.mark.proof
+def test_a_step_of_a_method_beside_the_source_alone(monkeypatch):
+    """AdaptSegNet's passes: both domains through the network, and its critics."""
+    toy = partial(ResNet, (1, 1, 1, 1), width=4)
+    for encoder in ("resnet50_s16", "resnet50_s16_transnorm"):
+        norm = TransNorm if encoder.endswith("transnorm") else BatchNorm
+        monkeypatch.setitem(models.ENCODERS, encoder, partial(toy, norm=norm, output_stride=16))
+    one, other = (methods.count_steps(name) for name in ("source_only_deeplabv2", "transnorm"))
+    assert one["multiply_adds"] == one["source_only_multiply_adds"]
+    assert other["multiply_adds"] > 2 * other["source_only_multiply_adds"]
