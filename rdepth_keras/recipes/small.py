@@ -7,9 +7,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from rdepth_keras.adapt import DAFormer, Method, STDASegNet
+from rdepth_keras import adapt
+from rdepth_keras.adapt import DAFormer, Method
 from rdepth_keras.experiment import Experiment, Optimizers
-from rdepth_keras.models import Architecture
+from rdepth_keras.models import Architecture, STDASegNet
 from rdepth_keras.optimizers import Adam, Schedule
 from rdepth_keras.recipes.demo import demo
 
@@ -18,7 +19,7 @@ CRITIC = Adam(1e-3, Schedule(0.1))
 # map of a small crop is a few places.
 FROM_SCRATCH: dict[type[Method], dict[str, Any]] = {
     DAFormer: {"feature_weight": 0.0, "decay": 0.99},
-    STDASegNet: {"decay": 0.99, "widths": (64, 128), "halvings": 0},
+    adapt.STDASegNet: {"decay": 0.99, "widths": (64, 128), "halvings": 0},
 }
 
 
@@ -52,6 +53,8 @@ def shrink(network: Architecture) -> Architecture:
     if getattr(network, "auxiliary_channels", None):
         sizes["auxiliary_channels"] = 64
     encoders = {name: smallest(encoder) for name, encoder in network.encoders.items()}
+    if isinstance(network, STDASegNet):  # which grows with the square of a ResNet's last channels
+        encoders = {n: f"{e}_narrow" if "resnet" in e else e for n, e in encoders.items()}
     return replace(network, **encoders, **sizes)
 
 

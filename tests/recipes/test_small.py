@@ -37,6 +37,14 @@ def test_smallest_of_the_family(name, small):
     assert smallest(name) == small
 
 
+def test_students_of_a_resnet_are_narrow():
+    """Else the demo's steps took ten seconds."""
+    network = recipe("demo_st_dasegnet_deeplabv3").network
+    assert set(network.encoders.values()) == {"resnet14c_s8_narrow"}
+    maps = ENCODERS["resnet14c_s8_narrow"]().compute_output_shape((1, 128, 128, 3))
+    assert maps == tuple((1, s, s, c) for s, c in ((32, 64), (16, 128), (16, 256), (16, 512)))
+
+
 def test_a_small_recipe_of_nothing():
     with pytest.raises(ValueError, match="Unknown recipe 'nope'"):
         recipe("demo_nope")

@@ -6,6 +6,7 @@ from rdepth_keras.models.encoders import convnext, mit, resnet
 from rdepth_keras.models.layers.domain_norm import TransNorm
 
 _S16 = {name: partial(resnet.resnet, name, output_stride=16) for name in ("resnet14", "resnet50")}
+_S8 = {f"{name}c_s8": partial(_S16[name], deep_stem=True, output_stride=8) for name in _S16}
 
 ENCODERS = {
     **{name: partial(convnext.convnext, name) for name in convnext.VARIANTS},
@@ -13,8 +14,6 @@ ENCODERS = {
     **{name: partial(resnet.resnet, name) for name in resnet.VARIANTS},
     **{f"{name}_s16": encoder for name, encoder in _S16.items()},
     **{f"{name}_s16_transnorm": partial(encoder, norm=TransNorm) for name, encoder in _S16.items()},
-    **{
-        f"{name}c_s8": partial(resnet.resnet, name, deep_stem=True, output_stride=8)
-        for name in _S16
-    },
+    **_S8,
+    "resnet14c_s8_narrow": partial(_S8["resnet14c_s8"], width=16),
 }
