@@ -36,8 +36,7 @@ class SourceOnly(Method):
             own = params[SEGMENTER], buffers[SEGMENTER]
             outputs, kept = see(segmenter, *own, source, given.key)
             terms = self.terms(outputs, source["label"], given.key)
-            total = add(terms)
-            logs = {"loss": total, **terms}
+            logs = {"loss": (total := add(terms)), **terms}
             return Outcome(total, logs, {**buffers, SEGMENTER: kept}, given.memory)
 
         return (Phase(loss),)
