@@ -28,7 +28,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PROOFS = int(os.environ.get("RDEPTH_PROOFS", "1"))
 
 
-LONG = ("test_resume.py", "test_hosts.py", "test_real_tiles.py", "test_methods.py")
+LONG = (
+    *("test_resume.py", "test_hosts.py", "test_real_tiles.py", "test_methods.py"),
+    *("test_train.py", "test_training.py", "test_rounds.py"),
+)
 
 
 def pytest_collection_modifyitems(items):

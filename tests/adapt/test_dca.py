@@ -60,6 +60,7 @@ def gradients(term, given):
     return np.asarray(jax.grad(value)(given["features"][-1]))
 
 
+@pytest.mark.proof
 def test_both_halves_of_the_source_learn_and_across_domains_the_target_alone():
     source, target = outputs(0), outputs(1)
     method = DCA()

@@ -39,6 +39,7 @@ def test_the_terms_of_the_target():
     np.testing.assert_allclose(terms["pseudo"], 0.5 * sure, rtol=1e-5)
 
 
+@pytest.mark.proof
 def test_two_updates_the_first_unclipped():
     """The step is the source's whole gradient, then the target's, clipped, at the new params."""
     network = toys.segmenter((2,), classes=case.CLASSES)

@@ -42,6 +42,7 @@ def test_only_the_outputs_it_knows_are_trained():
     assert SourceOnly().terms(outputs, label, None).keys() == {"decode"}
 
 
+@pytest.mark.proof
 def test_the_loss_is_the_sum_and_keeps_the_statistics_of_the_source():
     network = mini.segmenter()
     params, buffers = network.init()

@@ -151,6 +151,7 @@ def test_weights_of_the_pseudo_labels_by_hand():
     assert not STDASegNet(confidence=1.0).weigh(logits)[1].any(), "nothing is sure"
 
 
+@pytest.mark.proof
 def test_the_teacher_labels_with_the_networks_prediction(prepared):
     """With the students' own heads, its logits are those that the network predicts with."""
     segmenter = prepared.networks[SEGMENTER]
@@ -186,6 +187,7 @@ MOVED = {
 }
 
 
+@pytest.mark.proof
 def test_who_receives_gradient(prepared):
     def everything(*given):
         own, theirs = prepared.terms(*given)
@@ -217,6 +219,7 @@ def norm(tree):
     return float(np.sqrt(sum(np.square(np.asarray(x, np.float64)).sum() for x in tree.values())))
 
 
+@pytest.mark.proof
 def test_three_steps_are_pytorchs():
     """Within 1e-4 of the distance that each network moved: see make_st_dasegnet.py."""
     with np.load(HERE / "golden" / "st_dasegnet.npz") as file:

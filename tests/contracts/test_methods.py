@@ -138,7 +138,7 @@ class Prepared:
 
 
 # The miniatures use every part of the contract; the others compile long, all together.
-DAILY = ("source_only", "adaptsegnet", "cbst", *mini.MINIATURES)
+DAILY = ("cbst", *mini.MINIATURES)
 NAMES = [
     name if name in DAILY else pytest.param(name, marks=pytest.mark.proof)
     for name in (*METHODS, *mini.MINIATURES)

@@ -324,6 +324,7 @@ def test_a_refused_extension_leaves_the_run_as_it_was(ended):
     assert (own.directory / "experiment.json").read_bytes() == settings and own.metrics
 
 
+@pytest.mark.proof
 def test_an_extension_that_is_killed_is_one_all_the_same(ended, monkeypatch):
     """Before its first checkpoint: it is no run of eight steps, and goes on to the same end."""
     own, longer = ended

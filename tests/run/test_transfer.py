@@ -153,6 +153,7 @@ def test_a_teacher_and_a_reference_are_of_the_run_as_well(first):
             np.testing.assert_array_equal(value, expected[path], err_msg=path)
 
 
+@pytest.mark.proof
 def test_nothing_fits(first, tmp_path):
     other = Twin("tiniest", None, decoder="segformer", channels=4, auxiliary_channels=None)
     experiment = small().changed(network=dataclasses.replace(other, image_encoder="atto"))
@@ -178,6 +179,7 @@ def test_a_finished_run_is_given_more_steps(first, tmp_path):
             run.resume(own.experiment.changed(training=change), own, console)
 
 
+@pytest.mark.proof
 def test_an_unfinished_run_is_not_extended(first, tmp_path):
     own = Run(tmp_path)
     own.begin(small())

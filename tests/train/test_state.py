@@ -12,6 +12,7 @@ import pytest
 
 from rdepth_keras.adapt import DGCD, METHODS, SEGMENTER, SourceOnly
 from rdepth_keras.adapt.method import Phase
+from rdepth_keras.adapt.outputs import maps
 from rdepth_keras.models.heads import Output
 from rdepth_keras.models.layers.domain_norm import TransNorm as DomainNorm
 from rdepth_keras.network import Network
@@ -68,9 +69,9 @@ def test_norms_of_two_domains_want_a_method_that_joins_them():
 
 def test_a_prediction_wants_a_method_that_trains_it():
     network = toys.segmenter()
-    inputs, outputs = network.model.input, network.model.output
-    maps = {"image": inputs["image"], **outputs, "refined": outputs["logits"]}
-    refined = {SEGMENTER: Network(keras.Model(inputs, Output(True, "refined")(maps)))}
+    inputs, found = network.model.input, maps(network)
+    outputs = Output(True, "refined")({**found, "refined": found["logits"]})
+    refined = {SEGMENTER: Network(keras.Model(inputs, outputs))}
     with pytest.raises(ValueError, match="map refined, which the method SourceOnly does not train"):
         trained(SourceOnly(), refined)
     assert trained(DGCD(), refined) == (SEGMENTER,)
