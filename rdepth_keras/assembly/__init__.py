@@ -1,6 +1,10 @@
 """An experiment's parts put together: networks, step, tiles and batches. No directory, no file."""
 
-from rdepth_keras.assembly.networks import inference_network, training_network
+from rdepth_keras.assembly.networks import (
+    class_variables,
+    inference_network,
+    training_network,
+)
 from rdepth_keras.assembly.tiles import (
     Sources,
     check_files,
@@ -17,6 +21,7 @@ __all__ = [
     "Sources",
     "assemble",
     "check_files",
+    "class_variables",
     "domain_batches",
     "inference_network",
     "labelled_tiles",

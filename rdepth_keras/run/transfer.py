@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rdepth_keras.adapt import SEGMENTER
-from rdepth_keras.assembly import Assembly, inference_network
+from rdepth_keras.assembly import Assembly, class_variables, inference_network
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.predictor import restore
@@ -19,10 +19,10 @@ def start_from(
 ) -> Assembly:
     """The assembly with the variables of the run's checkpoint that counts, as far as they fit.
 
-    What does not fit, such as classifiers of other classes, starts as it would without, and is
-    named. Networks that the experiment's method never trains, such as a pretrained reference, are
-    the run's as well, and what it remembers, such as a teacher, is made anew of them. Optimizers
-    and step start anew.
+    What does not fit starts as it would without, and is named: so do classifiers of other classes,
+    or of the same ones in another order. Networks that the experiment's method never trains, such
+    as a pretrained reference, are the run's as well, and what it remembers, such as a teacher, is
+    made anew of them. Optimizers and step start anew.
 
     Raises:
         FileNotFoundError: where the run has no checkpoint.
@@ -30,6 +30,9 @@ def start_from(
     """
     params, buffers, step = restore(run, *inference_network(run.experiment).init(), notify)
     theirs = {**params, **buffers}  # what trained there may be frozen here
+    if run.experiment.data.classes.names != experiment.data.classes.names:
+        for path in class_variables(experiment):
+            theirs.pop(path, None)
     state = assembly.state
     fixed = set(state.params) - set(state.optimizer)
     trees, left = [], []

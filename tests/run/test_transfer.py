@@ -3,6 +3,7 @@
 import dataclasses
 import io
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ from rich.console import Console
 from rdepth_keras import run
 from rdepth_keras.adapt import SEGMENTER, DAFormer
 from rdepth_keras.adapt.daformer import PRETRAINED
-from rdepth_keras.assembly import assemble
+from rdepth_keras.assembly import assemble, inference_network
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice, Resources, Training
 from rdepth_keras.infer import Inference
-from rdepth_keras.labels import ClassTable
+from rdepth_keras.labels import LOVEDA, ClassTable
 from rdepth_keras.models import ENCODERS, Twin
 from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.recipes import recipe
@@ -87,8 +88,6 @@ def first(tmp_path_factory):
 
 def variables(own):
     experiment = own.experiment
-    from rdepth_keras.assembly import inference_network
-
     params, buffers = inference_network(experiment).init()
     found = own.checkpoints().restore_variables({SEGMENTER: params}, {SEGMENTER: buffers}, False)
     return found[0][SEGMENTER]
@@ -127,6 +126,28 @@ def test_classifiers_of_other_classes_start_anew_and_are_named(first, tmp_path):
         assert list(own.metrics["iou"]) == list("abcd")
     finally:
         del DATASETS["four"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Turned(Demo):
+    """The demo's classes in reverse order: as many, and none of them the same."""
+
+    classes: ClassTable = ClassTable(
+        LOVEDA.names[::-1], LOVEDA.values[::-1], LOVEDA.colors[::-1], LOVEDA.ignored
+    )
+
+
+@pytest.mark.parametrize("data", [Demo(), Turned()])
+def test_as_many_classes_in_another_order_are_other_classes(monkeypatch, data):
+    monkeypatch.setattr(transfer, "restore", lambda own, *network: (*network[:2], 2))
+    first, second, said = small(seed=1), small(seed=2).changed(data=data), []
+    whole, own = inference_network(first).init()[0], assemble(second)
+    taken = transfer.start_from(SimpleNamespace(experiment=first), second, own, said.append)
+    heads = {"head/classifier/kernel", "head/classifier/bias"} if data == Turned() else set()
+    for path, value in taken.state.params[SEGMENTER].items():
+        expected = own.state.params[SEGMENTER] if path in heads else whole
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+    assert all((path in " ".join(said)) == bool(heads) for path in heads or ["do not fit"])
 
 
 @pytest.mark.proof
