@@ -65,8 +65,8 @@ def main() -> int:
     console = command.console()
     console.print(_table(sweep.summarise(cells)))
     for cell in cells:
-        if cell.metrics is not None:
-            console.print(f"{cell.directory.name}: {headline(cell.run, cell.metrics)}")
+        if (metrics := cell.metrics) is not None:
+            console.print(f"{cell.directory.name}: {headline(cell.run, metrics)}")
     if arguments.page is not None:
         from rdepth_keras.run.leaderboard import write_leaderboard
 

@@ -168,6 +168,11 @@ def _given_experiment(choice: Choice, start: Start, named: Named) -> Experiment:
     if choice.resume:
         if choice.out is None:
             raise ValueError("--resume needs to know the run: add --out DIR.")
+        if start.run is not None:
+            raise ValueError(
+                "--resume goes on with a run from its own checkpoint; leave --from away, or start "
+                "a new run from that one without --resume."
+            )
         own = run.Run(choice.out).experiment
         return own if named.recipe is None else recipe(named.recipe, own.data.direction)
     if start.run is None:

@@ -24,7 +24,7 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
 
     Raises ValueError where no run has been scored.
     """
-    scored = [cell for cell in cells if cell.metrics is not None]
+    scored = [cell for cell in cells if cell.scored]
     if not scored:
         raise ValueError("No run of the sweep has been scored, so there is no leaderboard yet.")
     table = compare([cell.directory for cell in scored], published=False, format="markdown")
@@ -32,7 +32,7 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
         direction: draw([cell for cell in scored if cell.direction == direction], page)
         for direction in dict.fromkeys(cell.direction for cell in scored)
     }
-    missing = [cell.directory.name for cell in cells if cell.metrics is None]
+    missing = [cell.directory.name for cell in cells if not cell.scored]
     parts = [f"# Leaderboard\n\n```bash\n{command}\n```", table.strip()]
     parts += [
         f"## Tiles of {direction}\n\nThe first seed of each.\n\n![{direction}]({picture.name})"

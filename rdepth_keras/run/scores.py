@@ -81,6 +81,26 @@ def find_evaluations(run: Run) -> list[Evaluated]:
     return list(found.values())
 
 
+def own_evaluation(run: Run) -> Evaluated:
+    """The one on the target's Val by the run's own rules, as its end gave it.
+
+    Raises as :func:`find_evaluations`, and ValueError where there is not one.
+    """
+    own = ("val", run.experiment.data.target, "union", run.name)
+    found = [
+        one
+        for one in find_evaluations(run)
+        if own == (*(one.result[field] for field in ("split", "domain", "absent")), one.title)
+    ]
+    if len(found) != 1:
+        raise ValueError(
+            f"{run} has {len(found)} evaluations on its target's Val by its own rules; needed is "
+            "one. Move what is too many away, and evaluate it again: "
+            f"python scripts/evaluate.py --run {run}"
+        )
+    return found[0]
+
+
 def _is_fraction(value: Any) -> bool:
     return type(value) in (int, float) and isfinite(value) and 0 <= value <= 1
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from rdepth_keras.experiment import Experiment, from_json, in_words
 from rdepth_keras.run.directory import Run, settled
+from rdepth_keras.run.scores import own_evaluation
 from rdepth_keras.run.training import changes
 
 DECIDED = {  # flags of the training script that would make all runs one, or none
@@ -40,10 +41,17 @@ class Cell:
         return self.run.metrics is not None
 
     @property
+    def scored(self) -> bool:
+        """Whether it came to its end, and there was something to score it on."""
+        return (self.run.metrics or {}).get("miou") is not None
+
+    @property
     def metrics(self) -> dict[str, Any] | None:
-        """What the finished run scored, or None where there was nothing to score it on."""
-        found = self.run.metrics or {}
-        return found if found.get("miou") is not None else None
+        """What the finished run scored, by its evaluation; None where it was not scored.
+
+        Raises FileNotFoundError or ValueError where that is not there as it was written.
+        """
+        return own_evaluation(self.run).result if self.scored else None
 
 
 def plan(
@@ -153,8 +161,8 @@ def summarise(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
     """
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:
-        if cell.metrics is not None:
-            rows.setdefault(f"{cell.recipe} {cell.direction}", []).append(cell.metrics)
+        if (metrics := cell.metrics) is not None:
+            rows.setdefault(f"{cell.recipe} {cell.direction}", []).append(metrics)
     return {
         name: {
             "seeds": len(runs),

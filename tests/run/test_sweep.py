@@ -1,9 +1,14 @@
 """What would make a mean of one run and itself; see tests/scripts/test_sweep.py for the rest."""
 
-import json
+import dataclasses
+import shutil
 
+import numpy as np
 import pytest
 
+from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.evaluate.counts import Counts
+from rdepth_keras.recipes import recipe
 from rdepth_keras.run.sweep import check, plan, summarise
 
 
@@ -34,9 +39,49 @@ def test_what_the_sweep_decides_cannot_follow(options, tmp_path):
     check(cells, tmp_path / "train.py", ["--steps", "2", "--optimizer.learning-rate", "1"])
 
 
-def test_a_run_without_a_score_is_in_no_mean(tmp_path):
-    cells = plan(["a"], ["r2u"], [0, 1], tmp_path)
-    for cell, miou in zip(cells, (0.5, None), strict=True):
-        cell.directory.mkdir()
-        (cell.directory / "metrics.json").write_text(json.dumps({"miou": miou, "iou": {}}))
-    assert summarise(cells)["a r2u"]["seeds"] == 1
+@pytest.fixture
+def cells(tmp_path):
+    """Three runs of which two were scored, each as its end leaves it; the third had no labels."""
+    found = plan(["demo"], ["r2u"], [0, 1, 2], tmp_path)
+    for cell in found:
+        experiment = recipe("demo").changed(data=Demo("r2u"), training={"seed": cell.seed})
+        cell.run.begin(experiment)
+        cell.run.note_environment({}, 0)
+        counts = Counts((1, 2), np.stack([np.eye(7, dtype=np.int64) * 5 + cell.seed + 1] * 2))
+        inference = dataclasses.asdict(experiment.training.inference)
+        result = counts.all_scores(experiment.data.classes) | {
+            "split": "val", "domain": "urban", "dataset": "demo scenes", "inference": inference,
+        }  # fmt: skip
+        if cell.seed < 2:
+            cell.run.write_evaluation("val_urban", result, counts)
+        cell.run.finish(result if cell.seed < 2 else {"not_evaluated": "no labels"})
+    return found
+
+
+def test_a_run_without_a_score_is_in_no_mean(cells):
+    row = summarise(cells)["demo r2u"]
+    assert row["seeds"] == 2 and row["miou"][0] == pytest.approx((6 / 18 + 7 / 31) / 2)
+
+
+def test_the_mean_is_of_what_was_evaluated(cells):
+    """Not of what somebody wrote, or copied, into the file that says that a run has ended."""
+    before, (first, second, _) = summarise(cells), cells
+    second.run.finish({**first.run.metrics, "miou": 0.9})
+    assert summarise(cells) == before
+    kept = second.directory / "evaluations"
+    kept.rename(second.directory / "away")
+    with pytest.raises(FileNotFoundError, match=r"not evaluated yet: python .* --run .*seed1"):
+        summarise(cells)
+    shutil.copytree(first.directory / "evaluations", kept)
+    with pytest.raises(ValueError, match="of another run"):
+        summarise(cells)
+
+
+def test_a_mean_needs_the_runs_own_rules(cells):
+    """Evaluated otherwise since, under the same name: with other classes in the mean."""
+    own = cells[0].run
+    counts, result = own.counts("val_urban"), own.evaluations()["val_urban"]
+    scores = counts.all_scores(own.experiment.data.classes, "zero")
+    own.write_evaluation("val_urban", result | scores, counts)
+    with pytest.raises(ValueError, match=r"seed0 has 0 evaluations .*evaluate\.py --run"):
+        summarise(cells)

@@ -201,6 +201,8 @@ def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):
     for other in (("--recipe", "convnext_b"), ("--resume",)):
         assert call("train", "--rerun", directory, *other, "--print-config") == 2
         assert "leave --recipe, --resume and --from away" in capsys.readouterr().err
+    assert call("train", "--resume", "--out", directory, "--from", "x", "--print-config") == 2
+    assert "leave --from away" in capsys.readouterr().err
 
 
 def test_list_and_print(call, capsys):
