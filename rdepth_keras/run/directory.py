@@ -2,7 +2,7 @@
 
 ==========================  ===================================================================
 ``experiment.json``         all settings, enough to run it again
-``environment.json``        the run's identity; device, data, what runs before saw; resumes
+``environment.json``        identity, digest of the settings; device, data, what was seen; resumes
 ``journal.jsonl``           losses, rates, validations
 ``checkpoints/``, ``best/`` the state, and the one that was chosen
 ``labels/``                 what a method of rounds made of the target
@@ -31,7 +31,7 @@ from rdepth_keras.atomic import PARTIAL, write_bytes, write_text
 from rdepth_keras.data import png
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.evaluate.counts import Counts, load_counts
-from rdepth_keras.experiment import Experiment, from_json, to_json
+from rdepth_keras.experiment import Experiment, from_json, to_dict, to_json
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import compute_dtype, describe
 from rdepth_keras.train.journal import Journal
@@ -43,8 +43,8 @@ Mirror = Callable[[int, Mapping[str, Any]], None]
 Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
 
 _TABLES = ("depth", "trained_on", "files", "seen")
-_KNOWN = {"run": str, **dict.fromkeys(_TABLES, dict), "resumed": list}
-_WITHIN = {"depth": str, "files": dict, "seen": str, "resumed": dict}
+_KNOWN = {"run": str, "settings": list, **dict.fromkeys(_TABLES, dict), "resumed": list}
+_WITHIN = {"settings": str, "depth": str, "files": dict, "seen": str, "resumed": dict}
 _KINDS = {str: "text", dict: "table", list: "list"}
 
 
@@ -89,7 +89,8 @@ class Run:
     def experiment(self) -> Experiment:
         """Its settings.
 
-        Raises FileNotFoundError where there is no run, ValueError for a damaged or old one.
+        Raises FileNotFoundError where there is no run, ValueError for a damaged or old one, and for
+        other settings than were noted when it began.
         """
         path = self.directory / "experiment.json"
         if not path.exists():
@@ -100,6 +101,12 @@ class Run:
             experiment = from_json(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+        noted = self.environment.get("settings")
+        if noted and _settings(experiment) not in noted:
+            raise ValueError(
+                f"{path} holds other settings than the run was trained with: it was changed, or is "
+                "another run's. Put it back as it was, or train a new run."
+            )
         if self.data_dir is None:
             return experiment
         return experiment.changed(resources={"data_dir": self.data_dir})
@@ -174,21 +181,28 @@ class Run:
         return self.checkpoints(notify) if last else self.best(notify)
 
     def begin(self, experiment: Experiment) -> None:
-        """Writes the settings; with more steps than before, the end it had come to is none."""
+        """Writes the settings; with more steps than before, the end it had come to is none.
+
+        The digest of those before stays until :meth:`note_environment`: a kill does no harm.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
         if self.begun and experiment.training.steps > self.experiment.training.steps:
             (self.directory / "metrics.json").unlink(missing_ok=True)
-        write_text(self.directory / "experiment.json", to_json(experiment))
+        known, text = self.environment, to_json(experiment)
+        own = _settings(from_json(text))  # as it will be read: 1.0 where 1 was given
+        if known.get("settings", [own]) != [own]:
+            self._write("environment.json", {**known, "settings": [*known["settings"], own]})
+        write_text(self.directory / "experiment.json", text)
 
     def note_environment(self, environment: Mapping[str, Any], step: int) -> None:
         """Writes where it began, or, below ``"resumed"``, where it went on after ``step``."""
-        first = self.environment
+        first = self.environment | {"settings": [_settings(self.experiment)]}
         if step:
             resumed = [*first.pop("resumed", []), {"step": step, **environment}]
             environment = {**first, "resumed": resumed}
         else:
             identity = first.get("run") or secrets.token_hex(8)
-            environment = {"run": identity, **environment}
+            environment = {"run": identity, "settings": first["settings"], **environment}
         self._write("environment.json", environment)
 
     def check_data(self, data: Opened, trained_on: Mapping[str, int] | None = None) -> None:
@@ -228,7 +242,12 @@ class Run:
     def _evaluated(self, name: str) -> dict[str, Any]:
         result, path = self._read(f"evaluations/{name}.json"), f"{self}/evaluations/{name}.json"
         seal, maker = _digest(result), result.pop("run", "")
-        if self.identity and maker != self.identity:
+        if maker and not self.identity:
+            raise ValueError(
+                f"{path} is of the run {maker}, but nothing says that this one is that: put the "
+                "run's own environment.json back."
+            )
+        if maker != self.identity:
             raise ValueError(
                 f"{path} is of another run, {maker or 'which it does not name'}, and not of this "
                 f"one, {self.identity}: move it back to its own, and evaluate this one again."
@@ -291,6 +310,11 @@ class Run:
 def _digest(content: Mapping[str, Any]) -> str:
     """Of what JSON says, however it is spaced and ordered."""
     return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _settings(experiment: Experiment) -> str:
+    """Digest of what decides the numbers."""
+    return _digest({**to_dict(experiment.essence()), "resources": None})
 
 
 def foreign(run: Run, step: int | None, error: Exception) -> ValueError:

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from rdepth_keras.atomic import write_text
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.evaluate.counts import Counts
+from rdepth_keras.experiment import Choice, Economy, Sampling, to_json
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.directory import Run, settled, surroundings
 
@@ -74,6 +76,7 @@ def test_damaged_files_are_named(begun):
         ("trained_on", 3, "its trained_on is no table"),
         ("resumed", [3], "its resumed is no list of tables"),
         ("run", 7, "its run is no text"),
+        ("settings", [3], "its settings is no list of texts"),
     ],
 )
 def test_a_damaged_environment_names_its_entry(begun, name, value, said):
@@ -91,6 +94,51 @@ def test_a_run_is_itself_however_often_it_is_resumed(begun, tmp_path):
     other.note_environment({"device": "a"}, 0)
     assert len(begun.identity) == 16 and begun.identity == begun.environment["run"]
     assert other.identity != begun.identity
+
+
+@pytest.mark.parametrize(
+    "training", [{"choice": Choice(average_decay=0.5)}, {"seed": 7}, {"steps": 7}]
+)
+def test_settings_that_were_changed_are_refused(begun, training):
+    begun.note_environment({}, 0)
+    own, path = begun.experiment, begun.directory / "experiment.json"
+    path.write_text(
+        to_json(own.changed(resources={"data_dir": "/elsewhere", "economy": Economy(workers=7)}))
+    )
+    assert begun.experiment.essence() == own.essence()
+    path.write_text(to_json(own.changed(training=training)))
+    with pytest.raises(ValueError, match=r"experiment\.json holds other settings than .* Put it"):
+        _ = begun.experiment
+    path.write_text(to_json(own))
+    assert begun.experiment == own
+
+
+def test_a_kill_between_settings_and_their_digest_does_no_harm(begun, monkeypatch):
+    """An extension is one of the two, and then alone; 1 is read as 1.0."""
+    begun.note_environment({}, 0)
+    first = begun.experiment
+    longer = first.changed(training={"steps": 1000, "sampling": Sampling(1)})
+    with monkeypatch.context() as patch:
+        patch.setattr("rdepth_keras.run.directory.write_text", killed_at("experiment.json"))
+        with pytest.raises(KeyboardInterrupt):
+            begun.begin(longer)
+    assert begun.experiment == first
+    begun.begin(longer)
+    assert begun.experiment == longer
+    begun.note_environment({}, 500)
+    assert begun.experiment == longer
+    (begun.directory / "experiment.json").write_text(to_json(first))
+    with pytest.raises(ValueError, match="other settings"):
+        _ = begun.experiment
+
+
+def killed_at(name):
+    def write(path, text):
+        if path.name == name:
+            raise KeyboardInterrupt
+        write_text(path, text)
+
+    return write
 
 
 def test_more_steps_take_the_end_away(begun):
@@ -168,6 +216,16 @@ def test_an_evaluation_of_another_run_is_refused(evaluated, tmp_path):
         run.evaluations()
     path.write_text(json.dumps({"miou": 1.0}))
     with pytest.raises(ValueError, match="another run, which it does not name, and not of this"):
+        run.evaluations()
+
+
+@pytest.mark.parametrize("left", [None, "{}"])
+def test_where_the_identity_was_lost_a_named_evaluation_is_refused(evaluated, left):
+    run, _ = evaluated
+    (run.directory / "environment.json").unlink()
+    if left:
+        (run.directory / "environment.json").write_text(left)
+    with pytest.raises(ValueError, match=r"is of the run \w+, but .* environment\.json back"):
         run.evaluations()
 
 
