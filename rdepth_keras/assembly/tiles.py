@@ -88,9 +88,9 @@ def flat_depth(data: Opened, tiles: Tiles) -> str:
     return constant_notice(flat) if flat else ""
 
 
-def check_files(data: Opened, parts: Sequence[Tiles]) -> None:
-    """Raises ValueError that names every file whose header is bad; decodes no pixel."""
-    faults = [fault for tiles in parts for fault in data.faults(tiles, False)]
+def check_files(data: Opened, parts: Sequence[Tiles], pixels: bool = False) -> None:
+    """Raises ValueError that names every file that is bad, by its header or by every pixel."""
+    faults = [fault for tiles in parts for fault in data.faults(tiles, pixels)]
     if faults:
         raise ValueError(f"{len(faults)} files are bad: {'; '.join(faults)}")
 

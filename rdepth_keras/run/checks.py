@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from rdepth_keras.adapt import Method
+from rdepth_keras.assembly import check_files, labelled_tiles
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.directory import Run
 
@@ -27,6 +30,29 @@ def check_validation(experiment: Experiment) -> None:
             f"--validation-steps {every} is beyond the {steps} steps of the run, which would never "
             "be validated: name fewer, or leave it away (None) to score the end alone."
         )
+
+
+def check_scored(experiment: Experiment, data: Opened) -> None:
+    """Raises ValueError for a target that is nowhere, and for bad files that the end is scored on.
+
+    Every pixel of these is read. A target without Val, or without labels, is no error.
+    """
+    target = experiment.data.target
+    tiles = labelled_tiles(data, "val", target)
+    if not isinstance(tiles, str):
+        check_files(data, [tiles], pixels=True)
+    elif all(_is_absent(data, split, target) for split in SPLITS):
+        raise ValueError(f"The target domain {target!r} is in no split, is it misspelled? {tiles}")
+
+
+def _is_absent(data: Opened, split: str, domain: str) -> bool:
+    try:
+        data.tiles(split, domain)
+    except AbsentSplit:
+        return True
+    except (ValueError, OSError):  # bad where it lies: told if it is read
+        return False
+    return False
 
 
 def check_rounds(experiment: Experiment) -> None:

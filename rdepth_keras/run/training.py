@@ -28,6 +28,7 @@ from rdepth_keras.run.ancestry import handed_on
 from rdepth_keras.run.checks import (
     check_extension,
     check_rounds,
+    check_scored,
     check_validation,
     check_weights,
     random_for_good,
@@ -166,6 +167,7 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     check_weights(training.weights)
     data = open_data(experiment)
     sources = training_sources(experiment, data)
+    check_scored(experiment, data)
     counts = sources.counts(experiment)
     run.check_data(data, counts)
     changed = check_training_files(run, experiment, data)
