@@ -3,7 +3,7 @@
 A checkpoint is either whole or not there: Orbax writes into a temporary folder and renames it, then
 the checksums of its files are written beside it, and only then are older ones deleted. One without
 checksums, or whose files no longer fit them, is passed over for the one before; with the checksums
-stands whose run it is, and that of another run is refused. The variables are
+stand its step and whose run it is, and that of another run is refused. The variables are
 an item of their own, so that evaluation reads them without the optimizer, and only those of the
 network it asks for. Of a network that no phase trains nothing is saved: it is always as it was
 built.
@@ -33,7 +33,7 @@ class Checkpoints:
     """The checkpoints in one folder; the last ``keep`` are kept.
 
     ``notify`` is told, in one line, of each damaged checkpoint that is passed over. ``run`` is what
-    the run calls itself by; empty where that is not known, and nothing is then refused by it.
+    the run calls itself by; where that is not known, those that name a run are refused.
     """
 
     def __init__(
@@ -206,9 +206,12 @@ class Checkpoints:
         if not path.exists():
             return "it was not finished"
         try:
-            expected = dict(self._written(step)["files"])
+            written = self._written(step)
+            expected = dict(written["files"])
         except (ValueError, TypeError, KeyError):
             return f"{path.name} is unreadable"
+        if written.get("step", step) != step:
+            return f"it is that of step {written['step']} under another name"
         found = self._digests(step)
         wrong = [name for name in expected if found.get(name) != expected[name]]
         return f"{wrong[0]} has changed" if wrong else None
@@ -216,7 +219,12 @@ class Checkpoints:
     def _refuse_others(self, step: int) -> None:
         """Raises ValueError for a whole checkpoint that another run made."""
         maker = self._written(step).get("run", "")
-        if self._run and maker and maker != self._run:
+        if maker and not self._run:
+            raise ValueError(
+                f"The checkpoint of step {step} in {self._directory} is of the run {maker}, but "
+                "nothing says that this one is that: put the run's own environment.json back."
+            )
+        if maker and maker != self._run:
             raise ValueError(
                 f"The checkpoint of step {step} in {self._directory} is of another run, the run "
                 f"{maker}, and not of this one, {self._run}. Copy the folder and "
@@ -232,7 +240,7 @@ class Checkpoints:
         return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
 
     def _write_checksums(self, step: int) -> None:
-        content = {"run": self._run, "files": self._digests(step)}
+        content = {"run": self._run, "step": step, "files": self._digests(step)}
         write_text(self._checksums / f"{step}.json", json.dumps(content, indent=1))
 
     def _drop_checksums(self) -> None:

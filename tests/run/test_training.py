@@ -27,7 +27,6 @@ from rdepth_keras.recipes import recipe
 from rdepth_keras.run.checks import random_for_good
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.training import changes
-from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.lock import lock
@@ -137,14 +136,14 @@ def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
     entries = Journal(directory / "journal.jsonl").read()
     scores = {entry["step"]: entry["validation"]["miou"] for entry in entries if len(entry) == 3}
     best = max(scores, key=lambda step: (scores[step], -step))
-    with_best = Checkpoints(directory / "best")
+    with_best = Run(directory).best()
     assert with_best.latest_step() == best
-    ordinary = Checkpoints(directory / "checkpoints")
+    ordinary = Run(directory).checkpoints()
     assert best in ordinary.steps(), "what is best is an ordinary checkpoint, too"
     ordinary.cut(best - 1)
     (directory / "metrics.json").unlink()
     run.resume(Run(directory).experiment, Run(directory), QUIET)
-    assert Checkpoints(directory / "best").latest_step() == best
+    assert Run(directory).best().latest_step() == best
     again = Journal(directory / "journal.jsonl").read()
     assert [entry.get("validation") for entry in again] == [
         entry.get("validation") for entry in entries

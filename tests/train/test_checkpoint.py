@@ -1,5 +1,6 @@
 """Checkpoints: what goes in comes out; damaged ones are named and passed over."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -171,6 +172,29 @@ def test_one_of_another_run_is_refused(checkpoints, tmp_path):
         with pytest.raises(ValueError, match="step 2 in .* is of another run, the run one, and"):
             attempt()
     assert other.steps() == [1, 2], "nothing is deleted"
+
+
+def test_where_nobody_knows_whose_it_is_a_named_one_is_refused(checkpoints, tmp_path):
+    """The run's identity was lost, and with it all that it was told from others by."""
+    Checkpoints(tmp_path / "checkpoints", run="one").save(state(1), {})
+    nameless = Checkpoints(tmp_path / "checkpoints")
+    with pytest.raises(ValueError, match=r"is of the run one, but .* environment\.json back"):
+        nameless.restore(state(0))
+    assert nameless.steps() == [1]
+
+
+def test_a_checkpoint_under_another_step_is_none(checkpoints, notes, tmp_path):
+    """Copied with its checksums; those of older versions do not say their step."""
+    checkpoints.save(state(2, 2.0), {})
+    sums = tmp_path / "checkpoints-checksums"
+    shutil.copytree(tmp_path / "checkpoints/2", tmp_path / "checkpoints/4")
+    shutil.copy(sums / "2.json", sums / "4.json")
+    copied = Checkpoints(tmp_path / "checkpoints", notify=notes.append)
+    assert copied.latest_step() == 2 and "it is that of step 2 under another name" in notes[0]
+    for name in ("2", "4"):
+        written = json.loads((sums / f"{name}.json").read_text())
+        (sums / f"{name}.json").write_text(json.dumps({"files": written["files"]}))
+    assert copied.latest_step() == 4
 
 
 def test_nothing_yet(checkpoints):
