@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import jax
@@ -97,7 +98,7 @@ def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Pr
 
     Raises:
         ValueError: for runs of other data or protocols, or of depth from another source, and for
-            one that is named twice.
+            one that is named twice, or that is a copy of another.
     """
     _check_members(runs)
     inference = inference or runs[0].experiment.training.inference
@@ -115,19 +116,28 @@ def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Pr
 
 
 def _check_members(runs: Sequence[Run]) -> None:
-    first, *others = runs
-    places = [run.directory.resolve() for run in runs]
-    for other, place in zip(runs, places, strict=True):
-        if places.count(place) > 1:
-            raise ValueError(f"An ensemble averages different runs; {other} is named twice.")
-    for other in others:
-        for name, ours in _common(first).items():
-            theirs = _common(other)[name]
-            if ours != theirs:
+    for one, other in combinations(runs, 2):
+        same_place = one.directory.resolve() == other.directory.resolve()
+        if same_place or one.identity == other.identity != "":
+            raise ValueError(
+                f"An ensemble averages different runs; {other} is named twice: it is {one}, or a "
+                "copy of it."
+            )
+        ours, theirs = (_common(run) | _trained_on(run) for run in (one, other))
+        for name in ours:
+            if ours[name] != theirs.get(name, ours[name]):
                 raise ValueError(
-                    f"An ensemble needs runs of the same data and protocol; {first} has the {name} "
-                    f"{ours}, {other} has {theirs}."
+                    f"An ensemble needs runs of the same data and protocol; {one} has the {name} "
+                    f"{ours[name]}, {other} has {theirs[name]}."
                 )
+
+
+def _trained_on(run: Run) -> dict[str, Any]:
+    """Numbers and digests of the tiles, as far as they were noted when it began."""
+    noted = run.environment
+    found = [(name, {"number": count}) for name, count in noted.get("trained_on", {}).items()]
+    found += noted.get("files", {}).items()
+    return {f"{kind} of {name}": value for name, kinds in found for kind, value in kinds.items()}
 
 
 def _common(run: Run) -> dict[str, Any]:

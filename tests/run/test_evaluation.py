@@ -141,6 +141,51 @@ def test_an_ensemble_holds_a_run_once(random_runs):
         load_ensemble([run.Run(place) for place in (one, other, one.parent / "x/../seed0")])
 
 
+def noted(directory, **entries):
+    """Writes what surrounded the run."""
+    (directory / "environment.json").unlink()
+    (directory / "environment.json").write_text(json.dumps(entries))
+
+
+def test_an_ensemble_of_a_run_and_its_copy_is_refused(copied):
+    for directory in copied:
+        noted(directory, run="same")
+    with pytest.raises(ValueError, match=r"seed1 is named twice: it is .*seed0, or a copy of it"):
+        load_ensemble([run.Run(place) for place in copied])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (
+            {"files": {"train/A": {"images": "1"}}},
+            {"files": {"train/A": {"images": "2"}}},
+            "images of train/A 1, .* has 2",
+        ),
+        (
+            {"trained_on": {"train/A": 3}},
+            {"trained_on": {"train/A": 4}},
+            "number of train/A 3, .* has 4",
+        ),
+        (
+            {"files": {"train/A": {"depths": "1"}}, "trained_on": {"train/A": 3}},
+            {"files": {"train/A": {"images": "2"}}},
+            "",
+        ),
+    ],
+)
+def test_an_ensemble_of_runs_on_other_files_is_refused(copied, one, other, said):
+    """Folders of one title; what either did not note is not held against it."""
+    noted(copied[0], **one)
+    noted(copied[1], **other)
+    runs = [run.Run(place) for place in copied]
+    if not said:
+        load_ensemble(runs)
+        return
+    with pytest.raises(ValueError, match=f"same data and protocol; .*seed0 has the .*{said}"):
+        load_ensemble(runs)
+
+
 @pytest.mark.parametrize("change", ["network", "average"])
 def test_a_checkpoint_of_another_network_is_told_in_a_line(copied, monkeypatch, change):
     """A run directory put together from two: Orbax tells of shapes alone, or of types."""
