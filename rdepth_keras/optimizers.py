@@ -45,7 +45,7 @@ class Schedule:
         decay_end: where the decay ends, in parts of the run; 1.5 stops a decay over 15 000 steps
             after 10 000, far from its end.
         power: of the polynomial.
-        minimum: the rate never falls below this.
+        minimum: the rate never falls below this after the warm-up; at most the peak.
         decays_from: "warmup" falls from the peak on, where the warm-up ends; "start" falls as if
             there had been none, so that the peak is never reached.
 
@@ -103,6 +103,11 @@ class Optimizer:
         # 1e38: finite in float32, too
         _check(self, "above 0 and finite", lambda x: 0 < x < 1e38, "learning_rate")
         _check(self, "above 0, or None", lambda x: x is None or 0 < x < 1e38, "clip_norm")
+        if self.schedule.minimum > self.learning_rate:
+            raise ValueError(
+                f"schedule.minimum must be at most the learning_rate, or the rate would rise; "
+                f"received {self.schedule.minimum} and {self.learning_rate}."
+            )
 
     def build(self, params: Mapping[str, jax.Array]) -> optax.GradientTransformation:
         """Gradients -> changes for a rate of -1: the optimizer without rate and clipping.

@@ -209,6 +209,10 @@ def test_impossible_rates_are_refused(rate):
         (Schedule, {"decays_from": "peak"}, "decays_from must be 'warmup' or 'start'"),
         (Schedule, {"power": -1.0}, "power must be at least 0"),
         (Schedule, {"minimum": float("inf")}, "minimum must be at least 0 and finite"),
+        (
+            *(AdamW, {"learning_rate": 1e-4, "schedule": Schedule(minimum=1e-3)}),
+            "minimum must be at most the learning_rate, .* received 0.001 and 0.0001",
+        ),
         (AdamW, {"clip_norm": 0.0}, "clip_norm must be above 0, or None; received 0.0"),
         (SGD, {"clip_norm": float("nan")}, "clip_norm"),
         (AdamW, {"beta1": 1.0}, "beta1 must be at least 0 and below 1; received 1.0"),

@@ -8,6 +8,8 @@ import tyro
 from rdepth_keras.experiment.checks import check
 from rdepth_keras.train.loop import Cadence
 
+MOST_WORKERS = 256  # threads; more than the cores of a machine gain nothing
+
 
 @dataclass(frozen=True)
 class Economy:
@@ -29,6 +31,8 @@ class Economy:
         check("cache", '""', self.cache != "", "the name of a folder")
         for name in ("workers", "accumulate"):
             check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        few = self.workers <= MOST_WORKERS
+        check("workers", self.workers, few, f"at most {MOST_WORKERS}: one a core is enough")
 
 
 @dataclass(frozen=True)

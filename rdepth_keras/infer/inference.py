@@ -1,12 +1,14 @@
 """How a tile is predicted."""
 
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal, get_args
 
 from rdepth_keras.arrays import check_count
 from rdepth_keras.infer.views import Views
 from rdepth_keras.tiling import Blend
 
+MOST_WINDOWS = 4096  # in a batch; a typing error beyond, which would fill the memory
 Average = Literal["logits", "probabilities"]
 
 
@@ -40,10 +42,12 @@ class Inference:
                 raise ValueError(f"{name} must be one of {known}; received {value!r}.")
         for name in ("window_pixels", "stride_pixels", "window_batch"):
             if name == "window_batch" or getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
-        if not isinstance(self.scales, tuple) or not self.scales:
+                most = MOST_WINDOWS if name == "window_batch" else None
+                check_count(name, getattr(self, name), most)
+        numbers = isinstance(self.scales, tuple) and all(map(_is_number, self.scales))
+        if not numbers or not self.scales:
             raise ValueError(
-                f"scales must be factors, one or more in a tuple; received {self.scales}."
+                f"scales must be factors, one or more in a tuple; received {self.scales!r}."
             )
         if not all(1 / 8 <= scale <= 8 for scale in self.scales):
             raise ValueError(f"scales must be factors from 1/8 to 8; received {self.scales}.")
@@ -59,3 +63,7 @@ class Inference:
         if self.window_pixels is None:
             return self
         return replace(self, stride_pixels=-(-self.window_pixels // 2), blend="tapered")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -12,6 +12,12 @@ def test_impossible_economy(name):
         Economy(**{name: 0})
 
 
+def test_more_threads_than_any_machine_has_cores():
+    assert Economy(workers=256).workers == 256
+    with pytest.raises(ValueError, match="--workers must be at most 256: .* received 100000"):
+        Economy(workers=100_000)
+
+
 @pytest.mark.parametrize("name", ["log_steps", "checkpoint_steps", "keep_checkpoints"])
 def test_impossible_cadence(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1; received 0"):
