@@ -33,6 +33,7 @@ class Protocol:
         target_seen: the splits of target images that training saw, or the runs that it started
             from, e.g. ``"Train, labelled Val"``, or ``"none"``.
         classes: their names, in alphabetical order; empty where nobody says.
+        files: digest of the tiles' own files, for two datasets may have one name; empty likewise.
     """
 
     dataset: str
@@ -45,6 +46,7 @@ class Protocol:
     absent: Absent = "union"
     target_seen: str = UNKNOWN
     classes: tuple[str, ...] = ()
+    files: str = ""
 
     def __str__(self):
         split = {"val": "validation"}.get(self.split, self.split)
@@ -52,6 +54,8 @@ class Protocol:
         notes = [f"{self.dataset} {self.domain}"]
         if self.tiles is not None:
             notes.append(f"{self.tiles} tiles")
+        if self.files:
+            notes.append(f"files {self.files}")
         if self.split == "hidden test":
             notes.append("scored by the benchmark's server")
         if self.role != "in-domain":

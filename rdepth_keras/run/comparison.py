@@ -1,7 +1,8 @@
 """Runs side by side: rows out of what their evaluations left in the run directories."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,17 @@ def protocol(evaluated: Evaluated) -> Protocol:
         result.get("absent", "union"),
         target_seen(evaluated.run),
         tuple(sorted(result["iou"])),
+        _tiles(result.get("files", {})),
     )
+
+
+def _tiles(files: Mapping[str, str]) -> str:
+    """Digest of a folder's pictures and masks, whatever its depth; empty where none were noted.
+
+    LoveDA's records hold depth as well: there the name must do, and the labels that were counted.
+    """
+    told = "".join(files.get(kind, "") for kind in ("images", "masks"))
+    return told and blake2b(told.encode(), digest_size=4).hexdigest()
 
 
 def row(evaluated: Evaluated) -> Row:
@@ -189,7 +200,8 @@ def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:
     """Evaluations of runs that differ in their seed and resources alone."""
     families: dict[Any, list[Evaluated]] = {}
     for found in evaluated:
-        same = found.experiment.essence(seed=0), found.name, protocol(found)
+        files = frozenset(found.result.get("files", {}).items())
+        same = found.experiment.essence(seed=0), found.name, protocol(found), files
         families.setdefault(same, []).append(found)
     return list(families.values())
 

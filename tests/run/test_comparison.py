@@ -222,7 +222,19 @@ def test_other_pictures_are_not_compared(tmp_path):
     edited(runs[0], files={"images": "1", "masks": "2", "depths": "3"})
     edited(runs[1], files={"images": "7", "masks": "2"})
     text = compare(runs, published=False, format="markdown")
-    assert "b and a were scored on different files of images." in text and "minus" not in text
+    assert text.count("### ") == 2 and "minus" not in text
+
+
+def test_seeds_on_other_files_are_no_family(tmp_path):
+    """Two folders of one name are two tables; other depth is another row of one table."""
+    runs = [make(tmp_path / str(seed), seed) for seed in range(4)]
+    depths = ("3", "3", "4", "3")
+    for run, image, depth in zip(runs, ("1", "1", "1", "7"), depths, strict=True):
+        edited(run, files={"images": image, "masks": "2", "depths": depth})
+    text = compare(runs, published=False, format="markdown")
+    assert text.count("### ") == 2 and text.count("(2 seeds)") == 1 and "(3 seeds)" not in text
+    assert "2 and 0 were scored on different files of depths." in text
+    assert len({line["protocol"] for line in table(runs)}) == 2 and len(table(runs)) == 3
 
 
 def test_other_classes_are_another_protocol(tmp_path):
