@@ -24,12 +24,16 @@ def read_image(path: Path) -> Image:
     picture = _read(path)
     channels = 1 if picture.ndim == 2 else picture.shape[2]
     _require_rgb(path, channels, 8 * picture.itemsize)
+    _refuse_odd(path)
+    return picture
+
+
+def _refuse_odd(path: Path) -> None:
     with path.open("rb") as file:
         try:
             refuse_odd(file, unpack=True)
         except ValueError as error:
             raise ValueError(f"{path}: {error}; convert or replace the file.") from error
-    return picture
 
 
 def _require_rgb(path: Path, channels: int, bits: int) -> None:
@@ -89,6 +93,7 @@ def _look_at_image(path: Path) -> tuple[int, int]:
         height, width, _ = read_image(path).shape
         return height, width
     _require_rgb(path, 1 if header.colour == "grey" else 3, header.bits)
+    _refuse_odd(path)
     return header.height, header.width
 
 

@@ -188,3 +188,15 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     with pytest.raises(PermissionError, match="nothing may be written into"):
         check_output(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_a_turned_picture_is_refused_before_any_work(tmp_path, name):
+    exif = Pillow.Exif()
+    exif[274] = 6
+    path = tmp_path / name
+    Pillow.fromarray(IMAGE).save(path, exif=exif)
+    with pytest.raises(ValueError, match="turned or mirrored"):
+        check_inputs([(path, None)])
+    Pillow.fromarray(IMAGE).save(path)
+    check_inputs([(path, None)])

@@ -149,9 +149,9 @@ def _decode(path: Path) -> np.ndarray:
     """(H, W) or, RGB first, (H, W, bands); any dtype."""
     data = path.read_bytes()
     try:
+        refuse_odd(BytesIO(data), unpack=True)
         if path.suffix.lower() == ".png":
             return png.decode(data)
-        refuse_odd(BytesIO(data), unpack=True)
         if path.suffix.lower() in JPEG:
             return _decode_jpeg(data)
         return _decode_tiff(data)

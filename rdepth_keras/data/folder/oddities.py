@@ -1,4 +1,4 @@
-"""What JPEG and TIFF files say that decoded pixels do not show: turned, other colours, no data.
+"""What picture files say that decoded pixels do not show: turned, other colours, no data.
 
 Decoders differ in what they make of it, and OpenCV hands out some damaged TIFFs with a warning.
 """
@@ -19,9 +19,10 @@ _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 
 
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
-    """Raises ValueError, with the remedy, where a JPEG or TIFF is not what its pixels seem to be.
+    """Raises ValueError, with the remedy, where a picture is not what its pixels seem to be.
 
-    That is: turned by a tag, of several pages, CMYK or Lab. ``unpack`` also looks for damage in a
+    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, CMYK or Lab, a PNG
+    of which one colour is transparent. ``unpack`` also looks for damage in a
     deflated TIFF's pixels. Other kinds of files, and damaged headers, are left to their decoders.
     """
     file.seek(0)
@@ -29,6 +30,8 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
     try:
         if start.startswith(b"\xff\xd8"):
             _refuse_odd_jpeg(file)
+        elif start in (b"\x89PNG", b"RIFF"):
+            _refuse_odd_chunks(file, start == b"RIFF")
         elif start in (b"II*\0", b"MM\0*"):
             tags = tiff_tags(file)
             _refuse_turned(tags)
@@ -88,6 +91,28 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         if marker != 0xFF or kind == 0xDA:
             return
         yield kind, file.read(max(0, length - 2))
+
+
+def _refuse_odd_chunks(file: BinaryIO, webp: bool) -> None:
+    for kind, content in _chunks(file, webp):
+        if kind.upper() == b"EXIF":
+            _refuse_turned(tiff_tags(BytesIO(content.removeprefix(b"Exif\0\0"))))
+        if kind == b"tRNS":
+            raise ValueError("one of its colours is transparent, RGB or grey alone is expected")
+
+
+def _chunks(file: BinaryIO, webp: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Kind of each chunk of a PNG (third edition, 5.3) or WebP (RFC 9649, 2.3), and Exif's content.
+
+    Ends in struct.error where the file stops.
+    """
+    place = 12 if webp else 8
+    while True:
+        file.seek(place)
+        head = struct.unpack("<4sI" if webp else ">I4s", file.read(8))
+        kind, length = head if webp else head[::-1]
+        yield kind, file.read(length) if kind.upper() == b"EXIF" else b""
+        place += 8 + length + (length % 2 if webp else 4)
 
 
 def _refuse_turned(tags: Tags) -> None:

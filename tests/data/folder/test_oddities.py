@@ -48,17 +48,23 @@ def refused(match, path, *looks):
     assert str(path) in said.pop()
 
 
-@pytest.mark.parametrize("orientation", [3, 6])
-def test_a_turned_photograph_is_refused(orientation, tmp_path):
+@pytest.mark.parametrize(("orientation", "name"), [(3, "a.jpg"), (6, "a.jpg"), (6, "a.png")])
+def test_a_turned_photograph_is_refused(orientation, name, tmp_path):
     exif = Pillow.Exif()
     exif[ORIENTATION] = orientation
-    path = tmp_path / "a.jpg"
+    path = tmp_path / name
     Pillow.fromarray(RGB).save(path, exif=exif)
     refused("turned or mirrored.*auto-orient", path, (decode_image,), (peek_image,))
     exif[ORIENTATION] = 1
     Pillow.fromarray(RGB).save(path, exif=exif)
     assert decode_image(path).shape == (*SIZE, 3)
     assert peek_image(path) == SIZE
+
+
+def test_a_transparent_colour_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    Pillow.fromarray(RGB).save(path, transparency=(1, 2, 3))
+    refused("one of its colours is transparent", path, (decode_image,), (peek_image,))
 
 
 def test_a_turned_tiff_is_refused(tmp_path):
