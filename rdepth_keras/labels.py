@@ -6,6 +6,7 @@ Datasets and Benchmarks, arXiv 2110.08733). Networks, losses and metrics use *tr
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,11 @@ class ClassTable:
             raise ValueError(f"Names of classes must be distinct words; received {self.names}.")
         stored = (*self.values, *self.ignored)
         colors = (*self.colors, *(self.ignored_colors or ()))
+        numbers = (*stored, *(number for color in colors for number in color))
+        if not all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers):
+            raise ValueError(
+                f"Stored values and colours must be whole numbers; received {stored} and {colors}."
+            )
         if not all(len(color) == 3 and all(0 <= n <= 255 for n in color) for color in colors):
             raise ValueError(f"Colours must be red, green and blue in 0..255; received {colors}.")
         if self.ignored_colors is not None and len(set(colors)) != len(colors):

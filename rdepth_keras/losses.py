@@ -50,13 +50,21 @@ def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array,
         raise ValueError(f"Logits must be floats; received {logits.dtype}. Are they labels?")
     check_integers("label", label)
     logits = resize_logits(logits, *label.shape[1:])
-    label = label.astype(jnp.int32)  # of int8, -1 would be 255
+    label = _as_int32(label)
     valid = label != IGNORE
     known = (label >= 0) & (label < logits.shape[-1])
     safe = jnp.where(known, label, 0)
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits, safe)
     entropy = jnp.where(known, entropy, jnp.nan)
     return jnp.where(valid, entropy, 0.0), valid.astype(jnp.float32)
+
+
+def _as_int32(label):
+    """Train ids as int32, where -1 of int8 is not 255, nor 2^32 of int64 0: that becomes 256."""
+    if label.dtype.itemsize > 4:
+        where = np.where if isinstance(label, np.ndarray) else jnp.where
+        label = where((label >= 0) & (label <= IGNORE), label, IGNORE + 1)
+    return label.astype(np.int32)
 
 
 def cross_entropy(

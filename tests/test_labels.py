@@ -113,3 +113,8 @@ def test_colours_that_are_not_in_the_table():
         COLORS.encode(np.zeros((4, 4), np.uint8))
     with pytest.raises(ValueError, match="must be distinct"):
         dataclasses.replace(COLORS, ignored_colors=((9, 9, 9),))
+    for strange in (True, 0.5, "1"):
+        with pytest.raises(ValueError, match=f"must be whole numbers; received .*{strange}"):
+            dataclasses.replace(COLORS, values=(0, strange))
+        with pytest.raises(ValueError, match=f"must be whole numbers; received .*{strange}"):
+            dataclasses.replace(COLORS, colors=((9, 9, 9), (strange, 0, 0)))

@@ -160,6 +160,17 @@ def test_weights_that_cannot_be_are_refused(example, name, bad):
         cross_entropy(logits, label, **{name: weights})
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
+def test_wide_labels_do_not_wrap(example, kind):
+    """In 32 bits 2^32 is class 0, and 2^32 + 255 is ignored."""
+    logits, label = example[0], example[1].astype(kind)
+    expected = cross_entropy(logits, jnp.asarray(example[1]))
+    np.testing.assert_allclose(cross_entropy(logits, label), expected, rtol=1e-6)
+    for more in (0, 255):
+        label[0, 0, 0] = 2**32 + more
+        assert np.isnan(cross_entropy(logits, label))
+
+
 def test_unknown_average(example):
     with pytest.raises(ValueError, match="average must be one of"):
         cross_entropy(jnp.asarray(example[0]), jnp.asarray(example[1]), average="mean")

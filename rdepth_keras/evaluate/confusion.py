@@ -1,14 +1,16 @@
 """Confusion matrices and the scores they give: NumPy, integers until the last division.
 
 Rows are the truth, columns the prediction. Ignored pixels are never counted. Every score takes
-matrices with any leading axes, (..., classes, classes), e.g. one a tile or one a bootstrap draw.
+matrices with any leading axes, (..., classes, classes), e.g. one a tile or one a bootstrap draw,
+and raises ValueError for what are no numbers of pixels.
 """
 
 from typing import Literal, get_args
 
 import numpy as np
 
-from rdepth_keras.labels import IGNORE, check_ids
+from rdepth_keras.arrays import check_count
+from rdepth_keras.labels import IGNORE, MOST_CLASSES, check_ids
 
 Absent = Literal["union", "truth", "zero"]
 
@@ -17,9 +19,10 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
     """Pixel counts, int64 (classes, classes), of two arrays of train ids of one shape.
 
     Raises:
-        ValueError: for different shapes, numbers that are no integers, or values beyond the
-            classes (the truth may also hold 255 = ignore).
+        ValueError: for different shapes, numbers that are no integers, values beyond the classes
+            (the truth may also hold 255 = ignore), or more classes than there are train ids.
     """
+    check_count("classes", classes, MOST_CLASSES)
     if truth.shape != prediction.shape:
         raise ValueError(
             f"Truth and prediction must have one shape; received {truth.shape} and "
@@ -115,5 +118,14 @@ def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def _margins(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pixels right, in the truth and predicted, each (..., classes)."""
+    """Pixels right, in the truth and predicted, each (..., classes).
+
+    Raises ValueError for what is no number of pixels.
+    """
+    counted = (confusion >= 0) & (confusion % 1 == 0)
+    if not counted.all():
+        strange = np.unique(confusion[~counted])[:8].tolist()
+        raise ValueError(
+            f"A confusion matrix must hold whole numbers of pixels; received {strange}."
+        )
     return confusion.diagonal(axis1=-2, axis2=-1), confusion.sum(-1), confusion.sum(-2)

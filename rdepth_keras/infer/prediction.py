@@ -6,8 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from rdepth_keras.arrays import Label, Tile
+from rdepth_keras.arrays import Label, Tile, check_count
 from rdepth_keras.infer.scales import common_size
+from rdepth_keras.labels import MOST_CLASSES
 
 _SCALES = {
     "image": (255, "RGB 0..255, uint8 or floats"),
@@ -62,8 +63,10 @@ def check_finite(prediction: np.ndarray, tile: Tile | str) -> np.ndarray:
 def classify(prediction: np.ndarray, tile: Tile | str) -> Label:
     """Train ids (H, W) of a prediction (H, W, K).
 
-    Raises FloatingPointError, naming ``tile``, for one that is not finite.
+    Raises FloatingPointError, naming ``tile``, for one that is not finite, and ValueError for more
+    classes than there are train ids.
     """
+    check_count("classes of a prediction", prediction.shape[-1], MOST_CLASSES)
     return check_finite(prediction, tile).argmax(-1).astype(np.uint8)
 
 

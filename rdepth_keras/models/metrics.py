@@ -5,6 +5,7 @@ Both are registered: a model compiled with them is loaded again by ``keras.savin
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 from rdepth_keras.arrays import check_count, check_logits, check_shape
@@ -90,6 +91,8 @@ def _train_ids(y_true, classes: int):
 
     They may come as floats, which Keras makes of them: one that is not whole is no class.
     """
+    if isinstance(y_true, np.ndarray):
+        y_true = y_true.astype(np.float32)  # JAX would cut integers to 32 bits before
     given = ops.cast(y_true, "float32")
     truth = ops.cast(given, "int32")
     known = ops.logical_and(given >= 0, given < classes)

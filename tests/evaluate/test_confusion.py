@@ -99,3 +99,8 @@ def test_wrong_arrays_are_named():
             confusion_matrix(*pair, 7)
     with pytest.raises(ValueError, match=r"prediction must hold .* received \[255\]"):
         confusion_matrix(whole, np.array([0, 255], np.uint8), 7)
+    with pytest.raises(ValueError, match="classes must be a whole number, from 1 to 255; .* 300"):
+        confusion_matrix(whole, whole, 300)
+    for strange in (-1, 0.5, np.nan):
+        with pytest.raises(ValueError, match=rf"whole numbers of pixels; received \[{strange}"):
+            mean_iou(np.array([[3, strange], [0, 1]]))

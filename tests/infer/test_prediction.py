@@ -68,3 +68,8 @@ def test_inputs_on_their_scale(inputs):
 def test_inputs_on_another_scale_are_refused(inputs, said):
     with pytest.raises(ValueError, match=said):
         check_inputs({"image": PICTURE, "depth": DEPTH} | inputs, {"id": 7})
+
+
+def test_more_classes_than_there_are_train_ids():
+    with pytest.raises(ValueError, match="classes of a prediction must .* from 1 to 255; .* 256"):
+        classify(np.zeros((1, 1, 256)), {"id": 7})

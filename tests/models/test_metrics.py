@@ -53,6 +53,13 @@ def test_ids_beyond_the_classes_are_wrong_predictions(label):
     assert float(metric.result()) == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize("more", [0, 255])
+def test_wide_labels_do_not_wrap(more):
+    """In 32 bits 2^32 is class 0, and 2^32 + 255 is ignored."""
+    truth = np.full((1, 1, 2), 2**32 + more, np.int64)
+    assert np.isnan(float(compiled_cross_entropy(truth, np.zeros((1, 1, 2, 3), np.float32))))
+
+
 def test_nothing_labelled_has_no_mean():
     """As of a batch, or a whole split, without labels: no score of 0."""
     metric = MeanIoU(classes=3)
