@@ -80,12 +80,12 @@ class Train:
 
 def main() -> int:
     choice, start = command.peek(Choice), command.peek(Start)
-    if start.list_recipes:
-        command.console().print(recipes_table())
-        return 0
     default = default_experiment(choice, start, command.peek(Named))
     arguments = command.parse(Train, default=Train(Choice(), default, Start()))
     experiment = arguments.experiment
+    if arguments.start.list_recipes:
+        command.console().print(recipes_table())
+        return 0
     if arguments.start.print_config:
         rates = rate_table(
             experiment.optimizers.segmenter,

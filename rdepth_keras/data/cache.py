@@ -8,6 +8,7 @@ damaged file nor another one under this name is taken.
 """
 
 import io
+import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -72,8 +73,10 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
 
     Raises:
         ValueError: for tiles of several sizes.
-        OSError: where the disk has no room for it; nothing half-written stays behind.
+        OSError: where the folder cannot be, or the disk has no room for it; nothing half-written
+            stays behind.
     """
+    _prepare(folder)
     record = _record_type(tiles[0])
     identity = fingerprint(tiles)
     path = folder / f"{identity}.npy"
@@ -86,7 +89,6 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
             return CachedTiles(path, tiles.labelled)
         notify(f"The cache {path} is damaged ({damage}): it is deleted.")
         path.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
     remove_stale(folder)
     free = shutil.disk_usage(folder).free
     if free < size:
@@ -97,6 +99,17 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
     notify(f"Writing the cache {path}: {amount}, {free / 2**30:.1f} GiB are free.")
     _write(tiles, path, record, identity)
     return CachedTiles(path, tiles.labelled)
+
+
+def _prepare(folder: Path) -> None:
+    """Makes the folder; raises OSError, before any tile is read, where nothing can be written."""
+    remedy = "choose another --cache folder, or train without."
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{folder} cannot be a folder ({error.strerror}); {remedy}") from error
+    if not os.access(folder, os.W_OK | os.X_OK) and not any(folder.glob("*.npy")):
+        raise PermissionError(f"Nothing may be written into {folder}; {remedy}")
 
 
 def cache_bytes(tiles: Tiles) -> int:

@@ -51,6 +51,8 @@ class Inference:
             )
         if not all(1 / 8 <= scale <= 8 for scale in self.scales):
             raise ValueError(f"scales must be factors from 1/8 to 8; received {self.scales}.")
+        if len(set(self.scales)) < len(self.scales):
+            raise ValueError(f"scales must differ from one another; received {self.scales}.")
         if self.stride_pixels and self.stride_pixels > (self.window_pixels or 0):
             raise ValueError(
                 f"stride_pixels ({self.stride_pixels}) must be at most window_pixels "

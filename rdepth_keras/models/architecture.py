@@ -41,10 +41,11 @@ class Architecture:
         for one in fields(self):
             if one.name.endswith("_encoder") and (one.type is str or given[one.name] is not None):
                 choose(one.name, given[one.name], ENCODERS)
-        if not isinstance(self.frozen, tuple) or not set(self.frozen) <= set(self.encoders):
+        known = isinstance(self.frozen, tuple) and set(self.frozen) <= set(self.encoders)
+        if not known or len(set(self.frozen)) < len(self.frozen):
             raise ValueError(
-                f"frozen must be a tuple of encoders of the network, {', '.join(self.encoders)}; "
-                f"received {self.frozen!r}."
+                f"frozen must be a tuple of encoders of the network, {', '.join(self.encoders)}, "
+                f"each once; received {self.frozen!r}."
             )
         for name in ("channels", "auxiliary_channels"):
             if given.get(name) is not None:

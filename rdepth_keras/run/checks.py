@@ -76,8 +76,8 @@ def random_for_good(experiment: Experiment) -> str:
     if not found or training.start_from is not None:
         return ""
     return (
-        f"WARNING: {' and '.join(found)} start from random weights and are frozen, so that they "
-        "stay random: give --weights or --from, or leave --network.frozen away."
+        f"WARNING: frozen from random weights, and so random for good: {' and '.join(found)}. "
+        "Give --weights or --from, or leave --network.frozen away."
     )
 
 

@@ -205,3 +205,13 @@ def test_interrupted_writing_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         cached(Drawn(), tmp_path, quiet)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_a_tile_is_read(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OSError, match=r"file.* cannot be a folder .*another --cache folder"):
+            cached((), folder, quiet)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(PermissionError, match="Nothing may be written into .*--cache folder"):
+        cached((), tmp_path, quiet)

@@ -16,6 +16,7 @@ from rdepth_keras.infer import Inference
         ({"scales": (1.0, 8.5)}, "scales must be factors from 1/8 to 8"),
         ({"scales": (True,)}, r"scales must be factors, .* received \(True,\)"),
         ({"scales": ("1",)}, r"scales must be factors, .* received \('1',\)"),
+        ({"scales": (1.0, 1.0)}, "scales must differ from one another"),
         ({"views": "many"}, "views must be one of"),
         ({"blend": "gauss"}, "blend must be one of"),
         ({"average": "labels"}, "average must be one of"),

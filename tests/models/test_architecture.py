@@ -86,7 +86,9 @@ def test_frozen_encoders_do_not_train():
     assert variables_by_path(model).keys() == variables_by_path(Mean().build(3)).keys()
 
 
-@pytest.mark.parametrize("frozen", [("no",), "left_image_encoder", None])
+@pytest.mark.parametrize(
+    "frozen", [("no",), "left_image_encoder", None, ("left_image_encoder",) * 2]
+)
 def test_what_is_no_encoder_cannot_be_frozen(frozen):
     with pytest.raises(ValueError, match="frozen must be a tuple of encoders of the network, left"):
         Mean(frozen=frozen)

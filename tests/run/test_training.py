@@ -261,8 +261,8 @@ def test_the_step_is_traced_once(experiment, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("training", "said"),
     [
-        ({}, "image_encoder and depth_encoder start from random weights and are frozen"),
-        ({"depth_weights": "imagenet"}, "WARNING: image_encoder start"),
+        ({}, "frozen from random weights, and so random for good: image_encoder and depth_"),
+        ({"depth_weights": "imagenet"}, "random for good: image_encoder. Give --weights or --from"),
         ({"weights": "imagenet"}, ""),
         ({"start_from": "elsewhere"}, ""),
     ],

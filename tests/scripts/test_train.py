@@ -208,6 +208,8 @@ def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):
 def test_list_and_print(call, capsys):
     assert call("train", "--list-recipes") == 0
     assert "rdepth_xl_b" in capsys.readouterr().out
+    assert call("train", "--list-recipes", "--rezipe", "x") == 2
+    assert "--rezipe" in capsys.readouterr().err
     assert call("train", "--direction", "u2r", "--print-config") == 0
     assert json.loads(capsys.readouterr().out)["recipe"] == "rdepth_b_s"
 
