@@ -10,7 +10,7 @@ places in its class file.
 
 import rdepth_keras.interrupts  # noqa: F401  # isort: skip
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +49,22 @@ class Predict:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What decides the default distance of the windows; 0 is the run's own."""
+
+    window_pixels: int | None = 0
+
+
+@dataclass(frozen=True)
 class Choice:
-    """The argument that decides the default inference."""
+    """The arguments that decide the default inference."""
 
     run: Path | None = None
+    inference: Window = Window()
 
 
 def main() -> None:
-    known: Any = command.peek(Choice)
-    own = known.run and run.Run(known.run).experiment.training.inference.seamless()
-    arguments = command.parse(Predict, default=_defaults(own or Inference()))
+    arguments = command.parse(Predict, default=_defaults(_inference(command.peek(Choice))))
     own_run = run.Run(arguments.run)
     _check_together(arguments, own_run)
     jobs = plan(arguments.image, arguments.out, arguments.depth)
@@ -103,6 +109,16 @@ def _check_together(arguments: Predict, own: run.Run) -> None:
 def colored(out: Path) -> Path:
     """Where the map in the class colours goes."""
     return out.with_name(f"{out.stem}_color.png")
+
+
+def _inference(known: Choice) -> Inference:
+    """The run's own, with windows, of the side that is given, that overlap without a seam."""
+    if known.run is None:
+        return Inference()
+    own, side = run.Run(known.run).experiment.training.inference, known.inference.window_pixels
+    if side == 0:
+        return own.seamless()
+    return replace(own, window_pixels=side, stride_pixels=None).seamless()
 
 
 def _defaults(inference: Inference) -> Predict:

@@ -15,6 +15,8 @@ import pytest
 from rdepth_keras import models
 from rdepth_keras.models.encoders.convnext import convnext
 from rdepth_keras.models.encoders.resnet import ResNet
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = (
@@ -94,6 +96,15 @@ def test_depth_for_a_run_of_the_image_alone_is_refused(trained, tmp_path, call, 
     for flags in (("--depth", "d.png"), ("--depth-checkpoint", "depth_anything_v1_large")):
         assert call("predict", "--run", directory, *flags, "a.png", tmp_path / "b.png") == 2
         assert f"looks at the image alone; leave {flags[0]} away" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("side", ["None", "100"])
+def test_the_distance_of_windows_follows_their_side(side, tmp_path, call, capsys):
+    """The run's own windows overlap by half; nothing is said of a distance that nobody gave."""
+    Run(tmp_path / "run").begin(recipe("demo"))
+    flags = ("--run", tmp_path / "run", "--inference.window-pixels", side)
+    assert call("predict", *flags, tmp_path / "a.png", tmp_path / "b.png") == 2
+    assert "a.png: no such file" in capsys.readouterr().err
 
 
 def test_predicts_a_folder_into_one_that_is_not_there_yet(trained, tmp_path, call):
