@@ -29,6 +29,8 @@ def test_the_page_holds_table_pictures_and_what_is_missing(cells, tmp_path):
     text = page.read_text()
     assert "--recipes demo other" in text and "board_r2u.png" in text
     assert "±" in text and "| Method |" in text, "two seeds are one row"
+    mean, _ = sweep.summarise(cells)["demo r2u"]["miou"]
+    assert f"{100 * mean:.2f}" in text, "the terminal's table says the same"
     assert "Not finished or not scored, so not in the tables: other-r2u-seed0." in text
     picture = png.decode((tmp_path / "board_r2u.png").read_bytes())
     assert picture.shape[2] == 3 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
