@@ -59,12 +59,12 @@ def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array,
     return jnp.where(valid, entropy, 0.0), valid.astype(jnp.float32)
 
 
-def _as_int32(label):
+def _as_int32(label: jax.Array | np.ndarray) -> jax.Array:
     """Train ids as int32, where -1 of int8 is not 255, nor 2^32 of int64 0: that becomes 256."""
     if label.dtype.itemsize > 4:
         where = np.where if isinstance(label, np.ndarray) else jnp.where
         label = where((label >= 0) & (label <= IGNORE), label, IGNORE + 1)
-    return label.astype(np.int32)
+    return jnp.asarray(label.astype(np.int32))
 
 
 def cross_entropy(
