@@ -18,7 +18,8 @@ def fields_of(network: Twin) -> dict[str, Any]:
         name: {"depths": VARIANTS[variant][0], "widths": VARIANTS[variant][1]}
         for name, variant in network.encoders.items()
     }
-    return {**asdict(replace(network, drop_path=0.0, dropout=0.0)), **encoders}
+    fields = {**asdict(replace(network, drop_path=0.0, dropout=0.0)), **encoders}
+    return {name: value for name, value in fields.items() if name != "frozen"}  # JSON has no tuples
 
 
 CONVNEXT_T = fields_of(Twin("tiny", None))
