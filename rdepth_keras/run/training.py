@@ -143,6 +143,7 @@ def _train(
 ) -> dict[str, Any] | None:
     """Both: a run without a checkpoint begins at step 0."""
     prepared = _prepare(experiment, run, console, watch)
+    wait_for_hosts("all is prepared")  # none still looks at a directory that another writes into
     with lock(run.directory):
         if begins:  # before there is any other file: so a kill leaves a run to go on with
             _note(experiment, prepared, run, 0)
