@@ -31,7 +31,7 @@ def compile_step(experiment: Experiment, device: Device, count: int) -> Compiled
     start, mesh = time.perf_counter(), gpu_mesh(device, count)
     assembly = assemble_shapes(experiment, mesh)
     step: Any = assembly.step
-    lowered = step.lower(assembly.state, *batch_shapes(experiment, mesh))
+    lowered = step.func.lower(assembly.state, *batch_shapes(experiment, mesh), **step.keywords)
     middle = time.perf_counter()
     compiled = lowered.compile()
     end, memory = time.perf_counter(), compiled.memory_analysis()

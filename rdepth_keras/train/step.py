@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax.tree_util import Partial
 
 from rdepth_keras.adapt.method import Given, Method, Networks, Phase
 from rdepth_keras.optimizers import Optimizer
@@ -42,14 +43,13 @@ def training_step(
     """
     phases = method.phases(networks)
 
-    def step(state: State, source, target):
-        key = jax.random.fold_in(jax.random.key(seed), state.step)
+    def step(state: State, source, target, seeds):
+        key = jax.random.fold_in(jax.random.wrap_key_data(seeds), state.step)
         _, params, buffers, _, states, memory = state
         logs, norms, finite = {}, [], jnp.ones((), bool)
         for index, phase in enumerate(phases):
             key_now = jax.random.fold_in(key, index)
-            done = state.step / steps
-            given = Given(source, target, buffers, memory, key_now, state.step, done)
+            given = Given(source, target, buffers, memory, key_now, state.step, state.step / steps)
             outcome, gradients = _differentiate(phase, params, given)
             norms.append(_norm(gradients))
             finite &= jnp.isfinite(outcome.loss) & jnp.isfinite(norms[-1])
@@ -71,7 +71,9 @@ def training_step(
         buffers = {name: (buffers if name in states else state.buffers)[name] for name in params}
         return State(state.step + 1, params, buffers, average, states, memory), logs
 
-    return jax.jit(step, donate_argnums=0, out_shardings=placement)
+    compiled = jax.jit(step, donate_argnums=0, out_shardings=placement)
+    # Handed over, not compiled in: one program for all seeds.
+    return Partial(compiled, seeds=jax.device_get(jax.random.key_data(jax.random.key(seed))))
 
 
 def _differentiate(phase: Phase, params, given: Given):
