@@ -37,7 +37,7 @@ class Sources:
     """
 
     source: Mapping[str, Tiles]
-    target: Tiles | None
+    target: Unlabelled | None
     notices: tuple[str, ...] = ()
 
     def counts(self, experiment: Experiment) -> dict[str, int]:
@@ -105,12 +105,18 @@ def labelled_tiles(data: Opened, split: str, domain: str) -> Tiles | str:
     return f"the {split} split of {domain} has no labels." if part is None else part
 
 
+def kept(experiment: Experiment, sources: Sources, notify: Tell) -> Sources:
+    """The same tiles out of the run's cache, where it has one, the target's as well."""
+    if (place := experiment.resources.economy.cache) is None:
+        return sources
+    keep = partial(cached, folder=Path(place).expanduser(), notify=notify)
+    target = sources.target and Unlabelled(keep(sources.target.tiles))
+    return replace(sources, source={n: keep(t) for n, t in sources.source.items()}, target=target)
+
+
 def domain_batches(experiment: Experiment, sources: Sources, notify: Tell) -> dict[str, Any]:
     """``"source"`` batches and, for a method that uses it, ``"target"`` ones without labels."""
-    training, cache = experiment.training, experiment.resources.economy.cache
-    source = list(sources.source.values())
-    if cache is not None:
-        source = [cached(tiles, Path(cache).expanduser(), notify) for tiles in source]
+    training, source = experiment.training, list(sources.source.values())
     if sources.target is None and training.target_augmentation is not None:
         raise ValueError(
             "target_augmentation is given, but the method "

@@ -156,7 +156,7 @@ def label_path(folder: Path, index: int) -> Path:
 
 
 def in_order(tiles: Tiles) -> Iterator[Tile]:
-    """Every tile once, in order, read ahead by a thread."""
-    options = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)
+    """Every tile once, in order, read ahead by two threads."""
+    options = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
     dataset: Iterable[Tile] = grain.MapDataset.source(tiles).to_iter_dataset(options)
     return iter(dataset)

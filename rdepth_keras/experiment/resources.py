@@ -16,7 +16,8 @@ class Economy:
     """What saves time or memory.
 
     Attributes:
-        cache: folder for a raw copy of the training tiles that is read without decoding.
+        cache: folder for a raw copy of the tiles that training reads, the target's as well, which
+            costs no decoding.
         workers: threads that make batches.
         accumulate: equal parts in which the encoders take a batch, in turn: less memory.
         remat: computes the encoders' branches twice instead of keeping them: less memory.

@@ -10,16 +10,17 @@ from typing import Any
 from rdepth_keras import adapt
 from rdepth_keras.adapt import DAFormer, Method
 from rdepth_keras.experiment import Experiment, Optimizers
-from rdepth_keras.models import Architecture, STDASegNet
+from rdepth_keras.models import Architecture
 from rdepth_keras.optimizers import Adam, Schedule
 from rdepth_keras.recipes.demo import demo
 
 CRITIC = Adam(1e-3, Schedule(0.1))
+NARROWER = 4  # critics, as a narrow ResNet is
 # There are no pretrained features to keep, a teacher must learn in some hundred steps, and the last
 # map of a small crop is a few places.
 FROM_SCRATCH: dict[type[Method], dict[str, Any]] = {
     DAFormer: {"feature_weight": 0.0, "decay": 0.99},
-    adapt.STDASegNet: {"decay": 0.99, "widths": (64, 128), "halvings": 0},
+    adapt.STDASegNet: {"decay": 0.99, "widths": (16, 32), "halvings": 0},
 }
 
 
@@ -40,11 +41,17 @@ def small(experiment: Experiment) -> Experiment:
         f"demo_{experiment.recipe}",
         data=base.data,
         network=shrink(experiment.network),
-        method=replace(method, **FROM_SCRATCH.get(type(method), {})),
+        method=replace(method, **narrow(method) | FROM_SCRATCH.get(type(method), {})),
         optimizers=Optimizers(base.optimizers.segmenter, critic),
         training=training,
         resources=base.resources,
     )
+
+
+def narrow(method: Method) -> dict[str, Any]:
+    """The widths of the method's critics, where it has some, divided by :data:`NARROWER`."""
+    widths = getattr(method, "widths", ())
+    return {"widths": tuple(width // NARROWER for width in widths)} if widths else {}
 
 
 def shrink(network: Architecture) -> Architecture:
@@ -53,13 +60,13 @@ def shrink(network: Architecture) -> Architecture:
     if getattr(network, "auxiliary_channels", None):
         sizes["auxiliary_channels"] = 64
     encoders = {name: smallest(encoder) for name, encoder in network.encoders.items()}
-    if isinstance(network, STDASegNet):  # which grows with the square of a ResNet's last channels
-        encoders = {n: f"{e}_narrow" if "resnet" in e else e for n, e in encoders.items()}
     return replace(network, **encoders, **sizes)
 
 
 def smallest(encoder: str) -> str:
-    """The smallest encoder of a family: atto, mit_b0, or a ResNet-14 of the same kind."""
+    """The smallest encoder of a family: speck, mit_b0, or a narrow ResNet-14 of the same kind."""
     if encoder.startswith("mit_"):
         return "mit_b0"
-    return re.sub(r"resnet\d+", "resnet14", encoder) if "resnet" in encoder else "atto"
+    if "resnet" in encoder:
+        return re.sub(r"resnet\d+", "resnet14", encoder) + "_narrow"
+    return "speck"

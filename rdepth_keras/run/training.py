@@ -15,6 +15,7 @@ from rdepth_keras.assembly import (
     Sources,
     assemble,
     domain_batches,
+    kept,
     inference_network,
     open_data,
     target_batches,
@@ -177,6 +178,7 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
         if line:
             console.print(line)
     validated = validation_tiles(experiment, data)
+    sources = kept(experiment, sources, console.print)
     batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)
     # Also for a run that was begun and killed before its first checkpoint; and what never trains is

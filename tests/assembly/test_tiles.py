@@ -9,13 +9,17 @@ from rdepth_keras.adapt import SourceOnly
 from rdepth_keras.assembly import Sources, check_files, labelled_tiles, training_sources
 from rdepth_keras.assembly.tiles import (
     domain_batches,
+    kept,
     target_batches,
     tile_chances,
     unseen_classes,
 )
 from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.demo.tiles import DemoTiles
+from rdepth_keras.data.pipeline import Unlabelled
 from rdepth_keras.data.splits import AbsentSplit
-from rdepth_keras.experiment import Augmentation, Sampling
+from rdepth_keras.experiment import Augmentation, Economy, Sampling
+from rdepth_keras.labels import IGNORE
 from rdepth_keras.recipes import recipe
 
 
@@ -205,6 +209,22 @@ def test_what_the_target_is_not_read_for_is_refused():
     sources = Sources({"train": Some("a")}, None)
     with pytest.raises(ValueError, match="SourceOnly reads no tile of the target: leave it away"):
         domain_batches(recipe("demo").changed(training=asks), sources, print)
+
+
+def test_the_cache_holds_what_training_reads_of_both_domains(tmp_path):
+    """Else a method waits for the target's tiles, which are decoded again and again."""
+    own, other = DemoTiles("rural", "train", 0, 2, 32), DemoTiles("urban", "train", 0, 2, 32)
+    other = Unlabelled(other)
+    sources = Sources({"train": own}, other)
+    plain, said = recipe("demo_cbst"), []
+    assert kept(plain, sources, said.append) is sources and not said
+    economy = {"economy": Economy(cache=str(tmp_path))}
+    found = kept(plain.changed(resources=economy), sources, said.append)
+    assert len(list(tmp_path.glob("*.npy"))) == 2 and len(said) == 2
+    for ours, theirs in ((found.source["train"], own), (found.target, other)):
+        np.testing.assert_array_equal(ours[1]["image"], theirs[1]["image"])
+        np.testing.assert_array_equal(ours[1]["label"], theirs[1]["label"])
+    assert (found.target[1]["label"] == IGNORE).all()
 
 
 def test_classes_that_no_tile_shows_are_told_without_rare_class_sampling_too():

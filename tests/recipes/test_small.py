@@ -29,20 +29,24 @@ def test_any_recipe_can_be_small(name, direction):
 @pytest.mark.parametrize(
     ("name", "small"),
     [
-        *(("xlarge", "atto"), ("mit_b5", "mit_b0"), ("resnet50c_s8", "resnet14c_s8")),
-        ("resnet50_s16_transnorm", "resnet14_s16_transnorm"),
+        *(("xlarge", "speck"), ("mit_b5", "mit_b0"), ("resnet50c_s8", "resnet14c_s8_narrow")),
+        ("resnet50_s16_transnorm", "resnet14_s16_transnorm_narrow"),
     ],
 )
 def test_smallest_of_the_family(name, small):
     assert smallest(name) == small
 
 
-def test_students_of_a_resnet_are_narrow():
-    """Else the demo's steps took ten seconds."""
-    network = recipe("demo_st_dasegnet_deeplabv3").network
-    assert set(network.encoders.values()) == {"resnet14c_s8_narrow"}
+def test_narrow_resnets():
+    """Else the demo's steps took ten seconds with two students."""
     maps = ENCODERS["resnet14c_s8_narrow"]().compute_output_shape((1, 128, 128, 3))
     assert maps == tuple((1, s, s, c) for s, c in ((32, 64), (16, 128), (16, 256), (16, 512)))
+    assert not {f"{name}_narrow" for name in ENCODERS if "resnet50" in name} & ENCODERS.keys()
+
+
+def test_critics_are_narrow_as_well():
+    assert recipe("demo_adaptsegnet").method.widths == (16, 32, 64, 128)
+    assert recipe("demo_fada").method.widths == (128, 64)
 
 
 def test_a_small_recipe_of_nothing():

@@ -21,7 +21,7 @@ from rdepth_keras.labels import IGNORE
 DOMAINS = ("urban", "rural")
 COUNT_LIMIT = 100_000
 SMALLEST_PIXELS = 32
-KEPT = 192  # tiles of 256 pixels take half a megabyte each
+KEPT = 640  # all of both domains; tiles of 256 pixels take half a megabyte each
 
 # Share of the tiles that show something, and the prime that spreads them: see `is_due`.
 URBAN_SHARES = {"plot": (0.36, 2), "park": (0.3, 3), "allotments": (0.17, 5)}

@@ -15,5 +15,10 @@ ENCODERS = {
     **{f"{name}_s16": encoder for name, encoder in _S16.items()},
     **{f"{name}_s16_transnorm": partial(encoder, norm=TransNorm) for name, encoder in _S16.items()},
     **_S8,
-    "resnet14c_s8_narrow": partial(_S8["resnet14c_s8"], width=16),
+}
+# A quarter of the width: no weights are published of any of them, and small they are meant to be.
+ENCODERS |= {
+    f"{name}_narrow": partial(encoder, width=16)
+    for name, encoder in ENCODERS.items()
+    if name.startswith("resnet14")
 }

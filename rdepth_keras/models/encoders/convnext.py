@@ -29,7 +29,7 @@ from rdepth_keras.models.layers.gelu import gelu
 from rdepth_keras.models.layers.layer_norm import LayerNorm
 from rdepth_keras.models.layers.memory import check_backend, in_parts
 
-VARIANTS = {  # blocks and channels of the four stages
+VARIANTS = {  # blocks and channels of the four stages; of speck no weights are published
     "atto": ((2, 2, 6, 2), (40, 80, 160, 320)),
     "femto": ((2, 2, 6, 2), (48, 96, 192, 384)),
     "pico": ((2, 2, 6, 2), (64, 128, 256, 512)),
@@ -39,6 +39,7 @@ VARIANTS = {  # blocks and channels of the four stages
     "base": ((3, 3, 27, 3), (128, 256, 512, 1024)),
     "large": ((3, 3, 27, 3), (192, 384, 768, 1536)),
     "xlarge": ((3, 3, 27, 3), (256, 512, 1024, 2048)),
+    "speck": ((1, 1, 2, 1), (32, 64, 128, 256)),
 }
 
 

@@ -39,7 +39,7 @@ def draw(height, width, channels=3):
     return np.random.default_rng(0).normal(size=(2, height, width, channels)).astype(np.float32)
 
 
-@pytest.mark.parametrize("variant", sorted(VARIANTS))
+@pytest.mark.parametrize("variant", sorted(VARIANTS.keys() - {"speck"}))
 def test_parameter_count_equals_the_published(variant, unallocated):
     def build():
         encoder = convnext(variant, name="image_encoder")
