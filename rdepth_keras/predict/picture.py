@@ -24,7 +24,6 @@ def read_image(path: Path) -> Image:
     picture = _read(path)
     channels = 1 if picture.ndim == 2 else picture.shape[2]
     _require_rgb(path, channels, 8 * picture.itemsize)
-    _refuse_odd(path)
     return picture
 
 
@@ -47,7 +46,7 @@ def _require_rgb(path: Path, channels: int, bits: int) -> None:
 def read_depth(path: Path, height: int, width: int) -> Depth:
     """A ready-made 8- or 16-bit depth map, stretched to [0, 1]: float32 (height, width, 1).
 
-    Larger must mean nearer. Three equal channels count as grey.
+    Larger must mean nearer. Three equal channels count as grey. One that a tag turns is refused.
     """
     depth = _read(path)
     if depth.ndim == 3 and (depth == depth[..., :1]).all():
@@ -93,7 +92,6 @@ def _look_at_image(path: Path) -> tuple[int, int]:
         height, width, _ = read_image(path).shape
         return height, width
     _require_rgb(path, 1 if header.colour == "grey" else 3, header.bits)
-    _refuse_odd(path)
     return header.height, header.width
 
 
@@ -105,17 +103,25 @@ def _look_at_depth(path: Path, size: tuple[int, int]) -> None:
         _require_size(path, (header.height, header.width), size)
 
 
-def _header(path: Path) -> png.Header | None:
-    """That of a PNG; None for another kind of file."""
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name one file in it.")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file.")
+
+
+def _header(path: Path) -> png.Header | None:
+    """That of a PNG; None for another kind of file."""
+    _require_file(path)
     with path.open("rb") as file:
         if file.read(len(png.SIGNATURE)) != png.SIGNATURE:
             return None
     try:
-        return png.peek(path)
+        header = png.peek(path)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; replace the file.") from error
+    _refuse_odd(path)
+    return header
 
 
 def coordinates_notice(pictures: Iterable[Path]) -> str:
@@ -164,14 +170,15 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def _read(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
+    _require_file(path)
     data = path.read_bytes()
     try:
         # OpenCV alone would hand out half of a truncated PNG.
-        return png.decode(data) if data.startswith(png.SIGNATURE) else _decode_other(data)
+        pixels = png.decode(data) if data.startswith(png.SIGNATURE) else _decode_other(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; replace the file.") from error
+    _refuse_odd(path)
+    return pixels
 
 
 def _decode_other(data: bytes) -> np.ndarray:
@@ -183,10 +190,13 @@ def _decode_other(data: bytes) -> np.ndarray:
 
 
 def _decode_quietly(data: bytes) -> np.ndarray | None:
-    """OpenCV warns of each tag that it does not know, such as a GeoTIFF's; damage is told still."""
+    """OpenCV warns of tags that it does not know, such as a GeoTIFF's, and of files that it cannot
+    read, as we do; of damage to a packed TIFF its lines are the only sign."""
     log: Any = cv2.utils.logging
     before = log.getLogLevel()
-    if is_checked(BytesIO(data)):
+    if not data.startswith((b"II*\0", b"MM\0*")):
+        log.setLogLevel(log.LOG_LEVEL_SILENT)
+    elif is_checked(BytesIO(data)):
         log.setLogLevel(log.LOG_LEVEL_ERROR)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -141,6 +141,9 @@ def test_what_is_no_picture(tmp_path):
         read_image(tmp_path / "a.jpg")
     with pytest.raises(FileNotFoundError, match="no such file"):
         read_image(tmp_path / "b.png")
+    for look in (lambda: read_image(tmp_path), lambda: read_depth(tmp_path, *SIZE)):
+        with pytest.raises(IsADirectoryError, match="is a folder; name one file in it"):
+            look()
     (tmp_path / "b.png").write_bytes(png.encode(DEPTH))
     with pytest.raises(ValueError, match=r"1 channel\(s\) of 16 bits"):
         read_image(tmp_path / "b.png")
@@ -188,6 +191,37 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     with pytest.raises(PermissionError, match="nothing may be written into"):
         check_output(tmp_path / "a.png")
+
+
+def test_a_turned_or_animated_map_is_refused_as_a_picture_is(tmp_path):
+    exif, grey = Pillow.Exif(), Pillow.fromarray(DEPTH.astype(np.uint8))
+    exif[274] = 6
+    grey.save(tmp_path / "turned.png", exif=exif)
+    grey.save(tmp_path / "animated.png", save_all=True, append_images=[grey.transpose(0)])
+    grey.save(tmp_path / "turned.tif", exif=exif)
+    Pillow.fromarray(IMAGE).save(tmp_path / "image.png")
+    for name, said in (
+        *(("turned.png", "turned or mirrored"), ("turned.tif", "turned or mirrored")),
+        ("animated.png", "it is animated, a single picture is expected"),
+    ):
+        path = tmp_path / name
+        for look in (
+            lambda path=path: read_depth(path, *SIZE),
+            lambda path=path: check_inputs([(tmp_path / "image.png", path)]),
+        ):
+            with pytest.raises(ValueError, match=rf"{name}: .*{said}"):
+                look()
+
+
+def test_a_cut_bitmap_is_told_once(tmp_path, capfd):
+    Pillow.fromarray(IMAGE).save(tmp_path / "a.bmp")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.bmp"), IMAGE)
+    data = (tmp_path / "a.bmp").read_bytes()
+    for length in (len(data) - 1, len(data) // 2, 30):
+        (tmp_path / "a.bmp").write_bytes(data[:length])
+        with pytest.raises(ValueError, match=r"a\.bmp: not a picture"):
+            read_image(tmp_path / "a.bmp")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp"])

@@ -21,9 +21,9 @@ _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
     """Raises ValueError, with the remedy, where a picture is not what its pixels seem to be.
 
-    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, CMYK or Lab, a PNG
-    of which one colour is transparent. ``unpack`` also looks for damage in a
-    deflated TIFF's pixels. Other kinds of files, and damaged headers, are left to their decoders.
+    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, an animated PNG or
+    WebP, CMYK or Lab, a PNG of which one colour is transparent. ``unpack`` also looks for damage in
+    a deflated TIFF's pixels. Other kinds of files, and damaged headers, are left to their decoders.
     """
     file.seek(0)
     start = file.read(4)
@@ -99,6 +99,8 @@ def _refuse_odd_chunks(file: BinaryIO, webp: bool) -> None:
             _refuse_turned(tiff_tags(BytesIO(content.removeprefix(b"Exif\0\0"))))
         if kind == b"tRNS":
             raise ValueError("one of its colours is transparent, RGB or grey alone is expected")
+        if kind in (b"acTL", b"ANIM"):
+            raise ValueError("it is animated, a single picture is expected")
 
 
 def _chunks(file: BinaryIO, webp: bool) -> Iterator[tuple[bytes, bytes]]:

@@ -67,6 +67,19 @@ def test_a_transparent_colour_is_refused(tmp_path):
     refused("one of its colours is transparent", path, (decode_image,), (peek_image,))
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_animated_picture_is_refused(kind):
+    frames = [Pillow.fromarray(RGB), Pillow.fromarray(RGB[::-1])]
+    for count, expected in (
+        (1, nullcontext()),
+        (2, pytest.raises(ValueError, match="it is animated, a single picture is expected")),
+    ):
+        file = BytesIO()
+        frames[0].save(file, kind, save_all=True, append_images=frames[1:count])
+        with expected:
+            refuse_odd(file)
+
+
 def test_a_turned_tiff_is_refused(tmp_path):
     path = tmp_path / "a.tif"
     Pillow.fromarray(RGB[..., 0] % 2).save(path, tiffinfo=tags({ORIENTATION: 3}))
