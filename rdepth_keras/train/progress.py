@@ -69,15 +69,16 @@ class TrainingProgress:
         seconds = max(now - self._started, 1e-9)
         speed = self._images / seconds
         loss, rate = values["loss"], values["learning_rate"]
-        numbers = f"loss {loss:.4f} rate {rate:.2e} {speed:.1f} images/s"
+        first = not self._bar.tasks[0].completed  # of this process: mostly compiling
+        numbers = f"loss {loss:.4f} rate {rate:.2e}"
+        numbers += "" if first else f" {speed:.1f} images/s"
         if memory := memory_in_use():
             numbers += f" {memory}"
         self._bar.update(self._task, completed=step, numbers=numbers)
-        first, due = self._said is None, step % self._line_steps == 0 or step == self._steps
+        due = step % self._line_steps == 0 or step == self._steps
         if self._bar.disable and (self._said is None or due or now - self._said >= LINE_SECONDS):
             self._said = now
             left = timedelta(seconds=round(seconds / self._taken * (self._steps - step)))
-            # What the first one took was mostly compiling.
             numbers += "" if first or step == self._steps else f" {left} left"
             self._console.print(f"step {step}/{self._steps} {numbers}")
         return speed
