@@ -1,12 +1,11 @@
 """A folder's files told from others of the same names: cheaply, whenever a run meets its data."""
 
-import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import blake2b
 from pathlib import Path
 
 from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.fingerprints import describe, digest
 from rdepth_keras.data.folder.folder import FolderTiles
 
 _READING = 4  # files read at once
@@ -34,14 +33,4 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
 
 def _digest(paths: Iterable[Path]) -> str:
     with ThreadPoolExecutor(_READING) as pool:
-        return blake2b("\n".join(pool.map(_line, paths)).encode(), digest_size=8).hexdigest()
-
-
-def _line(path: Path) -> str:
-    """What is looked at of one file."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        start = file.read(_END_BYTES)
-        file.seek(max(0, size - _END_BYTES))
-        return f"{path.name} {size} {zlib.crc32(start)} {zlib.crc32(file.read())}"
+        return digest(pool.map(lambda path: describe(path, _END_BYTES, _END_BYTES), paths))

@@ -1,12 +1,9 @@
 """Prepared LoveDA told from another of the same names: cheaply, whenever a run meets its data."""
 
 import json
-import zlib
-from collections.abc import Iterable
-from hashlib import blake2b
-from pathlib import Path
 
 from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.fingerprints import describe, digest
 from rdepth_keras.data.loveda.checks import prepared
 
 _START_BYTES, _END_BYTES = 1 << 16, 1 << 18
@@ -22,19 +19,5 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
     """
     own = prepared(tiles)
     said = json.dumps(own.statistics, sort_keys=True)
-    lines = [_line(path) for path, _ in own.shards()]
-    return {"records": _digest(lines), "statistics": _digest([said])}
-
-
-def _digest(lines: Iterable[str]) -> str:
-    return blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
-
-
-def _line(path: Path) -> str:
-    """What is looked at of one file."""
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        start = file.read(_START_BYTES)
-        file.seek(max(0, size - _END_BYTES))
-        return f"{path.name} {size} {zlib.crc32(start)} {zlib.crc32(file.read())}"
+    lines = [describe(path, _START_BYTES, _END_BYTES) for path, _ in own.shards()]
+    return {"records": digest(lines), "statistics": digest([said])}
