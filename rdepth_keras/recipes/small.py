@@ -15,12 +15,12 @@ from rdepth_keras.optimizers import Adam, Schedule
 from rdepth_keras.recipes.demo import demo
 
 CRITIC = Adam(1e-3, Schedule(0.1))
-NARROWER = 4  # critics, as a narrow ResNet is
+NARROWER = 4  # widths of critics
 # There are no pretrained features to keep, a teacher must learn in some hundred steps, and the last
 # map of a small crop is a few places.
 FROM_SCRATCH: dict[type[Method], dict[str, Any]] = {
     DAFormer: {"feature_weight": 0.0, "decay": 0.99},
-    adapt.STDASegNet: {"decay": 0.99, "widths": (16, 32), "halvings": 0},
+    adapt.STDASegNet: {"decay": 0.99, "widths": (16,), "halvings": 0},
 }
 
 

@@ -16,9 +16,9 @@ ENCODERS = {
     **{f"{name}_s16_transnorm": partial(encoder, norm=TransNorm) for name, encoder in _S16.items()},
     **_S8,
 }
-# A quarter of the width: no weights are published of any of them, and small they are meant to be.
+# As wide as speck: of none of them weights are published, and small they are meant to be.
 ENCODERS |= {
-    f"{name}_narrow": partial(encoder, width=16)
+    f"{name}_narrow": partial(encoder, width=8)
     for name, encoder in ENCODERS.items()
     if name.startswith("resnet14")
 }
