@@ -21,16 +21,20 @@ from rdepth_keras.run.scores import Evaluated, find_evaluations
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
 
 
-def compare(directories: Sequence[Path], *, published: bool, format: Format) -> str:
+def compare(
+    directories: Sequence[Path], *, published: bool, format: Format, differences: bool = True
+) -> str:
     """All evaluations of the runs as tables, one for each protocol, best first.
 
     Runs that differ in their seed alone become one row, the mean and its standard deviation.
-    With the tables come the differences to the first run, paired over the tiles.
+    With the tables come the differences to the first run, paired over the tiles, unless they are
+    not wanted.
 
     Args:
         directories: of the runs.
         published: also prints the published rows of the runs' directions.
         format: of the text.
+        differences: whether they are wanted; of many runs they are long.
 
     Raises:
         FileNotFoundError: where a directory holds no run, or no evaluation yet.
@@ -42,7 +46,8 @@ def compare(directories: Sequence[Path], *, published: bool, format: Format) -> 
     if published:
         directions = dict.fromkeys(row.protocol.direction for row in rows) or {None: None}
         rows += [row for direction in directions for row in published_rows(direction)]
-    return write_tables(group(rows), format, paired_differences(evaluated))
+    remarks = paired_differences(evaluated) if differences else []
+    return write_tables(group(rows), format, remarks)
 
 
 def protocol(evaluated: Evaluated) -> Protocol:

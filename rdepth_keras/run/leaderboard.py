@@ -1,21 +1,29 @@
-"""A sweep as a page: the table of its runs, and what each of them makes of the same tiles."""
+"""A sweep as a page: its recipes side by side, and what each of them makes of the same tiles."""
 
+import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rdepth_keras import atomic
 from rdepth_keras.data import png
 from rdepth_keras.evaluate.examples import draw_examples
+from rdepth_keras.evaluate.tables import NOTHING
+from rdepth_keras.recipes import SMALL
+from rdepth_keras.recipes.catalogue import catalogue
+from rdepth_keras.run.ancestry import target_seen
 from rdepth_keras.run.comparison import compare
 from rdepth_keras.run.ending import examples
 from rdepth_keras.run.evaluation import prepare_trial
 from rdepth_keras.run.sweep import Cell
 
 SIDE = 160  # pixels of a panel
+ORACLE = "oracle"  # trained on the target's own labels
 
 
 def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[Path]:
-    """Writes ``page``, Markdown, and beside it a picture for each direction; returns them all.
+    """Writes ``page``, Markdown, and beside it a picture for each target; returns them all.
 
     Args:
         cells: runs of a sweep; those that have not finished are named on the page, not scored.
@@ -27,36 +35,115 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
     scored = [cell for cell in cells if cell.scored]
     if not scored:
         raise ValueError("No run of the sweep has been scored, so there is no leaderboard yet.")
-    table = compare([cell.directory for cell in scored], published=False, format="markdown")
-    pictures = {
-        direction: draw([cell for cell in scored if cell.direction == direction], page)
-        for direction in dict.fromkeys(cell.direction for cell in scored)
-    }
+    by_target: dict[str, list[Cell]] = {}
+    for cell in scored:
+        by_target.setdefault(cell.run.experiment.data.target, []).append(cell)
+    pictures = {target: draw(own, page) for target, own in by_target.items()}
+    places = [cell.directory for cell in scored]
+    tables = compare(places, published=False, format="markdown", differences=False)
     missing = [cell.directory.name for cell in cells if not cell.scored]
-    parts = [f"# Leaderboard\n\n```bash\n{command}\n```", table.strip()]
+    parts = [f"# Leaderboard\n\n```bash\n{command}\n```", overview(scored)]
     parts += [
-        f"## Tiles of {direction}\n\nThe first seed of each.\n\n![{direction}]({picture.name})"
-        for direction, picture in pictures.items()
+        f"## Tiles of {target}\n\nThe first seed of each.\n\n![{target}]({picture.name})"
+        for target, picture in pictures.items()
     ]
+    parts += [f"## By protocol, every class\n\n{tables.strip()}"]
     if missing:
         parts.append(f"Not finished or not scored, so not in the tables: {', '.join(missing)}.")
     atomic.write_text(page, "\n\n".join(parts) + "\n")
     return [page, *pictures.values()]
 
 
-def draw(cells: Sequence[Cell], page: Path) -> Path:
-    """Tiles down, recipes across: the first seed of each recipe of one direction."""
-    first: dict[str, Cell] = {}
+@dataclass(frozen=True)
+class Line:
+    """A recipe of the overview: mIoU in percent by scored domain, a value for each seed."""
+
+    recipe: str
+    kind: str
+    encoders: str
+    seen: str
+    scores: dict[str, list[float]]
+
+
+def overview(cells: Sequence[Cell]) -> str:
+    """Recipes by encoder, below the one that trains on the source alone, with the gain over it.
+
+    Recipes share a heading where their encoders are of one family and see the same inputs. Runs
+    that trained on the target's own labels come last: they bound what there is to gain.
+    """
+    lines: dict[tuple[str, bool], Line] = {}
     for cell in cells:
-        first.setdefault(cell.recipe, cell)
+        metrics = cell.metrics
+        assert metrics is not None  # scored
+        key = cell.recipe, cell.run.experiment.is_in_domain
+        line = lines.setdefault(key, _line(cell))
+        line.scores.setdefault(metrics["domain"], []).append(100 * metrics["miou"])
+    domains = list(dict.fromkeys(domain for line in lines.values() for domain in line.scores))
+    table = [
+        ["encoders", "recipe", "type", "target seen", *domains],
+        [":--"] * 4 + ["--:"] * len(domains),
+    ]
+    for encoders in dict.fromkeys(line.encoders for line in lines.values()):
+        own = [line for line in lines.values() if line.encoders == encoders]
+        base = next((one for one in own if one.kind == "supervised"), None)
+        for line in sorted(own, key=partial(_order, base)):
+            told = [_score(line, base, domain) for domain in domains]
+            table.append([encoders, line.recipe, line.kind, line.seen, *told])
+    rows = "\n".join(f"| {' | '.join(row)} |" for row in table)
+    chosen = {cell.run.experiment.training.choice.selection for cell in cells}
+    by_labels = " Checkpoints were chosen by the target's labels: no adaptation result."
+    return (
+        "mIoU in % of the target's validation tiles, mean ± standard deviation over the seeds; in "
+        "brackets the gain over the first recipe of the same encoders, which trains on the source "
+        f"alone.{by_labels if 'best_by_target_labels' in chosen else ''}\n\n{rows}"
+    )
+
+
+def _line(cell: Cell) -> Line:
+    experiment = cell.run.experiment
+    kinds = {entry.name: entry.kind for entry in catalogue()}
+    kind = ORACLE if experiment.is_in_domain else kinds.get(cell.recipe.removeprefix(SMALL), "own")
+    families = {
+        f"{name.partition('_')[0]}{' on depth' if role.startswith('depth') else ''}": None
+        for role, name in experiment.network.encoders.items()
+        if name is not None
+    }
+    seen = "labels" if experiment.is_in_domain else target_seen(cell.run)
+    return Line(cell.recipe, kind, " + ".join(families), seen, {})
+
+
+def _order(base: Line | None, line: Line) -> tuple[bool, bool, float]:
+    """The source alone first, oracles last, the best between them first."""
+    means = [statistics.mean(values) for values in line.scores.values()]
+    return line.kind == ORACLE, line is not base, -statistics.mean(means)
+
+
+def _score(line: Line, base: Line | None, domain: str) -> str:
+    if domain not in line.scores:
+        return NOTHING
+    values = line.scores[domain]
+    text = f"{statistics.mean(values):.2f}"
+    if len(values) > 1:
+        text += f" ± {statistics.stdev(values):.2f}"
+    if base not in (None, line) and domain in base.scores:
+        text += f" ({statistics.mean(values) - statistics.mean(base.scores[domain]):+.2f})"
+    return text
+
+
+def draw(cells: Sequence[Cell], page: Path) -> Path:
+    """Tiles of a target down, recipes across, the first seed of each; oracles last."""
+    first: dict[str, Cell] = {}
+    for cell in sorted(cells, key=lambda cell: cell.run.experiment.is_in_domain):
+        oracle = cell.run.experiment.is_in_domain
+        first.setdefault(cell.recipe.removeprefix(SMALL) + (f", {ORACLE}" if oracle else ""), cell)
     predictions, tiles, trial = {}, [], None
     for name, cell in first.items():
         trial = prepare_trial(cell.run, "val")
         tiles = tiles or examples(trial)
         predictions[name] = [trial.predictor.label(tile) for tile in tiles]
     assert trial is not None  # there is a cell
-    title = f"{cells[0].direction}: {trial.split} {trial.domain}"
-    out = page.with_name(f"{page.stem}_{cells[0].direction}.png")
+    out = page.with_name(f"{page.stem}_{trial.domain}.png")
+    title = f"{trial.split} {trial.domain}"
     picture = draw_examples(tiles, predictions, trial.table, title, SIDE)
     atomic.write_bytes(out, png.encode(picture))
     return out

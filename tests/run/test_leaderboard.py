@@ -1,14 +1,19 @@
 """A sweep's page: its table, its pictures, and what is left out said."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from rich.console import Console
 
 from rdepth_keras.data import png
-from rdepth_keras.run import sweep
+from rdepth_keras.evaluate.tables import NOTHING
+from rdepth_keras.experiment import Choice
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run import leaderboard, sweep
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import evaluate, prepare_trial
-from rdepth_keras.run.leaderboard import write_leaderboard
+from rdepth_keras.run.leaderboard import overview, write_leaderboard
 
 
 @pytest.fixture
@@ -25,15 +30,55 @@ def cells(copied):
 def test_the_page_holds_table_pictures_and_what_is_missing(cells, tmp_path):
     page = tmp_path / "board.md"
     written = write_leaderboard(cells, page, "python scripts/sweep.py --recipes demo other")
-    assert written == [page, tmp_path / "board_r2u.png"]
+    assert written == [page, tmp_path / "board_urban.png"]
     text = page.read_text()
-    assert "--recipes demo other" in text and "board_r2u.png" in text
+    assert "--recipes demo other" in text and "board_urban.png" in text
     assert "±" in text and "| Method |" in text, "two seeds are one row"
     mean, _ = sweep.summarise(cells)["demo r2u"]["miou"]
     assert f"{100 * mean:.2f}" in text, "the terminal's table says the same"
     assert "Not finished or not scored, so not in the tables: other-r2u-seed0." in text
-    picture = png.decode((tmp_path / "board_r2u.png").read_bytes())
+    picture = png.decode((tmp_path / "board_urban.png").read_bytes())
     assert picture.shape[2] == 3 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+
+
+def test_the_overview_compares_what_shares_its_encoders(monkeypatch):
+    """The source alone first, then by score, what saw the target's labels last."""
+    monkeypatch.setattr(leaderboard, "target_seen", lambda run: "told")
+    cells = [
+        scored("demo_rdepth_daformer", "r2u", 0.31),
+        scored("demo_rdepth_style", "r2u", 0.33),
+        scored("demo_rdepth_b_s", "u2u", 0.7),
+        *(scored("demo_rdepth_b_s", direction, score) for direction, score in TWICE),
+        scored("demo_segformer", "r2u", 0.2),
+    ]
+    *_, first, _, base, style, daformer, oracle, other = overview(cells).splitlines()
+    assert first == "| encoders | recipe | type | target seen | urban | rural |"
+    depth = "| speck + speck on depth |"
+    assert base == f"{depth} demo_rdepth_b_s | supervised | told | 30.00 ± 1.41 | 40.00 |"
+    assert style == f"{depth} demo_rdepth_style | ours | told | 33.00 (+3.00) | {NOTHING} |"
+    assert daformer == f"{depth} demo_rdepth_daformer | ours | told | 31.00 (+1.00) | {NOTHING} |"
+    assert oracle == f"{depth} demo_rdepth_b_s | oracle | labels | 70.00 (+40.00) | {NOTHING} |"
+    assert other == f"| mit | demo_segformer | supervised | told | 20.00 | {NOTHING} |"
+
+
+def test_the_overview_says_where_target_labels_chose(monkeypatch):
+    monkeypatch.setattr(leaderboard, "target_seen", lambda run: "told")
+    cell = scored("demo_segformer", "r2u", 0.2)
+    assert "no adaptation result" not in overview([cell])
+    training = {"choice": Choice(validation_steps=9, selection="best_by_target_labels")}
+    cell.run.experiment = cell.run.experiment.changed(training=training)
+    assert "no adaptation result" in overview([cell])
+
+
+TWICE = [("r2u", 0.29), ("r2u", 0.31), ("u2r", 0.4)]
+
+
+def scored(name, direction, score):
+    """A run of a sweep, as far as the overview looks at it."""
+    experiment = recipe(name, direction)
+    metrics = {"domain": experiment.data.target, "miou": score}
+    run = SimpleNamespace(experiment=experiment)
+    return SimpleNamespace(recipe=name, run=run, metrics=metrics)
 
 
 def test_no_score_is_no_leaderboard(cells, tmp_path):
