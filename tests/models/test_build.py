@@ -133,6 +133,12 @@ def test_what_names_no_network(name):
         models.build(name)
 
 
+@pytest.mark.parametrize("weights", [5, ["imagenet"], {"image_encoder": 5}])
+def test_weights_that_cannot_be(weights):
+    with pytest.raises(ValueError, match="weights must be None, 'imagenet', a file, .* received"):
+        models.build("convnext_b", weights=weights, **SMALL)
+
+
 @pytest.mark.parametrize("classes", [0, 256, "7", 7.0, True])
 def test_classes_that_cannot_be(classes):
     with pytest.raises(ValueError, match="classes must be a whole number, from 1 to 255; received"):
