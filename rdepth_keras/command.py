@@ -78,6 +78,15 @@ def check_folder(flag: str, path: Path | None) -> None:
         raise IsADirectoryError(f"{flag} {path} is a folder; name the file to write.")
 
 
+def check_directory(flag: str, path: Path | None) -> None:
+    """Raises OSError, naming the flag, where a file lies in the way of a folder."""
+    for place in () if path is None else (path, *path.parents):
+        if place.exists() and not place.is_dir():
+            raise NotADirectoryError(
+                f"{flag} {path}: expected is a folder, but {place} is a file; name another."
+            )
+
+
 def console() -> Console:
     """Where results are printed; wide enough for a table of scores where it is no terminal."""
     terminal = Console()

@@ -56,15 +56,25 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What decides whether there is a distance between windows; 0 is the run's own."""
+
+    window_pixels: int | None = 0
+
+
+@dataclass(frozen=True)
 class Choice:
-    """The argument that decides the default inference."""
+    """The arguments that decide the default inference."""
 
     run: Path | None = None
+    inference: Window = Window()
 
 
 def main() -> None:
     choice = command.peek(Choice)
     own = run.Run(choice.run).experiment.training.inference if choice.run else Inference()
+    if choice.inference.window_pixels is None:
+        own = own.whole()
     arguments = command.parse(Evaluate, default=Evaluate(own))
     _check_together(arguments)
     if arguments.compare or (arguments.published and not arguments.run):

@@ -118,7 +118,7 @@ def _inference(known: Choice) -> Inference:
     own, side = run.Run(known.run).experiment.training.inference, known.inference.window_pixels
     if side == 0:
         return own.seamless()
-    return replace(own, window_pixels=side, stride_pixels=None).seamless()
+    return replace(own.whole(), window_pixels=side).seamless()
 
 
 def _defaults(inference: Inference) -> Predict:

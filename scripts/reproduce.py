@@ -52,6 +52,7 @@ def main() -> int:
         recipe(name)  # an unknown one is told before anything starts
     if not rows or arguments.seeds < 1:
         raise ValueError("Name at least one row and one seed, e.g. --rows rdepth_b_s --seeds 1.")
+    command.check_directory("--out", arguments.out)
     if arguments.check:
         return preflight(arguments, rows, options)
 

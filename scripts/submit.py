@@ -40,12 +40,15 @@ def main() -> int:
     if (arguments.check is None) == (arguments.out is None):
         raise ValueError("Give either --run DIR and --out FILE.zip, or --check FILE.zip.")
     if arguments.check is not None:
+        if arguments.check.is_dir():
+            raise IsADirectoryError(f"--check {arguments.check} is a folder; name the zip.")
         idle = ("data_dir", "ensemble", "views")
         if given := [f"--{name.replace('_', '-')}" for name in idle if getattr(arguments, name)]:
             raise ValueError(f"{', '.join(given)} has no effect with --check; leave it away.")
         return check(arguments, arguments.check)
     if arguments.run is None:
         raise ValueError("Name the run that predicts: --run DIR.")
+    command.check_directory("--out", arguments.out and arguments.out.parent)
     write(arguments, arguments.run, arguments.out)
     return check(arguments, arguments.out)
 

@@ -47,6 +47,7 @@ def main() -> int:
     arguments = command.parse(Sweep, args=own)
     for name in arguments.recipes:
         recipe(name)  # an unknown one is told before the first run starts
+    command.check_directory("--out", arguments.out)
     cells = sweep.plan(arguments.recipes, arguments.directions, arguments.seeds, arguments.out)
     sweep.check(cells, TRAIN, options)
     if arguments.cap_hours is not None and not arguments.cap_hours > 0:

@@ -80,6 +80,7 @@ class Train:
 
 def main() -> int:
     choice, start = command.peek(Choice), command.peek(Start)
+    command.check_directory("--out", choice.out)
     default = default_experiment(choice, start, command.peek(Named))
     arguments = command.parse(Train, default=Train(Choice(), default, Start()))
     experiment = arguments.experiment
@@ -132,7 +133,8 @@ def default_experiment(choice: Choice, start: Start, named: Named) -> Experiment
     if choice.dataset is not None:
         kind = command.choose("--dataset", choice.dataset, DATASETS)
         if not isinstance(experiment.data, kind):
-            experiment = experiment.changed(data=kind(experiment.data.direction))
+            data = kind(experiment.data.direction)
+            experiment = experiment.changed(data=data, resources={"data_dir": None})
     if start.model is not None:
         network = command.choose("--model", start.model, MODELS)
         experiment = experiment.changed(network=network)

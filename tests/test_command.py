@@ -132,5 +132,17 @@ def test_where_a_file_goes_is_looked_at_first(tmp_path):
         command.check_folder("--json", tmp_path)
 
 
+def test_no_file_is_taken_for_a_folder(tmp_path):
+    command.check_directory("--out", None)
+    command.check_directory("--out", tmp_path / "new" / "deep")
+    command.check_directory("--out", tmp_path)
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(
+            NotADirectoryError, match="--out .*: expected is a folder, but .*file"
+        ):
+            command.check_directory("--out", path)
+
+
 def test_tables_are_wide_where_there_is_no_terminal():
     assert command.console().width == 120

@@ -40,6 +40,8 @@ class Opened:
             tells nothing.
         fingerprints: tiles -> kind of file -> digest, by which tiles are told from others of the
             same names; empty where the experiment and ``depth`` say all there is to say.
+        mask_faults: tiles -> what is wrong with the pixels of their masks, a line for each; None
+            where masks were read when they were written, or are made.
     """
 
     depth: Mapping[str, str]
@@ -47,6 +49,7 @@ class Opened:
     faults: Callable[[Tiles, bool], list[str]] = field(default=lambda tiles, pixels: [])
     constant_depths: Callable[[Tiles], list[str]] = field(default=lambda tiles: [])
     fingerprints: Callable[[Tiles], Mapping[str, str]] = field(default=lambda tiles: {})
+    mask_faults: Callable[[Tiles], list[str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,11 @@ class Dataset:
     def route(self) -> str:
         """From where to where, for a table."""
         return self.direction
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its tiles are made when asked for, and lie nowhere."""
+        return False
 
     @property
     def classes(self) -> ClassTable:

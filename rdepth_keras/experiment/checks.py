@@ -12,6 +12,11 @@ def check(name: str, value: object, good: bool, expected: str) -> None:
         raise ValueError(f"--{name.replace('_', '-')} must be {expected}; received {value}.")
 
 
+def check_seed(name: str, seed: int) -> None:
+    """Raises ValueError for a seed that JAX does not take."""
+    check(name, seed, 0 <= seed < 1 << 31, "in 0..2^31-1")
+
+
 def check_finite(name: str, part: Any) -> None:
     """Raises ValueError where a number anywhere in a part of that name is NaN or infinite."""
     for place, value in _numbers(part, name):

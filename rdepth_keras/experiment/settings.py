@@ -89,7 +89,8 @@ class Experiment:
     def essence(self, seed: int | None = None) -> Self:
         """What decides the numbers: without resources and, where one is given, of that seed."""
         seed = self.training.seed if seed is None else seed
-        return self.changed(resources=Resources(), training={"seed": seed})
+        inference = self.training.inference.essence()
+        return self.changed(resources=Resources(), training={"seed": seed, "inference": inference})
 
     @property
     def is_in_domain(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from rdepth_keras.experiment.augmentation import Augmentation
-from rdepth_keras.experiment.checks import check
+from rdepth_keras.experiment.checks import check, check_seed
 from rdepth_keras.infer import Inference
 from rdepth_keras.train.devices import Precision
 
@@ -85,13 +85,11 @@ class Training:
     def __post_init__(self):
         every, decay = self.choice.validation_steps, self.choice.average_decay
         temperature = self.sampling.rare_class_temperature
-        for name, value in (
-            *(("steps", self.steps), ("batch_size", self.batch_size)),
-            ("validation_steps", 1 if every is None else every),
-        ):
-            check(name, value, value >= 1, "at least 1")
+        sizes = {"steps": self.steps, "batch_size": self.batch_size, "validation_steps": every}
+        for name, value in sizes.items():
+            check(name, value, value is None or value >= 1, "at least 1")
         check("steps", self.steps, self.steps < 1 << 31, "below 2^31")
-        check("seed", self.seed, 0 <= self.seed < 1 << 31, "in 0..2^31-1")
+        check_seed("seed", self.seed)
         check("crop", self.crop, 32 <= self.crop <= LARGEST_CROP, f"32 to {LARGEST_CROP} pixels")
         check("average_decay", decay, decay is None or 0 <= decay < 1, "at least 0 and below 1")
         rare = temperature is None or temperature > 0

@@ -60,6 +60,19 @@ class Inference:
                 "use a smaller stride, or None where there is no window."
             )
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether windows overlap by their distance; where they do not, only at odd edges."""
+        return self.stride_pixels is not None and self.stride_pixels < (self.window_pixels or 0)
+
+    def essence(self) -> "Inference":
+        """What decides the prediction: with the usual number of windows together."""
+        return replace(self, window_batch=type(self).window_batch)
+
+    def whole(self) -> "Inference":
+        """The same of whole tiles, without windows: so without their stride and seams."""
+        return replace(self, window_pixels=None, stride_pixels=None, blend="uniform")
+
     def seamless(self) -> "Inference":
         """The same with windows that overlap by half and fade into one another."""
         if self.window_pixels is None:

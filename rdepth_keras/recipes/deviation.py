@@ -1,20 +1,28 @@
 """Where an experiment leaves its recipe."""
 
 from rdepth_keras.experiment import Experiment, differences, in_words
+from rdepth_keras.experiment.record import Differences
 from rdepth_keras.recipes import RECIPES, SMALL, recipe
 
 
-def changes(experiment: Experiment) -> list[str]:
-    """Where an experiment leaves its recipe, in words.
+def departures(experiment: Experiment) -> Differences:
+    """Settings in which an experiment leaves its recipe; none for a recipe that is unknown here.
 
-    Data, seed and resources are no part of a recipe, but the source of the depth is: the published
-    numbers are of one. Nothing is told of a recipe that is unknown here.
+    Data, seed and resources are no part of a recipe.
     """
     if experiment.recipe.removeprefix(SMALL) not in RECIPES:
-        return []
+        return {}
     base = recipe(experiment.recipe, experiment.data.direction)
     same_data = experiment.changed(data=base.data)
-    found = in_words(differences(base.essence(seed=0), same_data.essence(seed=0)))
+    return differences(base.essence(seed=0), same_data.essence(seed=0))
+
+
+def changes(experiment: Experiment) -> list[str]:
+    """The same in words, with the source of the depth: the published numbers are of one."""
+    if experiment.recipe.removeprefix(SMALL) not in RECIPES:
+        return []
+    found = in_words(departures(experiment))
+    base = recipe(experiment.recipe, experiment.data.direction)
     return found + (experiment.data.departures() if base.network.reads_depth else [])
 
 

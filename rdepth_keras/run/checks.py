@@ -1,13 +1,49 @@
 """What is refused, or told, before a training begins: settings that could not have their effect."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rdepth_keras.adapt import Method
-from rdepth_keras.assembly import check_files, labelled_tiles
+from rdepth_keras.assembly import Sources, check_files, labelled_tiles
 from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.pipeline import Unlabelled
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.infer import Inference
+from rdepth_keras.recipes.deviation import departures
 from rdepth_keras.run.directory import Run
+
+Tell = Callable[[str], None]
+MANY = 100  # tiles: reading so many takes seconds, of which is told
+
+
+def check_effects(experiment: Experiment) -> None:
+    """Raises ValueError for settings that change nothing beside the others; a recipe's own may."""
+    changed, optimizer = departures(experiment), experiment.optimizers.segmenter
+    decay = "optimizers.segmenter.decay_depth_encoder"
+    if "training.sampling.target_split" in changed and not experiment.method.uses_target:
+        raise ValueError(
+            f"--target-split {experiment.training.sampling.target_split} has no effect: the method "
+            f"{type(experiment.method).__name__} reads no tile of the target. Leave it away."
+        )
+    decays = getattr(optimizer, "decay_depth_encoder", False)
+    if decays and decay in changed and not experiment.network.reads_depth:
+        raise ValueError(
+            "--optimizer.decay-depth-encoder has no effect: the network has no depth encoder. "
+            "Leave it away."
+        )
+    if "training.inference.blend" in changed:
+        check_blend(experiment.training.inference)
+
+
+def check_blend(inference: Inference) -> None:
+    """Raises ValueError for windows that would fade into one another, but lie side by side."""
+    if inference.blend == "tapered" and not inference.overlaps:
+        raise ValueError(
+            "--inference.blend tapered fades overlapping windows into one another, and there are "
+            "none: give an --inference.stride-pixels below --inference.window-pixels, or leave it "
+            "away."
+        )
 
 
 def check_extension(experiment: Experiment, run: Run, done: int) -> None:
@@ -32,7 +68,7 @@ def check_validation(experiment: Experiment) -> None:
         )
 
 
-def check_scored(experiment: Experiment, data: Opened) -> None:
+def check_scored(experiment: Experiment, data: Opened, notify: Tell = print) -> None:
     """Raises ValueError for a target that is nowhere, and for bad files that the end is scored on.
 
     Every pixel of these is read. A target without Val, or without labels, is no error.
@@ -40,6 +76,8 @@ def check_scored(experiment: Experiment, data: Opened) -> None:
     target = experiment.data.target
     tiles = labelled_tiles(data, "val", target)
     if not isinstance(tiles, str):
+        if len(tiles) >= MANY:
+            notify(f"Looking at every pixel of val/{target}, {len(tiles)} tiles")
         check_files(data, [tiles], pixels=True)
     elif all(_is_absent(data, split, target) for split in SPLITS):
         raise ValueError(f"The target domain {target!r} is in no split, is it misspelled? {tiles}")
@@ -53,6 +91,23 @@ def _is_absent(data: Opened, split: str, domain: str) -> bool:
     except (ValueError, OSError):  # bad where it lies: told if it is read
         return False
     return False
+
+
+def check_masks(data: Opened, sources: Sources, notify: Tell = print) -> None:
+    """Raises ValueError for masks that training would stumble over hours later, naming them all.
+
+    Every mask of these tiles is read, but where the dataset counted its pixels when it was written.
+    """
+    if data.mask_faults is None:
+        return
+    target = [sources.target.tiles] if isinstance(sources.target, Unlabelled) else []
+    parts = [*sources.source.values(), *target]
+    count = sum(map(len, parts))
+    if count >= MANY:
+        notify(f"Looking at the masks of {count} training tiles")
+    faults = [fault for tiles in parts for fault in data.mask_faults(tiles)]
+    if faults:
+        raise ValueError(f"{len(faults)} masks are bad: {'; '.join(faults)}")
 
 
 def check_rounds(experiment: Experiment) -> None:

@@ -14,33 +14,27 @@
 """
 
 import json
-import platform
 import secrets
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import rdepth_keras
 from rdepth_keras.atomic import PARTIAL, write_bytes, write_text
 from rdepth_keras.data import png
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.evaluate.counts import Counts, load_counts
 from rdepth_keras.experiment import Experiment, from_json, to_dict, to_json
+from rdepth_keras.run.surroundings import placed
 from rdepth_keras.train.checkpoint import Checkpoints
-from rdepth_keras.train.devices import compute_dtype, describe
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.lock import LOCK
 
-LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
 Tell = Callable[[str], None]
 Mirror = Callable[[int, Mapping[str, Any]], None]
-Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
 
 _TABLES = ("depth", "trained_on", "files", "seen")
 _KNOWN = {"run": str, "settings": list, **dict.fromkeys(_TABLES, dict), "resumed": list}
@@ -93,23 +87,36 @@ class Run:
         other settings than were noted when it began.
         """
         path = self.directory / "experiment.json"
+        if self.directory.is_file():
+            raise NotADirectoryError(f"{self} is a file; expected is the folder of a run.")
         if not path.exists():
             raise FileNotFoundError(
                 f"{self.directory} holds no run: there is no experiment.json in it."
             )
         try:
-            experiment = from_json(path.read_text(encoding="utf-8"))
+            experiment = from_json(_text(path))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        noted = self.environment.get("settings")
-        if noted and _settings(experiment) not in noted:
-            raise ValueError(
-                f"{path} holds other settings than the run was trained with: it was changed, or is "
-                "another run's. Put it back as it was, or train a new run."
-            )
+        self._check_settings(experiment)
         if self.data_dir is None:
             return experiment
-        return experiment.changed(resources={"data_dir": self.data_dir})
+        return placed(experiment, self.data_dir)
+
+    def _check_settings(self, experiment: Experiment) -> None:
+        """Raises ValueError for others than were noted; a start killed at once noted nothing."""
+        place, known = f"{self.directory}/environment.json", self.environment
+        if known and "settings" not in known:
+            raise ValueError(
+                f"{place} does not say with what settings the run was trained: it was changed, or "
+                "is of an older version's layout. Put it back as it was, train a new run, or use "
+                "that version."
+            )
+        if known and _settings(experiment) not in known["settings"]:
+            raise ValueError(
+                f"{self.directory}/experiment.json holds other settings than the run was trained "
+                "with: it was changed, or is another run's. Put it back as it was, or train a new "
+                "run."
+            )
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -226,13 +233,18 @@ class Run:
         """Writes the scores in the end, or why there are none: the run has come to its end."""
         self._write("metrics.json", metrics)
 
+    @property
+    def evaluated(self) -> list[str]:
+        """Names of the evaluations it was given."""
+        return sorted(path.stem for path in (self.directory / "evaluations").glob("[!.]*.json"))
+
     def evaluations(self) -> dict[str, dict[str, Any]]:
         """Every evaluation it was given: name -> scores.
 
         Raises FileNotFoundError, with the remedy, where there is none, or one has lost its counts,
         and ValueError for one of another run, or that was changed.
         """
-        names = sorted(path.stem for path in (self.directory / "evaluations").glob("[!.]*.json"))
+        names = self.evaluated
         if not names:
             raise FileNotFoundError(
                 f"{self} was not evaluated yet: python scripts/evaluate.py --run {self}"
@@ -294,7 +306,7 @@ class Run:
         if not path.exists():
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(_text(path))
         except ValueError as error:
             raise ValueError(f"{path} is damaged: {error}") from error
         if not isinstance(content, dict):
@@ -305,6 +317,12 @@ class Run:
         path = self.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def _text(path: Path) -> str:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected is the JSON file of a run.")
+    return path.read_text(encoding="utf-8")
 
 
 def _digest(content: Mapping[str, Any]) -> str:
@@ -326,48 +344,3 @@ def foreign(run: Run, step: int | None, error: Exception) -> ValueError:
         "experiment.json stands for; was one of them changed, copied from another run, or written "
         f"by another version? Copy both from one run, or go on with that version.{reason}"
     )
-
-
-def settled(experiment: Experiment) -> Experiment:
-    """The experiment with what was left open filled in, so that a run never changes its data.
-
-    Places become absolute, so that a run's data are found from another folder.
-    """
-    place = experiment.resources.data_dir
-    if place is not None:
-        place = str(Path(place).expanduser().resolve())
-    resources = replace(experiment.resources, data_dir=place)
-    return experiment.changed(data=experiment.data.settled(place), resources=resources)
-
-
-def surroundings(
-    experiment: Experiment, data: Opened, trained_on: Mapping[str, int], files: Files
-) -> dict[str, Any]:
-    """Versions, device and data of a training: what the experiment itself does not say."""
-    return {
-        "rdepth_keras": rdepth_keras.__version__,
-        "git_revision": _git_revision(),
-        "python": platform.python_version(),
-        **{library: version(library) for library in LIBRARIES},
-        "device": describe(),
-        "compute_dtype": compute_dtype(experiment.training.precision),
-        "depth": dict(data.depth),
-        "trained_on": dict(trained_on),
-        "files": {name: dict(kinds) for name, kinds in files.items()},
-    }
-
-
-def _git_revision() -> str | None:
-    """The commit of this checkout, with ``+changes`` if it has any; None for an installed copy."""
-    root = Path(__file__).resolve().parents[2]
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        if Path(git("rev-parse", "--show-toplevel")) != root:
-            return None
-        return git("describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*")
-    except (OSError, subprocess.CalledProcessError):
-        return None

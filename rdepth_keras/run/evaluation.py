@@ -18,6 +18,7 @@ from rdepth_keras.evaluate.counts import Counts, count_probabilities
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
+from rdepth_keras.run.checks import check_blend
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import changed_files
 from rdepth_keras.run.predictor import Predictor, load_ensemble
@@ -81,9 +82,12 @@ def prepare_trial(
 
     Raises:
         NoLabels: where there are no labelled tiles.
-        ValueError: where files are bad, or members do not fit together.
+        ValueError: where files are bad, members do not fit together, or windows that do not
+            overlap are to be blended.
     """
     experiment = run.experiment
+    if inference is not None and inference.blend != experiment.training.inference.blend:
+        check_blend(inference)
     domain = experiment.data.target if domain is None else domain
     data = open_data(experiment)
     if experiment.network.reads_depth:

@@ -4,16 +4,19 @@ A dataset that knows no fingerprints, such as the demo, has nothing to compare; 
 did not note any.
 """
 
+from collections.abc import Mapping
+
 from rdepth_keras.assembly import labelled_tiles
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.surroundings import Files
 
 WITHOUT_LABELS = " (without labels)"
 
 
-def noted_files(experiment: Experiment, data: Opened) -> dict[str, dict[str, str]]:
+def noted_files(experiment: Experiment, data: Opened) -> Files:
     """The fingerprints of all tiles that a training looks at, and of those it is scored on.
 
     Splits that are absent, or have no labels, are left out; what is wrong with one raises.
@@ -31,21 +34,26 @@ def changed_files(run: Run, data: Opened) -> dict[str, str]:
     said = {}
     for name, then in run.environment.get("files", {}).items():
         try:
-            now = _fingerprints(data, name)
+            said[name] = _changed(name, then, _fingerprints(data, name))
         except (ValueError, OSError) as error:
             said[name] = f"{name} ({error})"
-            continue
-        if kinds := [kind for kind in then if now and now.get(kind) != then[kind]]:
-            said[name] = f"{' and '.join(kinds)} of {name}"
-    return said
+    return {name: change for name, change in said.items() if change}
 
 
-def check_training_files(run: Run, experiment: Experiment, data: Opened) -> list[str]:
+def _changed(name: str, then: Mapping[str, str], now: Mapping[str, str] | None) -> str:
+    kinds = [kind for kind in then if now and now.get(kind) != then[kind]]
+    return f"{' and '.join(kinds)} of {name}" if kinds else ""
+
+
+def check_training_files(run: Run, experiment: Experiment, files: Files) -> list[str]:
     """Raises ValueError where the training of a run would go on with other files than before.
 
-    Returns in words what else has changed: tiles that it is only scored on.
+    ``files`` are those of now, see :func:`noted_files`. Returns in words what else has changed:
+    tiles that it is only scored on.
     """
-    changed, decides = changed_files(run, data), decisive(experiment)
+    before, decides = run.environment.get("files", {}), decisive(experiment)
+    changed = {name: _changed(name, then, files.get(name)) for name, then in before.items()}
+    changed = {name: said for name, said in changed.items() if said}
     if faults := [said for name, said in changed.items() if name in decides]:
         raise ValueError(
             f"The data have changed since the run in {run} began: {'; '.join(faults)}. Put the "

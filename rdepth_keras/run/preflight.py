@@ -19,6 +19,8 @@ from rdepth_keras.assembly import (
     training_sources,
 )
 from rdepth_keras.experiment import Economy, Experiment
+from rdepth_keras.run.checks import check_effects
+from rdepth_keras.run.surroundings import settled
 from rdepth_keras.run.training import rounds_of
 from rdepth_keras.train.devices import describe, shard_batch, unused_gpu_warning
 from rdepth_keras.train.rounds import Rounds
@@ -114,12 +116,13 @@ def preflight(
     warning = unused_gpu_warning()
     tell("device", warning is None, warning or describe())
     _look_at_dataset(experiments[0], read_all, tell)
-    hours, disk = 0.0, 0
+    hours, disk, lost = 0.0, 0, 0
     for experiment in experiments:
         try:
             rehearsal = rehearse(experiment)
         except (ValueError, OSError, ImportError, RuntimeError) as error:
             tell(experiment.recipe, False, " ".join(str(error).split())[:500])
+            lost += 1
             continue
         hours += runs_each * rehearsal.hours(experiment.training.steps)
         chosen = experiment.training.choice.selection != "last"
@@ -127,6 +130,11 @@ def preflight(
         disk += runs_each * kept * rehearsal.state_bytes
         tell(experiment.recipe, True, _describe(experiment, rehearsal))
     free = shutil.disk_usage(_existing(folder)).free
+    if lost:
+        unknown = f"unknown, since {lost} of {len(experiments)} rows cannot be trained as it is"
+        tell("disk", False, f"{unknown}; {free / GIB:.1f} GiB free")
+        tell("time", False, unknown)
+        return found
     tell("disk", free > disk, f"{disk / GIB:.1f} GiB needed, {free / GIB:.1f} GiB free")
     tell("time", True, f"{hours:.1f} hours of training for {runs_each * len(experiments)} runs")
     return found
@@ -144,6 +152,8 @@ def rehearse(experiment: Experiment) -> Rehearsal:
 
 
 def _rehearse(experiment: Experiment, folder: Path) -> Rehearsal:
+    check_effects(experiment)
+    experiment = settled(experiment)
     experiment = experiment.changed(resources={"economy": Economy()})  # a cache takes hours
     sources = training_sources(experiment, open_data(experiment))
     assembly = assemble(experiment)

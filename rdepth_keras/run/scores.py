@@ -46,11 +46,11 @@ def other_checkpoint(experiment: Experiment, selection: str) -> list[str]:
 
 
 def other_inference(own: Inference, other: Mapping[str, Any]) -> list[str]:
-    """``name=value`` of each setting that is not the run's own."""
+    """``name=value`` of each setting that is not the run's own and may change a number."""
     return [
         f"{name}={_short(other[name])}"
         for name, value in asdict(own).items()
-        if _short(value) != _short(other[name])
+        if name != "window_batch" and _short(value) != _short(other[name])
     ]
 
 
@@ -86,12 +86,7 @@ def own_evaluation(run: Run) -> Evaluated:
 
     Raises as :func:`find_evaluations`, and ValueError where there is not one.
     """
-    own = ("val", run.experiment.data.target, "union", run.name)
-    found = [
-        one
-        for one in find_evaluations(run)
-        if own == (*(one.result[field] for field in ("split", "domain", "absent")), one.title)
-    ]
+    found = _own_evaluations(run)
     if len(found) != 1:
         raise ValueError(
             f"{run} has {len(found)} evaluations on its target's Val by its own rules; needed is "
@@ -99,6 +94,25 @@ def own_evaluation(run: Run) -> Evaluated:
             f"python scripts/evaluate.py --run {run}"
         )
     return found[0]
+
+
+def refuse_scores(run: Run) -> None:
+    """Raises ValueError for a run that says that its end was not scored, where it was."""
+    if run.evaluated and (found := _own_evaluations(run)):
+        raise ValueError(
+            f"{run}/metrics.json says that the run was not evaluated, but its evaluation "
+            f"{found[0].name} holds scores: one was changed, or the labels came later. Let the end "
+            f"be scored again: python scripts/train.py --resume --out {run}"
+        )
+
+
+def _own_evaluations(run: Run) -> list[Evaluated]:
+    own = ("val", run.experiment.data.target, "union", run.name)
+    return [
+        one
+        for one in find_evaluations(run)
+        if own == (*(one.result[field] for field in ("split", "domain", "absent")), one.title)
+    ]
 
 
 def _is_fraction(value: Any) -> bool:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rdepth_keras.experiment import Experiment, from_json, in_words
-from rdepth_keras.run.directory import Run, settled
-from rdepth_keras.run.scores import own_evaluation
+from rdepth_keras.experiment.checks import check_seed
+from rdepth_keras.run.directory import Run
+from rdepth_keras.run.scores import own_evaluation, refuse_scores
+from rdepth_keras.run.surroundings import settled
 from rdepth_keras.run.training import changes
 
 DECIDED = {  # flags of the training script that would make all runs one, or none
@@ -42,8 +44,14 @@ class Cell:
 
     @property
     def scored(self) -> bool:
-        """Whether it came to its end, and there was something to score it on."""
-        return (self.run.metrics or {}).get("miou") is not None
+        """Whether it came to its end, and there was something to score it on.
+
+        Raises ValueError where its end says that there was nothing, and it was scored all the same.
+        """
+        metrics = self.run.metrics
+        if metrics is not None and metrics.get("miou") is None:
+            refuse_scores(self.run)
+        return metrics is not None and metrics.get("miou") is not None
 
     @property
     def metrics(self) -> dict[str, Any] | None:
@@ -59,8 +67,8 @@ def plan(
 ) -> list[Cell]:
     """The runs of a sweep, in the order they are started.
 
-    Raises ValueError for one that is named twice: it would count twice in the means; and where
-    there would be none.
+    Raises ValueError for one that is named twice: it would count twice in the means; where there
+    would be none, and for a seed that is none.
     """
     for name, given in (("recipe", recipes), ("direction", directions), ("seed", seeds)):
         if not given:
@@ -68,6 +76,8 @@ def plan(
         twice = [value for value in dict.fromkeys(given) if list(given).count(value) > 1]
         if twice:
             raise ValueError(f"The {name} {twice[0]} is named twice; name each once.")
+    for seed in seeds:
+        check_seed("seeds", seed)
     return [
         Cell(recipe, direction, seed, out / f"{recipe}-{direction}-seed{seed}")
         for recipe in recipes

@@ -15,8 +15,8 @@ from rdepth_keras.assembly import (
     Sources,
     assemble,
     domain_batches,
-    kept,
     inference_network,
+    kept,
     open_data,
     target_batches,
     training_sources,
@@ -27,17 +27,20 @@ from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import handed_on
 from rdepth_keras.run.checks import (
+    check_effects,
     check_extension,
+    check_masks,
     check_rounds,
     check_scored,
     check_validation,
     check_weights,
     random_for_good,
 )
-from rdepth_keras.run.directory import Run, foreign, settled, surroundings
+from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.files import check_training_files, noted_files
 from rdepth_keras.run.room import check_room
+from rdepth_keras.run.surroundings import settled, surroundings
 from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
@@ -76,6 +79,7 @@ def start(
             f"--resume --out {run}"
         )
     wait_for_hosts("looked into the run directory")  # before the first of them writes into it
+    check_effects(experiment)
     return _train(settled(experiment), run, console, watch, begins=True)
 
 
@@ -169,10 +173,12 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     check_weights(training.weights)
     data = open_data(experiment)
     sources = training_sources(experiment, data)
-    check_scored(experiment, data)
+    check_scored(experiment, data, console.print)
+    check_masks(data, sources, console.print)
     counts = sources.counts(experiment)
     run.check_data(data, counts)
-    changed = check_training_files(run, experiment, data)
+    files = noted_files(experiment, data)
+    changed = check_training_files(run, experiment, files)
     random = random_for_good(experiment)
     for line in [deviation(experiment), random, *sources.notices, *changed, introduce(counts)]:
         if line:
@@ -191,7 +197,7 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     check_room(run.directory, assembly.state)
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
-    around = surroundings(experiment, data, counts, noted_files(experiment, data))
+    around = surroundings(experiment, data, counts, files)
     if begins:
         around["seen"] = handed_on(before) if before else {}
     return _Prepared(data, sources, around, validated, batches, assembly)

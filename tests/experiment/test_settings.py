@@ -1,5 +1,7 @@
 """An experiment: what follows from its parts, and what decides its numbers."""
 
+from dataclasses import replace
+
 import pytest
 
 from rdepth_keras.adapt import SEGMENTER
@@ -28,6 +30,8 @@ def test_what_changes_no_number_is_no_difference():
     one = recipe("demo")
     other = one.changed(resources=Resources("here", Economy("there", 7, 2, True), Cadence(3, 4, 5)))
     assert differences(one, other) and not differences(one.essence(), other.essence())
+    together = {"inference": replace(one.training.inference, window_batch=9)}
+    assert one.changed(training=together).essence() == one.essence()
     seeded = one.changed(training={"seed": 5})
     assert differences(one.essence(), seeded.essence())
     assert one.essence(seed=0) == seeded.essence(seed=0)

@@ -10,11 +10,12 @@ import pytest
 
 from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.data.demo.dataset import Demo
-from rdepth_keras.experiment import Choice, Experiment, to_json
+from rdepth_keras.experiment import Choice, Experiment, from_json, to_json
 from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import AdamW
 from rdepth_keras.recipes import recipe
+from rdepth_keras.run.directory import _settings
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.state import initial_state
 
@@ -41,12 +42,19 @@ def tiny_experiment(seed: int) -> Experiment:
     )
 
 
+def note(directory: Path, experiment: Experiment, **environment) -> None:
+    """Writes, also in the place of links, what a run is and began with; it bears no identity."""
+    text = to_json(experiment)
+    environment = {"settings": [_settings(from_json(text))], **environment}
+    for name, content in (("experiment", text), ("environment", json.dumps(environment))):
+        path = directory / f"{name}.json"
+        path.unlink(missing_ok=True)
+        path.write_text(content)
+
+
 def make_run(directory: Path, experiment: Experiment) -> Path:
     directory.mkdir(parents=True)
-    (directory / "experiment.json").write_text(to_json(experiment))
-    (directory / "environment.json").write_text(
-        json.dumps({"depth": {"source": "procedural heights"}})
-    )
+    note(directory, experiment, depth={"source": "procedural heights"})
     (directory / "journal.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
     networks = {SEGMENTER: toy_network(experiment)}
     state = initial_state(networks, experiment.method, {SEGMENTER: AdamW()}, seed=0)
@@ -67,6 +75,12 @@ def random_runs(saved_runs, monkeypatch):
     """The directories of two runs that differ in their seed, read-only."""
     monkeypatch.setattr("rdepth_keras.run.predictor.inference_network", toy_network)
     return saved_runs
+
+
+@pytest.fixture
+def noted():
+    """(directory, experiment, **environment): writes both into a run."""
+    return note
 
 
 @pytest.fixture

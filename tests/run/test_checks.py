@@ -3,18 +3,31 @@
 import numpy as np
 import pytest
 
+from rdepth_keras.assembly import Sources, training_sources
 from rdepth_keras.data import png
+from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.folder.dataset import Folder
+from rdepth_keras.data.pipeline import Unlabelled
+from rdepth_keras.experiment import Optimizers, Sampling
+from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
-from rdepth_keras.recipes import recipe
-from rdepth_keras.run.checks import check_scored
+from rdepth_keras.models import MODELS
+from rdepth_keras.optimizers import AdamW
+from rdepth_keras.recipes import RECIPES, recipe
+from rdepth_keras.run.checks import check_effects, check_masks, check_scored
 
 TABLE = ClassTable(("ground", "roof"), (0, 1), ((1, 1, 1), (2, 2, 2)), (255,))
 
 
-def check(root, target):
+def opened(root, target):
+    """An experiment of the image alone, and its data."""
     data = Folder(classes=TABLE, source_domain="North", target_domain=target)
-    check_scored(recipe("demo").changed(data=data), data.open(root, with_depth=False))
+    experiment = recipe("demo").changed(data=data, network=MODELS["convnext_b"])
+    return experiment, data.open(root, with_depth=False)
+
+
+def check(root, target, notify=print):
+    check_scored(*opened(root, target), notify)
 
 
 @pytest.fixture
@@ -47,3 +60,68 @@ def test_every_mask_that_the_end_is_scored_on_is_read_before(root):
         (root / f"val/North/masks/{name}.png").write_bytes(png.encode(mask))
     with pytest.raises(ValueError, match=r"2 files are bad: .*a\.png.*\[99\].*b\.png.*\[99\]"):
         check(root, "North")
+
+
+def test_every_mask_that_trains_is_read_before(root, monkeypatch):
+    """And how many are read is said, where they are many; an image is not read."""
+    experiment, data = opened(root, "North")
+    sources, said = training_sources(experiment, data), []
+    check_masks(data, sources, said.append)
+    assert not said
+    monkeypatch.setattr("rdepth_keras.run.checks.MANY", 2)
+    check_masks(data, sources, said.append)
+    check(root, "North", said.append)
+    assert said == [
+        "Looking at the masks of 2 training tiles",
+        "Looking at every pixel of val/North, 2 tiles",
+    ]
+    mask = np.full((32, 32), 99, np.uint8)
+    (root / "train/North/masks/a.png").write_bytes(png.encode(mask))
+    with pytest.raises(ValueError, match=r"1 masks are bad: .*train/North/masks/a\.png: .*\[99\]"):
+        check_masks(data, sources, said.append)
+    demo = Demo()
+    made = recipe("demo").changed(data=demo)
+    check_masks(demo.open(None), training_sources(made, demo.open(None)), pytest.fail)
+
+
+def test_the_targets_masks_are_decoded_too(root):
+    data = opened(root, "North")[1]
+    (root / "train/North/masks/a.png").write_bytes(png.encode(np.full((32, 32), 99, np.uint8)))
+    target = Unlabelled(data.tiles("train", "North"))
+    with pytest.raises(ValueError, match="1 masks are bad"):
+        check_masks(data, Sources({}, target), print)
+
+
+IDLE = {
+    "target-split": ({"training": {"sampling": Sampling(target_split="test")}}, "SourceOnly reads"),
+    "optimizer.decay-depth-encoder": (
+        {
+            "optimizers": Optimizers(AdamW(decay_depth_encoder=True)),
+            "network": MODELS["convnext_b"],
+        },
+        "the network has no depth encoder",
+    ),
+    "inference.blend": (
+        {"training": {"inference": Inference(256, blend="tapered")}},
+        "tapered fades overlapping windows into one another, and there are none",
+    ),
+}
+
+
+@pytest.mark.parametrize(("parts", "said"), IDLE.values(), ids=IDLE)
+def test_settings_without_effect_are_refused(parts, said, request):
+    changed = recipe("demo").changed(**parts)
+    with pytest.raises(ValueError, match=f"--{request.node.callspec.id}.* {said}"):
+        check_effects(changed)
+
+
+def test_settings_with_effect_and_those_of_a_recipe_are_not():
+    check_effects(recipe("demo").changed(optimizers=Optimizers(AdamW(decay_depth_encoder=True))))
+    blended = {"inference": Inference(256, 128, blend="tapered")}
+    check_effects(recipe("demo").changed(training=blended))
+    split = {"sampling": Sampling(target_split="test")}
+    check_effects(recipe("daformer").changed(training=split))
+    for name in RECIPES:
+        check_effects(recipe(name))
+    mine = recipe("demo").changed(recipe="my own", training=split)
+    check_effects(mine)

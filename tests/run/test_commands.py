@@ -15,7 +15,7 @@ from rich.console import Console
 from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.data.demo.dataset import Demo
-from rdepth_keras.experiment import to_json
+from rdepth_keras.infer import Inference
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,11 +59,25 @@ def test_scores_reports_ablates_and_compares(copied, call):
     [(("--report", "--exhibits", "-1"), "--exhibits must be at least 0"),
      (("--format", "csv"), "--format has no effect without --compare"),
      (("--compare", "b"), "one after the other"), (("--published",), "one after the other"),
-     (("--report", "--ablate", "depth"), "two evaluations")],
+     (("--report", "--ablate", "depth"), "two evaluations"),
+     (("--inference.blend", "tapered"), "--inference.blend tapered fades overlapping windows"),
+     (("--data-dir", "."), "has no effect: tiles of Demo are made")],
 )  # fmt: skip
 def test_no_flag_is_passed_over(copied, call, arguments, said):
     code, _, error = call("evaluate", "--run", copied[0], *arguments)
     assert code == 2 and said in error and error.count("\n") == 1
+
+
+def test_a_whole_tile_has_no_stride(copied, noted, call):
+    """Also where the run's windows overlap and fade: nothing more needs to be said."""
+    own = run.Run(copied[0])
+    overlap = Inference(window_pixels=64, stride_pixels=32, blend="tapered")
+    noted(copied[0], own.experiment.changed(training={"inference": overlap}))
+    code, _, error = call("evaluate", "--run", copied[0], "--inference.window-pixels", "None")
+    assert code == 0, error
+    (result,) = own.evaluations().values()
+    whole = {"window_pixels": None, "stride_pixels": None, "blend": "uniform"}
+    assert whole.items() <= result["inference"].items()
 
 
 def test_ctrl_c_is_one_line(copied, call, monkeypatch):
@@ -75,14 +89,13 @@ def test_ctrl_c_is_one_line(copied, call, monkeypatch):
     assert code == 130 and error.startswith("error: stopped;") and error.count("\n") == 1
 
 
-def test_an_ensemble_from_the_command_line(copied, call):
+def test_an_ensemble_from_the_command_line(copied, noted, call):
     one, other = copied
     code, _, _ = call("evaluate", "--run", one, "--ensemble", other)
     (found,) = (one / "evaluations").glob("val_urban-with=seed1.*.json")
     assert code == 0 and json.loads(found.read_text())["seeds"] == [0, 1]
-    (other / "experiment.json").unlink()
     experiment = run.Run(one).experiment.changed(data=Demo("u2u", 2, 3, 2, 64))
-    (other / "experiment.json").write_text(to_json(experiment))
+    noted(other, experiment, depth={"source": "procedural heights"})
     code, _, error = call("evaluate", "--run", one, "--ensemble", other)
     assert code == 2 and "source rural" in error and "urban" in error
 
@@ -124,11 +137,18 @@ def test_a_constant_submission_is_valid_with_a_warning(call, tmp_path):
         ("submit", ("--domain", "urban"), "either --run DIR and --out"),
         ("submit", ("--domain", "urban", "--out", "a.zip"), "--run DIR"),
         ("submit", ("--domain", "urban", "--check", "nowhere.zip"), "no such file"),
+        ("submit", ("--domain", "urban", "--check", ROOT), "is a folder; name the zip"),
+        ("submit", ("--domain", "urban", "--run", "a", "--out", f"{__file__}/a.zip"), "--out"),
         ("reproduce", ("--rows", "none_such", "--direction", "u2r"), "none_such"),
         ("reproduce", ("--rows", "demo", "--direction", "u2r", "--seeds", "0"), "one seed"),
         ("submit", ("--domain", "sea", "--check", "a.zip"), "--domain"),
         ("sweep", ("--recipes", "demo", "--out", "nowhere", "--cap-hours", "nan"), "--cap-hours"),
         ("sweep", ("--recipes", "--seeds", "0"), "no recipe"),
+        ("sweep", ("--recipes", "demo", "--seeds", "-1"), "--seeds must be in 0"),
+        ("sweep", ("--recipes", "demo", "--out", __file__), "--out"),
+        ("reproduce", ("--rows", "demo", "--direction", "r2u", "--out", __file__), "--out"),
+        ("train", ("--dataset", "demo", "--out", __file__), "--out"),
+        ("evaluate", ("--run", __file__), "is a file; expected is the folder of a run"),
     ],
 )
 def test_wrong_use_is_one_line(call, script, arguments, said):

@@ -7,11 +7,11 @@ import pytest
 
 from rdepth_keras.atomic import write_text
 from rdepth_keras.data.dataset import Opened
-from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.experiment import Choice, Economy, Sampling, to_json
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.directory import Run, settled, surroundings
+from rdepth_keras.run.directory import Run
+from rdepth_keras.run.surroundings import surroundings
 
 HEIGHTS = {"source": "procedural heights"}
 
@@ -35,11 +35,14 @@ def test_what_was_begun_is_read_back(begun):
     assert Run(begun.directory).metrics == {"miou": 0.5}
 
 
-def test_data_that_were_moved(begun):
-    moved = Run(begun.directory, data_dir="/elsewhere")
+def test_data_that_were_moved(tmp_path, begun):
+    own, moved = Run(tmp_path), Run(tmp_path, data_dir="/elsewhere")
+    own.begin(recipe("rdepth_b_s"))
     assert moved.experiment.resources.data_dir == "/elsewhere"
-    assert begun.experiment.resources.data_dir is None
-    assert moved.experiment.essence() == begun.experiment.essence()
+    assert own.experiment.resources.data_dir is None
+    assert moved.experiment.essence() == own.experiment.essence()
+    with pytest.raises(ValueError, match="--data-dir /elsewhere has no effect: tiles of Demo are"):
+        _ = Run(begun.directory, data_dir="/elsewhere").experiment
 
 
 def test_what_a_start_killed_at_once_leaves_is_no_run(tmp_path):
@@ -65,6 +68,13 @@ def test_damaged_files_are_named(begun):
         _ = begun.experiment
     with pytest.raises(FileNotFoundError, match="holds no run"):
         _ = Run(begun.directory / "nothing").experiment
+    with pytest.raises(NotADirectoryError, match="is a file; expected is the folder of a run"):
+        _ = Run(begun.directory / "experiment.json").experiment
+    for name in ("experiment", "metrics"):
+        (begun.directory / f"{name}.json").unlink()
+        (begun.directory / f"{name}.json").mkdir()
+        with pytest.raises(IsADirectoryError, match=rf"{name}\.json is a folder; expected is the"):
+            _ = getattr(begun, name)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +121,17 @@ def test_settings_that_were_changed_are_refused(begun, training):
         _ = begun.experiment
     path.write_text(to_json(own))
     assert begun.experiment == own
+
+
+@pytest.mark.parametrize("left", [{}, {"settings": []}], ids=["none", "empty"])
+def test_settings_whose_digest_was_taken_away_are_refused(begun, left):
+    """Else whatever stands in experiment.json would be believed."""
+    begun.note_environment({"device": "a"}, 0)
+    kept = {name: value for name, value in begun.environment.items() if name != "settings"}
+    (begun.directory / "environment.json").write_text(json.dumps(kept | left))
+    said = "holds other settings" if left else "does not say with what settings .* Put it back"
+    with pytest.raises(ValueError, match=said):
+        _ = begun.experiment
 
 
 def test_a_kill_between_settings_and_their_digest_does_no_harm(begun, monkeypatch):
@@ -233,13 +254,3 @@ def test_a_picture_of_examples(begun):
     path = begun.write_examples(np.zeros((4, 5, 3), np.uint8))
     assert path.name == "examples.png" and path.read_bytes().startswith(b"\x89PNG")
     assert not [path for path in begun.directory.iterdir() if path.name.endswith(".partial")]
-
-
-def test_nothing_is_left_open(tmp_path, monkeypatch):
-    """Places become absolute, and the data say what they are."""
-    monkeypatch.chdir(tmp_path)
-    experiment = recipe("demo").changed(data=Demo("u2r"), resources={"data_dir": "here"})
-    found = settled(experiment)
-    assert found.resources.data_dir == str(tmp_path / "here")
-    assert found.essence() == experiment.essence()
-    json.dumps(found.resources.data_dir)

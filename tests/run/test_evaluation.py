@@ -15,7 +15,7 @@ from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
 from rdepth_keras.evaluate.submission import check_submission
-from rdepth_keras.experiment import Choice, to_json
+from rdepth_keras.experiment import Choice
 from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.ending import score_the_end
@@ -86,13 +86,12 @@ def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied):
     assert "checkpoint: last (step 1)" in run.headline(run.Run(directory), result)
 
 
-def test_the_last_checkpoint_is_scored_beside_the_one_that_the_targets_labels_chose(copied):
+def test_the_last_checkpoint_is_scored_beside_the_one_that_the_targets_labels_chose(copied, noted):
     """Each under its own protocol; the end of the training is that of the chosen one."""
     directory, said = copied[0], io.StringIO()
     choice = Choice(selection="best_by_target_labels", validation_steps=1)
     experiment = run.Run(directory).experiment.changed(training={"choice": choice})
-    (directory / "experiment.json").unlink()
-    (directory / "experiment.json").write_text(to_json(experiment))
+    noted(directory, experiment, depth={"source": "procedural heights"})
     for name in ("checkpoints", "checkpoints-checksums"):
         other = name.replace("checkpoints", "best")
         (directory / other).symlink_to((copied[1] / name).resolve())
@@ -128,9 +127,8 @@ def test_an_ensemble_is_the_mean_of_its_members(random_runs):
     np.testing.assert_array_equal(both.probabilities(tile), both(tile))
 
 
-def test_an_ensemble_of_other_depth_is_refused(copied):
-    (copied[1] / "environment.json").unlink()
-    (copied[1] / "environment.json").write_text('{"depth": {"source": "lidar"}}')
+def test_an_ensemble_of_other_depth_is_refused(copied, noted):
+    noted(copied[1], run.Run(copied[1]).experiment, depth={"source": "lidar"})
     with pytest.raises(ValueError, match=r"same data and protocol; .*heights.*lidar"):
         load_ensemble([run.Run(place) for place in copied])
 
@@ -141,15 +139,9 @@ def test_an_ensemble_holds_a_run_once(random_runs):
         load_ensemble([run.Run(place) for place in (one, other, one.parent / "x/../seed0")])
 
 
-def noted(directory, **entries):
-    """Writes what surrounded the run."""
-    (directory / "environment.json").unlink()
-    (directory / "environment.json").write_text(json.dumps(entries))
-
-
-def test_an_ensemble_of_a_run_and_its_copy_is_refused(copied):
+def test_an_ensemble_of_a_run_and_its_copy_is_refused(copied, noted):
     for directory in copied:
-        noted(directory, run="same")
+        noted(directory, run.Run(directory).experiment, run="same")
     with pytest.raises(ValueError, match=r"seed1 is named twice: it is .*seed0, or a copy of it"):
         load_ensemble([run.Run(place) for place in copied])
 
@@ -174,11 +166,11 @@ def test_an_ensemble_of_a_run_and_its_copy_is_refused(copied):
         ),
     ],
 )
-def test_an_ensemble_of_runs_on_other_files_is_refused(copied, one, other, said):
+def test_an_ensemble_of_runs_on_other_files_is_refused(copied, noted, one, other, said):
     """Folders of one title; what either did not note is not held against it."""
-    noted(copied[0], **one)
-    noted(copied[1], **other)
     runs = [run.Run(place) for place in copied]
+    for own, entries in zip(runs, (one, other), strict=True):
+        noted(own.directory, own.experiment, **entries)
     if not said:
         load_ensemble(runs)
         return
@@ -187,7 +179,7 @@ def test_an_ensemble_of_runs_on_other_files_is_refused(copied, one, other, said)
 
 
 @pytest.mark.parametrize("change", ["network", "average"])
-def test_a_checkpoint_of_another_network_is_told_in_a_line(copied, monkeypatch, change):
+def test_a_checkpoint_of_another_network_is_told_in_a_line(copied, noted, monkeypatch, change):
     """A run directory put together from two: Orbax tells of shapes alone, or of types."""
     if change == "network":
         image = keras.Input((None, None, 3), name="image")
@@ -199,8 +191,7 @@ def test_a_checkpoint_of_another_network_is_told_in_a_line(copied, monkeypatch, 
         experiment = run.Run(copied[0]).experiment.changed(
             training={"choice": Choice(average_decay=0.9)}
         )
-        (copied[0] / "experiment.json").unlink()
-        (copied[0] / "experiment.json").write_text(to_json(experiment))
+        noted(copied[0], experiment)
     with pytest.raises(ValueError, match=r"step 1 in .*seed0 is not of the network"):
         load_predictor(run.Run(copied[0]))
 
@@ -215,6 +206,8 @@ def test_other_inference_is_another_file_and_row(copied):
         run.prepare_trial(own, "val", None, None, [run.Run(other)]),
     ):
         run.evaluate(trial, QUIET)
+    together = dataclasses.replace(inference, views="one", window_batch=1)
+    assert run.prepare_trial(own, "val", None, together).name == "val_urban", "the same numbers"
     stems = sorted(path.stem for path in (directory / "evaluations").glob("*.npz"))
     assert stems[:2] == ["val_urban", "val_urban-views=flips"] and len(stems) == 3
     assert stems[2].startswith("val_urban-with=seed1.")

@@ -59,7 +59,8 @@ def now(run):
 
 
 def check(run):
-    return check_training_files(run, run.experiment, open_data(run.experiment))
+    files = noted_files(run.experiment, open_data(run.experiment))
+    return check_training_files(run, run.experiment, files)
 
 
 def test_what_is_noted(own):
@@ -112,4 +113,4 @@ def test_a_target_without_labels_may_get_some(own):
     invert(own.directory.parent / "train/B/images/1.png")
     assert now(own) == {name: f"images of {name}"}
     with pytest.raises(ValueError, match=r"images of train/B \(without labels\)"):
-        check_training_files(own, experiment, open_data(experiment))
+        check_training_files(own, experiment, noted_files(experiment, open_data(experiment)))

@@ -1,7 +1,5 @@
 """Pictures of any size: windows like tiles, each with depth of its own range."""
 
-import json
-
 import cv2
 import numpy as np
 import pytest
@@ -111,11 +109,10 @@ def test_who_estimates_and_under_what_licence(copied, picture, monkeypatch, orig
 
 
 @pytest.mark.parametrize("source", ["checkpoint", "depths_png", "heights"])
-def test_depth_that_no_name_leads_to(copied, picture, source):
+def test_depth_that_no_name_leads_to(copied, noted, picture, source):
     path, *_ = picture(64, 64)
-    environment = copied[0] / "environment.json"
-    environment.unlink()  # a link to the shared run's own
-    environment.write_text(json.dumps({"depth": {"source": source, "origin": "depth_checkpoint"}}))
+    depth = {"source": source, "origin": "depth_checkpoint"}
+    noted(copied[0], run.Run(copied[0]).experiment, depth=depth)
     with pytest.raises(ValueError, match=f"from {source}, which cannot be estimated by name"):
         predict(copied[0], path, None)
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import keras
 import pytest
 
-from rdepth_keras.adapt import CBST
+from rdepth_keras.adapt import CBST, METHODS
 from rdepth_keras.assembly import training
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.loveda.dataset import LoveDA
@@ -50,6 +50,7 @@ def test_a_method_of_rounds_is_measured_after_its_first_round(experiment, monkey
             seen.append((step, len(probabilities)))
             return super().relabel(probabilities, step)
 
+    monkeypatch.setitem(METHODS, "counted", Counted)
     monkeypatch.setattr("rdepth_keras.run.training.inference_network", lambda e: toy(e, taps=False))
     demo = Demo(train_tiles=6, val_tiles=2, test_tiles=2, tile_pixels=64)
     found = rehearse(experiment.changed(data=demo, method=Counted(start=0.5, every=0.25)))
@@ -85,7 +86,9 @@ def test_missing_data_are_named(experiment, tmp_path):
     lost = experiment.changed(data=LoveDA(), resources={"data_dir": str(tmp_path)})
     found = preflight([lost], 1, tmp_path, lambda _: None)
     bad = {finding.name: finding.said for finding in found if not finding.good}
-    assert set(bad) == {"dataset", "demo"} and "not prepared" in bad["dataset"]
+    assert set(bad) == {"dataset", "demo", "disk", "time"} and "not prepared" in bad["dataset"]
+    assert bad["time"] == "unknown, since 1 of 1 rows cannot be trained as it is"
+    assert bad["disk"].startswith("unknown, since 1 of 1 rows ") and "GiB free" in bad["disk"]
 
 
 def test_too_little_memory_is_named(experiment, tmp_path, monkeypatch):

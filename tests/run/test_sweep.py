@@ -27,6 +27,11 @@ def test_an_empty_plan_is_no_success(given, tmp_path):
         plan(*given, tmp_path)
 
 
+def test_a_seed_that_is_none_starts_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"--seeds must be in 0\.\.2\^31-1; received -1"):
+        plan(["a"], ["r2u"], [0, -1], tmp_path)
+
+
 @pytest.mark.parametrize(
     "options",
     [["--seed", "3"], ["--steps", "2", "--seed=3"], ["--recipe", "b"], ["--print_config"]],
@@ -75,6 +80,14 @@ def test_the_mean_is_of_what_was_evaluated(cells):
     shutil.copytree(first.directory / "evaluations", kept)
     with pytest.raises(ValueError, match="of another run"):
         summarise(cells)
+
+
+@pytest.mark.parametrize("metrics", [{"not_evaluated": "no labels"}, {}, {"miou": None}])
+def test_a_score_that_is_denied_is_not_left_out(cells, metrics):
+    cells[0].run.finish(metrics)
+    for look in (lambda: summarise(cells), lambda: cells[0].scored):
+        with pytest.raises(ValueError, match=r"seed0/metrics\.json says .* val_urban holds scores"):
+            look()
 
 
 def test_a_mean_needs_the_runs_own_rules(cells):

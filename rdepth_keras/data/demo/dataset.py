@@ -25,6 +25,10 @@ class Demo(Dataset):
     tile_pixels: int = 256
     scenes_seed: int = 0
 
+    @property
+    def is_made(self) -> bool:
+        return True
+
     def open(self, place: Place, with_depth: bool = True) -> Opened:
         return Opened({"source": "procedural heights"}, self._tiles)
 

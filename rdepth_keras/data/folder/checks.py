@@ -28,6 +28,14 @@ def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
         return [line for lines in pool.map(look, _folder_tiles(tiles).files) for line in lines]
 
 
+def mask_faults(tiles: Tiles) -> list[str]:
+    """The same of every pixel of the masks alone."""
+    own = _folder_tiles(tiles)
+    masks = [files.mask for files in own.files if files.mask is not None]
+    with ThreadPoolExecutor(_READING) as pool:
+        return [line for line in pool.map(partial(_mask_fault, own.table), masks) if line]
+
+
 def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
     """The depth maps that are one value all over, by file; they are legal but tell nothing.
 
@@ -83,6 +91,14 @@ def empty_masks(tiles: Tiles) -> list[str]:
     with ThreadPoolExecutor(_READING) as pool:
         empty = pool.map(partial(_is_empty_mask, table), paths)
         return [str(path) for path, found in zip(paths, empty, strict=True) if found]
+
+
+def _mask_fault(table: ClassTable, path: Path) -> str:
+    try:
+        reading.decode_mask(path, None, table)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
 
 
 def _is_empty_mask(table: ClassTable, path: Path) -> bool:

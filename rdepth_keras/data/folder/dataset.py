@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from rdepth_keras.data.dataset import Dataset, Opened, Place
-from rdepth_keras.data.folder.checks import constant_depths, faults
+from rdepth_keras.data.folder.checks import constant_depths, faults, mask_faults
 from rdepth_keras.data.folder.fingerprints import fingerprints
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
@@ -34,7 +34,7 @@ class Folder(Dataset):
         root = self._root(place)
         folder = open_folder(root, self.classes, with_depth=with_depth)
         depth = {"source": "maps of the folder" if with_depth else "none"}
-        return Opened(depth, folder.tiles, faults, constant_depths, fingerprints)
+        return Opened(depth, folder.tiles, faults, constant_depths, fingerprints, mask_faults)
 
     def settled(self, place: Place) -> Self:
         self._root(place)

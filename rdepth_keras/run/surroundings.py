@@ -1,0 +1,70 @@
+"""What surrounds a training: where its data lie, and versions, device and files for the record."""
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import rdepth_keras
+from rdepth_keras.data.dataset import Opened
+from rdepth_keras.experiment import Experiment
+from rdepth_keras.train.devices import compute_dtype, describe
+
+LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
+Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
+
+
+def placed(experiment: Experiment, place: str | None) -> Experiment:
+    """The experiment with its data there; ValueError where they are made, and lie nowhere."""
+    if place is not None and experiment.data.is_made:
+        raise ValueError(
+            f"--data-dir {place} has no effect: tiles of {type(experiment.data).__name__} are made "
+            "when asked for. Leave it away (None)."
+        )
+    return experiment.changed(resources={"data_dir": place})
+
+
+def settled(experiment: Experiment) -> Experiment:
+    """The experiment with what was left open filled in, so that a run never changes its data.
+
+    Places become absolute, so that a run's data are found from another folder.
+    """
+    place = experiment.resources.data_dir
+    if place is not None:
+        place = str(Path(place).expanduser().resolve())
+    return placed(experiment, place).changed(data=experiment.data.settled(place))
+
+
+def surroundings(
+    experiment: Experiment, data: Opened, trained_on: Mapping[str, int], files: Files
+) -> dict[str, Any]:
+    """Versions, device and data of a training: what the experiment itself does not say."""
+    return {
+        "rdepth_keras": rdepth_keras.__version__,
+        "git_revision": _git_revision(),
+        "python": platform.python_version(),
+        **{library: version(library) for library in LIBRARIES},
+        "device": describe(),
+        "compute_dtype": compute_dtype(experiment.training.precision),
+        "depth": dict(data.depth),
+        "trained_on": dict(trained_on),
+        "files": {name: dict(kinds) for name, kinds in files.items()},
+    }
+
+
+def _git_revision() -> str | None:
+    """The commit of this checkout, with ``+changes`` if it has any; None for an installed copy."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != root:
+            return None
+        return git("describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*")
+    except (OSError, subprocess.CalledProcessError):
+        return None
