@@ -84,7 +84,7 @@ class Training:
 
     def __post_init__(self):
         every, decay = self.choice.validation_steps, self.choice.average_decay
-        temperature = self.sampling.rare_class_temperature
+        rare = self.sampling.rare_class_temperature
         sizes = {"steps": self.steps, "batch_size": self.batch_size, "validation_steps": every}
         for name, value in sizes.items():
             check(name, value, value is None or value >= 1, "at least 1")
@@ -92,8 +92,7 @@ class Training:
         check_seed("seed", self.seed)
         check("crop", self.crop, 32 <= self.crop <= LARGEST_CROP, f"32 to {LARGEST_CROP} pixels")
         check("average_decay", decay, decay is None or 0 <= decay < 1, "at least 0 and below 1")
-        rare = temperature is None or temperature > 0
-        check("rare_class_temperature", temperature, rare, "above 0")
+        check("rare_class_temperature", rare, rare is None or rare > 0, "above 0")
         if self.choice.selection != "last" and not (every and every <= self.steps):
             raise ValueError(
                 f'selection "{self.choice.selection}" needs a validation within the {self.steps} '
