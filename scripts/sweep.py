@@ -32,6 +32,8 @@ class Sweep:
     """Directions to train each in."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds to train each with."""
+    oracles: tuple[str, ...] = ()
+    """Recipes to train on the labelled target as well: what there is to gain at most."""
     out: Path = Path("runs/sweep")
     """Folder of the run directories."""
     cap_hours: float | None = None
@@ -45,10 +47,11 @@ def main() -> int:
     if "--" in own:
         own, options = own[: own.index("--")], own[own.index("--") + 1 :]
     arguments = command.parse(Sweep, args=own)
-    for name in arguments.recipes:
+    for name in (*arguments.recipes, *arguments.oracles):
         recipe(name)  # an unknown one is told before the first run starts
     command.check_directory("--out", arguments.out)
-    cells = sweep.plan(arguments.recipes, arguments.directions, arguments.seeds, arguments.out)
+    axes = arguments.recipes, arguments.directions, arguments.seeds
+    cells = sweep.plan(*axes, arguments.out, arguments.oracles)
     sweep.check(cells, TRAIN, options)
     if arguments.cap_hours is not None and not arguments.cap_hours > 0:
         raise ValueError(f"--cap-hours must be above 0; received {arguments.cap_hours}.")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -63,25 +64,33 @@ class Cell:
 
 
 def plan(
-    recipes: Sequence[str], directions: Sequence[str], seeds: Sequence[int], out: Path
+    recipes: Sequence[str],
+    directions: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    oracles: Sequence[str] = (),
 ) -> list[Cell]:
     """The runs of a sweep, in the order they are started.
+
+    After all others come ``oracles``: recipes that train on the labelled target itself.
 
     Raises ValueError for one that is named twice: it would count twice in the means; where there
     would be none, and for a seed that is none.
     """
-    for name, given in (("recipe", recipes), ("direction", directions), ("seed", seeds)):
-        if not given:
+    axes = {"recipe": recipes, "direction": directions, "seed": seeds, "oracle": oracles}
+    for name, given in axes.items():
+        if not given and name != "oracle":
             raise ValueError(f"There is no {name}, so nothing to train; name at least one.")
         twice = [value for value in dict.fromkeys(given) if list(given).count(value) > 1]
         if twice:
             raise ValueError(f"The {name} {twice[0]} is named twice; name each once.")
     for seed in seeds:
         check_seed("seeds", seed)
+    at_home = dict.fromkeys(f"{direction[-1]}2{direction[-1]}" for direction in directions)
+    pairs = [*product(recipes, directions), *product(oracles, at_home)]
     return [
         Cell(recipe, direction, seed, out / f"{recipe}-{direction}-seed{seed}")
-        for recipe in recipes
-        for direction in directions
+        for recipe, direction in dict.fromkeys(pairs)
         for seed in seeds
     ]
 
@@ -114,9 +123,14 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
             f"{', '.join(taken)} cannot follow --: each run has its own, or none of it. Leave it "
             "away, or give it before the --."
         )
+    asked: dict[tuple[str, str], Experiment] = {}  # a process each: seeds share it
     for cell in cells:
         if cell.run.begun:
-            changed = changes(cell.run, settled(settings(cell, script, options)))
+            kind = cell.recipe, cell.direction
+            if kind not in asked:
+                asked[kind] = settings(cell, script, options)
+            wanted = asked[kind].changed(training={"seed": cell.seed})
+            changed = changes(cell.run, settled(wanted))
             if changed:
                 raise ValueError(
                     f"{cell.directory} holds a run with other settings; choose another --out, or "

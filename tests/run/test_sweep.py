@@ -21,6 +21,15 @@ def test_nothing_is_trained_and_counted_twice(given, tmp_path):
         plan(*given, tmp_path)
 
 
+def test_oracles_train_on_the_target_of_every_direction(tmp_path):
+    found = plan(["a", "b"], ["r2u", "u2r"], [0], tmp_path, ["a"])
+    assert [(cell.recipe, cell.direction) for cell in found[4:]] == [("a", "u2u"), ("a", "r2r")]
+    once = plan(["a"], ["u2u", "r2u"], [0], tmp_path, ["a"])
+    assert [cell.direction for cell in once] == ["u2u", "r2u"], "what is asked for trains once"
+    with pytest.raises(ValueError, match="oracle a is named twice"):
+        plan(["a"], ["r2u"], [0], tmp_path, ["a", "a"])
+
+
 @pytest.mark.parametrize("given", [([], ["r2u"], [0]), (["a"], [], [0]), (["a"], ["r2u"], [])])
 def test_an_empty_plan_is_no_success(given, tmp_path):
     with pytest.raises(ValueError, match="nothing to train"):
