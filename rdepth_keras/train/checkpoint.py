@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from rdepth_keras.atomic import write_text
@@ -86,8 +87,8 @@ class Checkpoints:
     def save(self, state: State, data: Mapping[str, Any]) -> None:
         """Writes a checkpoint: the state, and what JSON can hold of the data iterators.
 
-        A whole one of the same step is left alone. Raises OSError where it cannot be written; the
-        ones before stay good.
+        A whole one of the same step is left alone. Raises OSError where it cannot be written, and
+        FloatingPointError for variables that are not finite; the ones before stay good.
         """
         step = int(state.step)
         if step in self.steps():
@@ -95,10 +96,11 @@ class Checkpoints:
                 return
             self._manager.delete(step)
         self._check_room(state)
+        variables, rest = _split(state)
+        _refuse_infinite(variables, step)
         first = jax.process_index() == 0
         if first:
             self._checksums.mkdir(exist_ok=True)
-        variables, rest = _split(state)
         saved = self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -262,6 +264,17 @@ def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
     for name in ("params", "buffers"):
         variables[name] = {network: variables[name][network] for network in state.optimizer}
     return variables, rest
+
+
+def _refuse_infinite(variables: Any, step: int) -> None:
+    """A step looks at losses and gradients alone: what it made of the variables is seen here."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        if not np.isfinite(np.asarray(leaf.addressable_data(0))).all():
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            raise FloatingPointError(
+                f"{name} is not finite after step {step}, so it is not saved: loss and gradients "
+                "were, and the update left the range of its numbers. Take a lower learning rate."
+            )
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

@@ -30,7 +30,7 @@ def training_step(
 
     A step's random key and rates depend on seed and number alone: a resumed run draws what an
     undisturbed one would have drawn. ``logs`` holds scalars, among them ``gradient_norm``, the
-    largest of the phases, and ``finite``: True while all losses, gradients and params are.
+    largest of the phases, and ``finite``: True while all losses and gradients are.
 
     Args:
         networks: those of the method, by name.
@@ -65,7 +65,6 @@ def training_step(
                 states = {**states, name: new}
         memory = method.remember(memory, params, buffers, state.step)
         average = _average(state.average, params, average_decay)
-        finite &= jnp.isfinite(_norm(params))
         logs |= {"gradient_norm": jnp.stack(norms).max(), "finite": finite}
         # The buffers of a network that never trains are in no checkpoint: they stay.
         buffers = {name: (buffers if name in states else state.buffers)[name] for name in params}

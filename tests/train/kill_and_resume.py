@@ -2,9 +2,10 @@
 
     python kill_and_resume.py FOLDER KILLS
 
-SIGKILL, SIGTERM and a limit on the size of files, which stands for a full disk, take turns. The
-modules are imported once; every training runs in a fork of this process, which has not yet started
-JAX. Prints one JSON line: how many blows struck, and how many trainings they struck.
+SIGKILL, SIGTERM and a limit on the size of files, which stands for a full disk, take turns. Every
+other run adapts in rounds, labelling the target after steps 8 and 16, and is struck inside them and
+between. The modules are imported once; every training runs in a fork of this process, which has not
+yet started JAX. Prints one JSON line: how many blows struck, and how many trainings they struck.
 """
 
 import io
@@ -23,6 +24,7 @@ import tiny  # noqa: F401 - the encoder "tiniest"
 from rich.console import Console
 
 from rdepth_keras import run
+from rdepth_keras.adapt import CBST, SourceOnly
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import (
     Augmentation,
@@ -52,6 +54,7 @@ def experiment(seed: int) -> Experiment:
         "demo",
         data=Demo(train_tiles=4, val_tiles=2, tile_pixels=64),
         network=Twin("tiniest", depth_encoder=None, decoder="segformer", channels=8),
+        method=CBST(start=1 / 3, every=1 / 3, share=0.5) if seed % 2 else SourceOnly(),
         optimizers=Optimizers(AdamW(learning_rate=1e-3)),
         training=Training(
             weights="none",

@@ -52,6 +52,21 @@ def test_what_goes_in_comes_out(checkpoints):
     assert data == {"source": {"next_index": 7}}
 
 
+def test_what_is_not_finite_is_not_saved(checkpoints, tmp_path):
+    checkpoints.save(state(1), {})
+    with pytest.raises(
+        FloatingPointError, match=r"params/segmenter/a/kernel .* after step 2.*lower"
+    ):
+        checkpoints.save(state(2, float("inf")), {})
+    broken = state(2)._replace(buffers={"segmenter": {"norm/moving_mean": jnp.full(2, jnp.nan)}})
+    with pytest.raises(
+        FloatingPointError, match="buffers/segmenter/norm/moving_mean is not finite"
+    ):
+        checkpoints.save(broken, {})
+    assert checkpoints.steps() == [1]
+    assert not (tmp_path / "checkpoints-checksums" / "2.json").exists()
+
+
 def test_the_last_ones_are_kept(checkpoints, tmp_path):
     for step in (1, 2, 3, 4):
         checkpoints.save(state(step), {})
