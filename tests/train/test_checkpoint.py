@@ -54,14 +54,12 @@ def test_what_goes_in_comes_out(checkpoints):
 
 def test_what_is_not_finite_is_not_saved(checkpoints, tmp_path):
     checkpoints.save(state(1), {})
-    with pytest.raises(
-        FloatingPointError, match=r"params/segmenter/a/kernel .* after step 2.*lower"
-    ):
+    message = "average/segmenter/a/kernel is not finite after step 2.* a lower learning rate"
+    with pytest.raises(FloatingPointError, match=message):
         checkpoints.save(state(2, float("inf")), {})
     broken = state(2)._replace(buffers={"segmenter": {"norm/moving_mean": jnp.full(2, jnp.nan)}})
-    with pytest.raises(
-        FloatingPointError, match="buffers/segmenter/norm/moving_mean is not finite"
-    ):
+    message = "buffers/segmenter/norm/moving_mean is not finite"
+    with pytest.raises(FloatingPointError, match=message):
         checkpoints.save(broken, {})
     assert checkpoints.steps() == [1]
     assert not (tmp_path / "checkpoints-checksums" / "2.json").exists()
