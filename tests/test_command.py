@@ -138,9 +138,7 @@ def test_no_file_is_taken_for_a_folder(tmp_path):
     command.check_directory("--out", tmp_path)
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(
-            NotADirectoryError, match="--out .*: expected is a folder, but .*file"
-        ):
+        with pytest.raises(NotADirectoryError, match="--out .*: expected is a folder, but .*file"):
             command.check_directory("--out", path)
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
-from rdepth_keras.data import png
-from rdepth_keras.data.folder.oddities import has_coordinates, is_checked, refuse_odd
+from rdepth_keras.data import jpeg, png
+from rdepth_keras.data.folder.oddities import has_coordinates, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 
 
@@ -171,17 +170,19 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 def _read(path: Path) -> np.ndarray:
     _require_file(path)
+    _refuse_odd(path)
     data = path.read_bytes()
     try:
         # OpenCV alone would hand out half of a truncated PNG.
         pixels = png.decode(data) if data.startswith(png.SIGNATURE) else _decode_other(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; replace the file.") from error
-    _refuse_odd(path)
     return pixels
 
 
 def _decode_other(data: bytes) -> np.ndarray:
+    if data.startswith(jpeg.START):
+        return jpeg.decode(data)
     picture = _decode_quietly(data) if data else None
     if picture is None:
         raise ValueError("not a picture of a known format")
@@ -190,14 +191,11 @@ def _decode_other(data: bytes) -> np.ndarray:
 
 
 def _decode_quietly(data: bytes) -> np.ndarray | None:
-    """OpenCV warns of tags that it does not know, such as a GeoTIFF's, and of files that it cannot
-    read, as we do; of damage to a packed TIFF its lines are the only sign."""
+    """OpenCV warns of tags that it does not know, such as a GeoTIFF's, and of what it cannot read,
+    as we do."""
     log: Any = cv2.utils.logging
     before = log.getLogLevel()
-    if not data.startswith((b"II*\0", b"MM\0*")):
-        log.setLogLevel(log.LOG_LEVEL_SILENT)
-    elif is_checked(BytesIO(data)):
-        log.setLogLevel(log.LOG_LEVEL_ERROR)
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
     try:
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:

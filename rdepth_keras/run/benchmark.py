@@ -56,6 +56,8 @@ def submit(
             f"the published ones. Prepare Test.zip as it was published."
         )
     predictor = load_ensemble([run, *members], inference)
+    for line in predictor.damaged:
+        console.print(line)
     labels = (
         (int(tile["id"]), predictor.label(tile))
         for tile in tracked(tiles, f"test {domain}", console)

@@ -131,7 +131,10 @@ def _score(line: Line, base: Line | None, domain: str) -> str:
 
 
 def draw(cells: Sequence[Cell], page: Path) -> Path:
-    """Tiles of a target down, recipes across, the first seed of each; oracles last."""
+    """Tiles of a target down, recipes across, the first seed of each; oracles last.
+
+    Raises ValueError where the checkpoint that was scored is damaged.
+    """
     first: dict[str, Cell] = {}
     for cell in sorted(cells, key=lambda cell: cell.run.experiment.is_in_domain):
         oracle = cell.run.experiment.is_in_domain
@@ -139,6 +142,8 @@ def draw(cells: Sequence[Cell], page: Path) -> Path:
     predictions, tiles, trial = {}, [], None
     for name, cell in first.items():
         trial = prepare_trial(cell.run, "val")
+        if damage := trial.predictor.damaged:
+            raise ValueError(f"{cell.directory} would be shown by an older checkpoint: {damage[0]}")
         tiles = tiles or examples(trial)
         predictions[name] = [trial.predictor.label(tile) for tile in tiles]
     assert trial is not None  # there is a cell

@@ -20,7 +20,9 @@ from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.evaluation import NoLabels
+from rdepth_keras.run.leaderboard import draw
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
+from rdepth_keras.run.sweep import Cell
 
 QUIET = Console(quiet=True)
 
@@ -67,8 +69,9 @@ def test_masks_without_a_labelled_pixel_give_no_score(copied):
     assert list(own.metrics) == ["not_evaluated"]
 
 
-def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied):
-    """Evaluation of another step than the last says so, in the scores and in the title."""
+def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied, tmp_path):
+    """Evaluation of another step than the last says so, in the scores and in the title; so does a
+    submission, and no picture shows it."""
     directory = copied[0]
     for name in ("checkpoints", "checkpoints-checksums"):
         real = (directory / name).resolve()
@@ -84,6 +87,11 @@ def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied):
         result["step"] == 1 and "step 7 is damaged" in note and trial.predictor.damaged == (note,)
     )
     assert "checkpoint: last (step 1)" in run.headline(run.Run(directory), result)
+    said = io.StringIO()
+    run.submit(run.Run(directory), "urban", tmp_path / "a.zip", Console(file=said, width=200))
+    assert "step 7 is damaged" in said.getvalue()
+    with pytest.raises(ValueError, match="shown by an older checkpoint: .*step 7 is damaged"):
+        draw([Cell("demo", "r2u", 0, directory)], tmp_path / "a.md")
 
 
 def test_the_last_checkpoint_is_scored_beside_the_one_that_the_targets_labels_chose(copied, noted):

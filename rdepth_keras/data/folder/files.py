@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from rdepth_keras.arrays import Depth, Image, Label
-from rdepth_keras.data import png
+from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.headers import JPEG, Form, form_of, read_form
 from rdepth_keras.data.folder.oddities import no_data, refuse_odd
 from rdepth_keras.depth.normalise import normalise
@@ -153,7 +153,7 @@ def _decode(path: Path) -> np.ndarray:
         if path.suffix.lower() == ".png":
             return png.decode(data)
         if path.suffix.lower() in JPEG:
-            return _decode_jpeg(data)
+            return jpeg.decode(data)
         return _decode_tiff(data)
     except (ValueError, cv2.error) as error:
         raise _unreadable(path, error) from error
@@ -161,16 +161,6 @@ def _decode(path: Path) -> np.ndarray:
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
     return ValueError(f"{path}: {error}; convert or replace the file.")
-
-
-def _decode_jpeg(data: bytes) -> np.ndarray:
-    # The decoder fills up what a cut stream lacks with grey, and only warns.
-    if not data.startswith(b"\xff\xd8") or not data.rstrip(b"\0").endswith(b"\xff\xd9"):
-        raise ValueError("truncated or no JPEG")
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ValueError("damaged JPEG")
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels
 
 
 def _decode_tiff(data: bytes) -> np.ndarray:

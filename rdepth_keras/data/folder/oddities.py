@@ -1,6 +1,6 @@
 """What picture files say that decoded pixels do not show: turned, other colours, no data.
 
-Decoders differ in what they make of it, and OpenCV hands out some damaged TIFFs with a warning.
+Decoders differ in what they make of it, and OpenCV hands out damaged TIFFs with a warning.
 """
 
 import struct
@@ -9,11 +9,19 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import BinaryIO
 
+from PIL.TiffImagePlugin import TiffImageFile
+
 from rdepth_keras.data.folder.headers import tiff_tags
 
 Tags = Mapping[int, tuple]
-_DEFLATE = (8, 32946)  # compressions of TIFF that carry a checksum
-_COLOURS = {5: "CMYK", 8: "Lab", 9: "Lab", 10: "Lab"}  # photometric interpretations
+_PLAIN, _DEFLATE = 1, (8, 32946)  # compressions of TIFF; the latter carries a checksum
+_COLOURS = {
+    0: "reversed (0 is white)",
+    5: "CMYK",
+    8: "Lab",
+    9: "Lab",
+    10: "Lab",
+}  # photometric interpretations
 _ORIENTATION, _NO_DATA = 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
 _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 
@@ -21,9 +29,10 @@ _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
     """Raises ValueError, with the remedy, where a picture is not what its pixels seem to be.
 
-    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, an animated PNG or
-    WebP, CMYK or Lab, a PNG of which one colour is transparent. ``unpack`` also looks for damage in
-    a deflated TIFF's pixels. Other kinds of files, and damaged headers, are left to their decoders.
+    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages or with a second
+    band beside grey, an animated PNG or WebP, CMYK, Lab or reversed grey, a PNG of which one colour
+    is transparent. ``unpack`` also looks for damage in a packed TIFF's pixels. Other kinds of
+    files, and damaged headers, are left to their decoders.
     """
     file.seek(0)
     start = file.read(4)
@@ -37,7 +46,9 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
             _refuse_turned(tags)
             _refuse_pages(file, tags)
             _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
-            if unpack and _first(tags, 259, 1) in _DEFLATE:
+            if _first(tags, 277, 1) == 2:
+                raise ValueError("it has two bands, grey or RGB alone is expected")
+            if unpack and _first(tags, 259, _PLAIN) != _PLAIN:
                 _unpack(file, tags)
     except struct.error:
         return
@@ -58,12 +69,6 @@ def no_data(file: BinaryIO) -> float | None:
 def has_coordinates(file: BinaryIO) -> bool:
     """Whether it is a GeoTIFF, whose pixels have a place on Earth."""
     return _GEO_KEYS in _tags(file)
-
-
-def is_checked(file: BinaryIO) -> bool:
-    """Whether damage to a TIFF's pixels shows without its decoder's warnings: none is unpacked, or
-    :func:`refuse_odd` has done so."""
-    return _first(_tags(file), 259, 0) in (1, *_DEFLATE)
 
 
 def _tags(file: BinaryIO) -> Tags:
@@ -139,6 +144,8 @@ def _refuse_colours(name: str | None) -> None:
 
 
 def _unpack(file: BinaryIO, tags: Tags) -> None:
+    if _first(tags, 259, _PLAIN) not in _DEFLATE:
+        return _load(file)
     places, lengths = (tags.get(a, ()) or tags.get(b, ()) for a, b in ((273, 324), (279, 325)))
     for place, length in zip(places, lengths, strict=False):
         file.seek(place)
@@ -146,6 +153,18 @@ def _unpack(file: BinaryIO, tags: Tags) -> None:
             zlib.decompress(file.read(length))
         except zlib.error as error:
             raise ValueError("damaged TIFF (its pixels cannot be unpacked)") from error
+
+
+def _load(file: BinaryIO) -> None:
+    """Pillow alone takes what its unpacker misses for damage; its errors are of many kinds."""
+    file.seek(0)
+    try:
+        TiffImageFile(file).load()
+    except Exception as error:
+        raise ValueError(
+            f"damaged TIFF, or packed in a way whose damage does not show ({error}); where it is "
+            "sound, `gdal_translate -co COMPRESS=DEFLATE IN OUT` packs it anew"
+        ) from error
 
 
 def _first(tags: Tags, tag: int, default: int) -> int:

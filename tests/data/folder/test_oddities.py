@@ -110,6 +110,38 @@ def test_damage_inside_a_deflated_tiff_is_found(place, tmp_path):
         decode_image(path)
 
 
+@pytest.mark.parametrize("packing", ["tiff_lzw", "packbits"])
+@pytest.mark.parametrize("filler", [0, 255])
+def test_damage_to_other_packed_pixels_is_told(packing, filler, tmp_path):
+    path = tmp_path / "a.tif"
+    label = np.repeat(np.repeat(RGB[:, :, 0] % 2, 8, 0), 8, 1) + np.uint8(1)
+    Pillow.fromarray(label).save(path, compression=packing)
+    table = ClassTable(("ground", "roof"), (1, 2), ((1, 1, 1), (2, 2, 2)))
+    np.testing.assert_array_equal(decode_mask(path, None, table), label - 1)
+    data = bytearray(path.read_bytes())
+    with path.open("rb") as file:
+        found = tiff_tags(file)
+    start, length = found[273][0], found[279][0]
+    data[start + length // 3 : start + length // 2] = bytes([filler]) * (length // 2 - length // 3)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.tif: damaged TIFF.*COMPRESS=DEFLATE"):
+        decode_mask(path, None, table)
+
+
+def test_reversed_grey_and_a_second_band_are_refused(tmp_path):
+    """Else classes change places, and a band of transparency is dropped without a word."""
+    path = tmp_path / "a.tif"
+    looks = [(decode_depth, SIZE), (peek_depth, SIZE)]
+    looks += [(decode_mask, SIZE, TABLE), (peek_mask, SIZE, TABLE)]
+    Pillow.fromarray(RGB[:, :, 0]).save(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<H", data, data.index(struct.pack("<HHI", 262, 3, 1)) + 8, 0)
+    path.write_bytes(data)
+    refused("reversed .0 is white.", path, *looks)
+    Pillow.fromarray(RGB).convert("LA").save(path)
+    refused("it has two bands", path, *looks)
+
+
 def test_several_pages_are_refused_but_not_smaller_copies(tmp_path):
     path, others = tmp_path / "a.tif", [Pillow.fromarray(RGB[::2, ::2])]
     Pillow.fromarray(RGB).save(path, save_all=True, append_images=others)
