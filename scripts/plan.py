@@ -84,8 +84,10 @@ def main() -> int:
     experiment, target = apart.settled(arguments.experiment), arguments.target
     command.check_folder("--json", target.json)
     command.check_folder("--program", target.program)
-    apart.check_installed()
+    if target.top < 0:
+        raise ValueError(f"--top must be 0 or more; received {target.top}.")
     device, count = DEVICES[target.device], apart.usable(experiment, target.devices)
+    apart.check_installed()
     bytes_free = room(device, os.environ)
     known = introduce(experiment, target, count)
 

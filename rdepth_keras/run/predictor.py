@@ -88,7 +88,16 @@ def restore(
     except (ValueError, TypeError, KeyError) as error:  # of Orbax, in its own terms
         raise foreign(run, step, error) from error
     checkpoints.close()
+    if run.selection != "last" and (best := _best_step(run)) not in (None, step):
+        notify(f"Step {best} of {run} scored best, and its checkpoint is gone: step {step} counts.")
     return found[0][SEGMENTER], found[1][SEGMENTER], step or 0
+
+
+def _best_step(run: Run) -> int | None:
+    """The first step of the best validation, by the run's journal; None where there is none."""
+    found = [entry for entry in run.journal.read() if "validation" in entry]
+    best = max(found, key=lambda entry: entry["validation"]["miou"], default=None)
+    return best and best["step"]
 
 
 def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Predictor:

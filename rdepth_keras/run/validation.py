@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import numpy as np
@@ -102,18 +103,31 @@ def validation(
     console: Console,
     done: int,
 ) -> Validation | None:
-    """None where there are no tiles. What was kept beyond the ``done`` steps is dropped."""
+    """None where there are no tiles. What was kept beyond the ``done`` steps is dropped.
+
+    Raises ValueError where the journal has no score of the best that is kept: any later one would
+    take its place.
+    """
     if tiles is None:
         return None
     best = run.best(console.print)
     best.cut(done)
+    kept, scored = best.steps(), [entry["step"] for entry in _validations(journal)]
+    if kept and kept[-1] not in scored:
+        raise ValueError(
+            f"{run.directory} keeps step {kept[-1]} as its best, and its journal has no score of "
+            "that step: put journal.jsonl back as it was, or start again with --rerun."
+        )
     predict = tile_predictor(inference_network(experiment), experiment.training.inference)
     return Validation(experiment, tiles, best, journal, board, console, predict)
 
 
+def _validations(journal: Journal) -> list[dict[str, Any]]:
+    return [entry for entry in journal.read() if "validation" in entry]
+
+
 def _best_so_far(journal: Journal) -> float:
-    found = [entry["validation"]["miou"] for entry in journal.read() if "validation" in entry]
-    return max(found, default=-1.0)
+    return max((entry["validation"]["miou"] for entry in _validations(journal)), default=-1.0)
 
 
 def side_by_side(tile: Tile, label: Label, table: ClassTable) -> np.ndarray:

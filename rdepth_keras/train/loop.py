@@ -118,7 +118,8 @@ def run_steps(
             stops = meets and any_host(bool(received))
             saves = stops or last or number % cadence.checkpoint_steps == 0
             validates = validate and validation_steps and number % validation_steps == 0
-            if saves or validates:
+            # The first one at once: it holds compiling, and the clock starts after it.
+            if saves or validates or number == first:
                 read(*pending)
                 pending = None
             if validate and validates:

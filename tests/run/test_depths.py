@@ -1,5 +1,6 @@
 """Depth maps for a folder: written once each, left alone where they are, gone on after a kill."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -50,11 +51,53 @@ def test_every_image_gets_a_map_once(root, estimated):
 
     (root / "train/A/depths/0.png").unlink()
     before = (root / "val/B/depths/1.png").stat().st_mtime_ns
-    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 1
-    assert estimated[1:] == ["own/checkpoint"] and said[-1].startswith("depth by own/checkpoint (")
+    assert write_depths(root, "depth_anything_v2_small", said.append, lambda *_: None) == 1
     assert (root / "val/B/depths/1.png").stat().st_mtime_ns == before
-    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 0
+    assert write_depths(root, "depth_anything_v2_small", said.append, lambda *_: None) == 0
     assert len(estimated) == 2, "nothing is loaded where nothing is wanted"
+
+
+def test_maps_of_two_estimators_are_refused(root, estimated):
+    write_depths(root, "own/checkpoint", print, lambda *_: None)
+    with pytest.raises(ValueError, match=r"A/depths were made by .*checkpoint, .*other.*: delete"):
+        write_depths(root, "own/other", print, lambda *_: None)
+    assert len(estimated) == 1
+
+
+def test_the_map_of_a_changed_image_is_made_anew(root, estimated):
+    write_depths(root, "own/checkpoint", print, lambda *_: None)
+    image, said = root / "val/B/images/0.png", []
+    picture = png.decode(image.read_bytes())
+    image.write_bytes(png.encode(np.ascontiguousarray(picture[::-1])))
+    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 1
+    assert "changed since" in said[0] and "val/B/depths/0.png" in said[0]
+    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 0
+    red = picture[::-1, :, 0].astype(float)
+    depth = png.decode((root / "val/B/depths/0.png").read_bytes())
+    np.testing.assert_allclose(depth / 65535, (red - red.min()) / np.ptp(red), atol=1e-5)
+
+
+def test_maps_of_ones_own_are_left_alone_but_looked_at(root, estimated):
+    place = root / "train/A/depths/0.tif"
+    place.parent.mkdir()
+    grey = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    cv2.imwrite(str(place), grey)
+    assert write_depths(root, "own/checkpoint", print, lambda *_: None) == 3
+    assert not place.with_suffix(".png").exists()
+    place.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"0\.tif: .*empty|0\.tif: "):
+        write_depths(root, "own/checkpoint", print, lambda *_: None)
+    cv2.imwrite(str(place), grey[:, :29])
+    with pytest.raises(ValueError, match=r"0\.tif: 20x29 pixels, but its image has 20x30"):
+        write_depths(root, "own/checkpoint", print, lambda *_: None)
+
+
+def test_a_damaged_record_is_told(root, estimated):
+    write_depths(root, "own/checkpoint", print, lambda *_: None)
+    for text in ("", "[]", '{"source": 1}'):
+        (root / "val/B/depths.json").write_text(text)
+        with pytest.raises(ValueError, match=r"B/depths\.json is damaged .*delete it"):
+            write_depths(root, "own/checkpoint", print, lambda *_: None)
 
 
 def test_the_folder_opens_with_them(root, estimated):

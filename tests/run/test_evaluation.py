@@ -115,6 +115,12 @@ def test_the_last_checkpoint_is_scored_beside_the_one_that_the_targets_labels_ch
     assert best["miou"] == run.evaluate(run.prepare_trial(run.Run(copied[1]), "val"), QUIET)["miou"]
     assert best["miou"] != last["miou"]
     assert f"mIoU {best['miou']:.2%}; the last, step 1, has {last['miou']:.2%}" in said.getvalue()
+    # The checkpoint that scored best is gone, and the one before it counts: the row says so.
+    scored = [{"step": step, "validation": {"miou": step / 10}} for step in (1, 2, 3)]
+    lines = [json.dumps({**entry, "run": own.identity}) for entry in scored]
+    (directory / "journal.jsonl").write_text("\n".join([*lines, ""]))
+    told = run.evaluate(run.prepare_trial(own, "val"), QUIET)["passed_over"]
+    assert told == [f"Step 3 of {own} scored best, and its checkpoint is gone: step 1 counts."]
     table = run.compare([directory], published=False, format="markdown")
     one, other = table.split("### ")[1:]
     assert "chosen by the target's labels" in one and "target Val (step 1)" in one

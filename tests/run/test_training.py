@@ -148,6 +148,11 @@ def test_a_best_checkpoint_never_lies_beyond_the_run(experiment, tmp_path):
     assert [entry.get("validation") for entry in again] == [
         entry.get("validation") for entry in entries
     ]
+    # Without its scores any later validation would count as better.
+    (directory / "journal.jsonl").unlink()
+    (directory / "metrics.json").unlink()
+    with pytest.raises(ValueError, match=f"step {best} as its best, and its journal has no score"):
+        run.resume(Run(directory).experiment, Run(directory), QUIET)
 
 
 def test_a_batch_that_does_not_split_evenly(experiment, tmp_path):

@@ -16,10 +16,10 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
     """Kind of file, ``"images"``, ``"masks"`` or ``"depths"`` -> digest of all files of the kind.
 
     It goes by the names, the sizes, and the first and last 4 KiB of each file. At the end of a PNG
-    stands a checksum of all its pixels, so that no change is missed. What is missed: a JPEG or TIFF
-    of the same size that differs in its middle alone, and a PNG with more than 4 KiB of text behind
-    its pixels. A picture that was merely written anew, by
-    another program, counts as another.
+    stands a checksum of all its pixels, so that no change is missed; of a TIFF mask all bytes are
+    read. What is missed: another JPEG or TIFF of the same size that differs in its middle alone,
+    and a PNG with more than 4 KiB of text behind its pixels. A picture that was merely written
+    anew, by another program, counts as another.
     """
     if not isinstance(tiles, FolderTiles):
         raise TypeError(f"These are no tiles of a folder: {type(tiles).__name__}.")
@@ -28,9 +28,13 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
         "masks": [files.mask for files in tiles.files if files.mask],
         "depths": [files.depth for files in tiles.files if files.depth],
     }
-    return {kind: _digest(paths) for kind, paths in kinds.items() if paths}
+    return {kind: _digest(paths, kind == "masks") for kind, paths in kinds.items() if paths}
 
 
-def _digest(paths: Iterable[Path]) -> str:
+def _digest(paths: Iterable[Path], masks: bool) -> str:
+    def line(path: Path) -> str:
+        whole = masks and path.suffix.lower() != ".png"
+        return describe(path, _END_BYTES, path.stat().st_size if whole else _END_BYTES)
+
     with ThreadPoolExecutor(_READING) as pool:
-        return digest(pool.map(lambda path: describe(path, _END_BYTES, _END_BYTES), paths))
+        return digest(pool.map(line, paths))

@@ -93,8 +93,23 @@ def load(model: keras.Model, weights: Weights) -> None:
         plan = _plan_encoders(encoders, weights)
     else:
         plan = _plan_network(model, encoders, weights)
+    _refuse_flat(plan)
     for variable, array in plan:
         variable.assign(array)
+
+
+def _refuse_flat(plan: list) -> None:
+    """A file whose download was cut, and filled up with zeros, holds kernels of one value alone."""
+    flat = [
+        variable.path
+        for variable, array in plan
+        if array.ndim > 1 and array.size > 1 and not np.ptp(array)
+    ]
+    if flat:
+        raise ValueError(
+            f"The weights hold one value all over in {_listing(flat)}, which no training leaves. "
+            "Was their download cut? Fetch the file again."
+        )
 
 
 def published(encoder: keras.Layer) -> str:

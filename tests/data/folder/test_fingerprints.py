@@ -1,10 +1,11 @@
 """Files of the same names are told from others."""
 
+import cv2
 import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.fingerprints import fingerprints
+from rdepth_keras.data.folder.fingerprints import _digest, fingerprints
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 
@@ -49,6 +50,21 @@ def test_one_pixel_in_the_middle_is_noticed(tmp_path, kind):
     pixels[60, 80] = 10 if (pixels[60, 80] == 0).all() else 0
     path.write_bytes(png.encode(pixels))
     assert changed(before, found(tmp_path)) == [kind]
+
+
+def test_any_byte_of_a_tiff_mask_is_noticed(tmp_path):
+    """No checksum stands at its end, and labels are what scores go by."""
+    write(tmp_path)
+    old = tmp_path / "train/town/masks/b.png"
+    label = np.repeat(np.repeat(png.decode(old.read_bytes()), 2, 0), 2, 1)
+    path = old.with_suffix(".tif")
+    cv2.imwrite(str(path), label, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    old.unlink()
+    before = _digest([path], masks=True)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert _digest([path], masks=True) != before
 
 
 def test_inverted_depth_and_other_names_are_noticed(tmp_path):
