@@ -267,13 +267,20 @@ def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _refuse_infinite(variables: Any, step: int) -> None:
-    """A step looks at losses and gradients alone: what it made of the variables is seen here."""
+    """A step looks at losses and gradients alone: what it made of the variables is seen here.
+
+    Those whose squares leave float32 are good for nothing either, and cost no pass of their own.
+    """
     for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
-        if not np.isfinite(np.asarray(leaf.addressable_data(0))).all():
+        values = np.asarray(leaf.addressable_data(0), np.float32).ravel()
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = np.dot(values, values)
+        if not np.isfinite(square):
             name = jax.tree_util.keystr(path, simple=True, separator="/")
             raise FloatingPointError(
-                f"{name} is not finite after step {step}, so it is not saved: loss and gradients "
-                "were, and the update left the range of its numbers. Take a lower learning rate."
+                f"{name} is not finite at step {step}, or its squares are not, so it is not saved: "
+                "loss and gradients were, and the update left the range of its numbers. Take a "
+                "lower learning rate."
             )
 
 

@@ -54,9 +54,11 @@ def test_what_goes_in_comes_out(checkpoints):
 
 def test_what_is_not_finite_is_not_saved(checkpoints, tmp_path):
     checkpoints.save(state(1), {})
-    message = "average/segmenter/a/kernel is not finite after step 2.* a lower learning rate"
+    message = "average/segmenter/a/kernel is not finite at step 2.* a lower learning rate"
     with pytest.raises(FloatingPointError, match=message):
         checkpoints.save(state(2, float("inf")), {})
+    with pytest.raises(FloatingPointError, match="or its squares are not"):
+        checkpoints.save(state(2, 1e20), {})
     broken = state(2)._replace(buffers={"segmenter": {"norm/moving_mean": jnp.full(2, jnp.nan)}})
     message = "buffers/segmenter/norm/moving_mean is not finite"
     with pytest.raises(FloatingPointError, match=message):
