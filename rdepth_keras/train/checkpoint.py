@@ -97,7 +97,7 @@ class Checkpoints:
             self._manager.delete(step)
         self._check_room(state)
         variables, rest = _split(state)
-        _refuse_infinite(variables, step)
+        _refuse_infinite(variables, step, max(self.steps(), default=None))
         first = jax.process_index() == 0
         if first:
             self._checksums.mkdir(exist_ok=True)
@@ -266,7 +266,7 @@ def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
     return variables, rest
 
 
-def _refuse_infinite(variables: Any, step: int) -> None:
+def _refuse_infinite(variables: Any, step: int, good: int | None) -> None:
     """A step looks at losses and gradients alone: what it made of the variables is seen here.
 
     Those whose squares leave float32 are good for nothing either, and cost no pass of their own.
@@ -279,8 +279,9 @@ def _refuse_infinite(variables: Any, step: int) -> None:
             name = jax.tree_util.keystr(path, simple=True, separator="/")
             raise FloatingPointError(
                 f"{name} is not finite at step {step}, or its squares are not, so it is not saved: "
-                "loss and gradients were, and the update left the range of its numbers. Take a "
-                "lower learning rate."
+                "loss and gradients were, and the update left the range of its numbers. "
+                + (f"The last good checkpoint is that of step {good}. " if good else "")
+                + "Take a lower learning rate."
             )
 
 
