@@ -51,9 +51,10 @@ def step(case: Case, folder: Path) -> Measured:
 
     def run():
         nonlocal state, program
+        one: Any = assembly.step
         if program is None:
-            program = assembly.step.lower(state, source, None).compile()  # pyright: ignore
-        state, logs = program(state, source, None)
+            program = one.func.lower(state, source, None, **one.keywords).compile()
+        state, logs = program(state, source, None, **one.keywords)
         return jax.block_until_ready((state, logs))[1]
 
     def check(first):
