@@ -97,7 +97,7 @@ def _best_step(run: Run) -> int | None:
     """The first step of the best validation, by the run's journal; None where there is none."""
     found = [entry for entry in run.journal.read() if "validation" in entry]
     best = max(found, key=lambda entry: entry["validation"]["miou"], default=None)
-    return best and best["step"]
+    return None if best is None else best["step"]
 
 
 def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Predictor:
