@@ -10,6 +10,7 @@ from typing import Any
 from rdepth_keras import adapt
 from rdepth_keras.adapt import DAFormer, Method
 from rdepth_keras.experiment import Experiment, Optimizers
+from rdepth_keras.infer import Inference
 from rdepth_keras.models import Architecture
 from rdepth_keras.optimizers import Adam, Schedule
 from rdepth_keras.recipes.demo import demo
@@ -34,6 +35,9 @@ def small(experiment: Experiment) -> Experiment:
     method, sampling = experiment.method, experiment.training.sampling
     training = replace(
         base.training,
+        # Windows as large as the crops: in larger ones the outer taps of dilated kernels, which
+        # saw padding alone in training, see the picture, and DAFormer's decoder falls apart.
+        inference=Inference(window_pixels=base.training.crop),
         sampling=replace(base.training.sampling, target_split=sampling.target_split),
     )
     critic = CRITIC if experiment.optimizers.critic else None

@@ -19,6 +19,7 @@ def test_any_recipe_can_be_small(name, direction):
     assert own.network.encoders.keys() == whole.network.encoders.keys()
     assert set(own.network.encoders.values()) <= ENCODERS.keys()
     assert own.training.weights == "none" and own.training.steps == recipe("demo").training.steps
+    assert own.training.inference.window_pixels == own.training.crop
     assert own.training.sampling.target_split == whole.training.sampling.target_split
     assert (own.optimizers.critic is None) == (whole.optimizers.critic is None)
     assert from_json(to_json(own)) == own
