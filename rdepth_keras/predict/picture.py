@@ -174,10 +174,9 @@ def _read(path: Path) -> np.ndarray:
     data = path.read_bytes()
     try:
         # OpenCV alone would hand out half of a truncated PNG.
-        pixels = png.decode(data) if data.startswith(png.SIGNATURE) else _decode_other(data)
+        return png.decode(data) if data.startswith(png.SIGNATURE) else _decode_other(data)
     except ValueError as error:
         raise ValueError(f"{path}: {error}; replace the file.") from error
-    return pixels
 
 
 def _decode_other(data: bytes) -> np.ndarray:

@@ -13,8 +13,6 @@ from rdepth_keras.depth.normalise import constant_notice, is_constant, quantise
 from rdepth_keras.depth.presets import find_checkpoint
 
 Tell = Callable[[int, int], None]  # maps done, maps in all
-
-
 RECORD = "depths.json"  # beside the folder ``depths``: by what the maps were made, and of what
 
 

@@ -95,7 +95,7 @@ def restore(
 
 def _best_step(run: Run) -> int | None:
     """The first step of the best validation, by the run's journal; None where there is none."""
-    found = [entry for entry in run.journal.read() if "validation" in entry]
+    found = run.journal.validations()
     best = max(found, key=lambda entry: entry["validation"]["miou"], default=None)
     return None if best is None else best["step"]
 

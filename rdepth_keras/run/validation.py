@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import numpy as np
@@ -112,7 +111,7 @@ def validation(
         return None
     best = run.best(console.print)
     best.cut(done)
-    kept, scored = best.steps(), [entry["step"] for entry in _validations(journal)]
+    kept, scored = best.steps(), [entry["step"] for entry in journal.validations()]
     if kept and kept[-1] not in scored:
         raise ValueError(
             f"{run.directory} keeps step {kept[-1]} as its best, and its journal has no score of "
@@ -122,12 +121,8 @@ def validation(
     return Validation(experiment, tiles, best, journal, board, console, predict)
 
 
-def _validations(journal: Journal) -> list[dict[str, Any]]:
-    return [entry for entry in journal.read() if "validation" in entry]
-
-
 def _best_so_far(journal: Journal) -> float:
-    return max((entry["validation"]["miou"] for entry in _validations(journal)), default=-1.0)
+    return max((entry["validation"]["miou"] for entry in journal.validations()), default=-1.0)
 
 
 def side_by_side(tile: Tile, label: Label, table: ClassTable) -> np.ndarray:

@@ -48,6 +48,10 @@ class Journal:
                 )
         return entries
 
+    def validations(self) -> list[dict[str, Any]]:
+        """The lines that hold a validation's scores; raises as :meth:`read`."""
+        return [entry for entry in self.read() if "validation" in entry]
+
     def _entry(self, place: int, line: str) -> dict[str, Any]:
         try:
             entry = json.loads(line)

@@ -53,7 +53,7 @@ def reader(
 def _not_finite(number: int, ids: list[int], values: Mapping[str, float], good: int | None) -> str:
     last = f"The last good checkpoint is that of step {good}." if good else None
     return (
-        f"The loss, a gradient or a variable is not finite at step {number}, on the tiles "
+        f"The loss or a gradient is not finite at step {number}, on the tiles "
         f"{sorted(ids)}: {dict(values)}. {last or 'There is no checkpoint yet.'} If the tiles are "
         "sound, a lower learning rate is the remedy."
     )
