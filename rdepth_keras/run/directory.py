@@ -36,11 +36,6 @@ from rdepth_keras.train.lock import LOCK
 Tell = Callable[[str], None]
 Mirror = Callable[[int, Mapping[str, Any]], None]
 
-_TABLES = ("depth", "trained_on", "files", "seen")
-_KNOWN = {"run": str, "settings": list, **dict.fromkeys(_TABLES, dict), "resumed": list}
-_WITHIN = {"settings": str, "depth": str, "files": dict, "seen": str, "resumed": dict}
-_KINDS = {str: "text", dict: "table", list: "list"}
-
 
 @dataclass(frozen=True)
 class Run:
@@ -104,13 +99,7 @@ class Run:
 
     def _check_settings(self, experiment: Experiment) -> None:
         """Raises ValueError for others than were noted; a start killed at once noted nothing."""
-        place, known = f"{self.directory}/environment.json", self.environment
-        if known and "settings" not in known:
-            raise ValueError(
-                f"{place} does not say with what settings the run was trained: it was changed, or "
-                "is of an older version's layout. Put it back as it was, train a new run, or use "
-                "that version."
-            )
+        known = self.environment
         if known and _settings(experiment) not in known["settings"]:
             raise ValueError(
                 f"{self.directory}/experiment.json holds other settings than the run was trained "
@@ -122,17 +111,17 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """What surrounded it where it began; empty where that was not noted.
 
-        Raises ValueError for a damaged one, naming the entry.
+        Raises ValueError for one that is not as it was written.
         """
-        found = self._read("environment.json") or {}
-        for name, kind in _KNOWN.items():
-            value, within = found.get(name, kind()), _WITHIN.get(name, object)
-            parts = value.values() if isinstance(value, dict) else value
-            if isinstance(value, kind) and all(isinstance(part, within) for part in parts):
-                continue
-            wanted = _KINDS[kind] + (f" of {_KINDS[within]}s" if within in _KINDS else "")
-            path = self.directory / "environment.json"
-            raise ValueError(f"{path} is damaged: its {name} is no {wanted}, but {value!r:.80}")
+        found = self._read("environment.json")
+        if found is None:
+            return {}
+        if found.pop("digest", None) != _digest(found):
+            raise ValueError(
+                f"{self.directory}/environment.json is not as it was written: it was changed, or "
+                "is of an older version's layout. Put it back, train a new run, or use that "
+                "version."
+            )
         return found
 
     @property
@@ -198,7 +187,7 @@ class Run:
         known, text = self.environment, to_json(experiment)
         own = _settings(from_json(text))  # as it will be read: 1.0 where 1 was given
         if known.get("settings", [own]) != [own]:
-            self._write("environment.json", {**known, "settings": [*known["settings"], own]})
+            self._note({**known, "settings": [*known["settings"], own]})
         write_text(self.directory / "experiment.json", text)
 
     def note_environment(self, environment: Mapping[str, Any], step: int) -> None:
@@ -210,7 +199,10 @@ class Run:
         else:
             identity = first.get("run") or secrets.token_hex(8)
             environment = {"run": identity, "settings": first["settings"], **environment}
-        self._write("environment.json", environment)
+        self._note(environment)
+
+    def _note(self, environment: Mapping[str, Any]) -> None:
+        self._write("environment.json", {**environment, "digest": _digest(environment)})
 
     def check_data(self, data: Opened, trained_on: Mapping[str, int] | None = None) -> None:
         """Raises ValueError where the data are no longer the ones it began with.
