@@ -21,6 +21,10 @@ def _is_decay(value: float) -> bool:
     return 0 <= value < 1
 
 
+def _is_factor(value: float) -> bool:
+    return 0 < value < 1e38  # finite in float32, too
+
+
 def _is_amount(value: float) -> bool:
     return value >= 0 and math.isfinite(value)
 
@@ -100,9 +104,8 @@ class Optimizer:
     clip_norm: float | None = None
 
     def __post_init__(self):
-        # 1e38: finite in float32, too
-        _check(self, "above 0 and finite", lambda x: 0 < x < 1e38, "learning_rate")
-        _check(self, "above 0, or None", lambda x: x is None or 0 < x < 1e38, "clip_norm")
+        _check(self, "above 0 and finite", _is_factor, "learning_rate")
+        _check(self, "above 0, or None", lambda x: x is None or _is_factor(x), "clip_norm")
         if self.schedule.minimum > self.learning_rate:
             raise ValueError(
                 f"schedule.minimum must be at most the learning_rate, or the rate would rise; "
@@ -184,7 +187,8 @@ class AdamW(Optimizer):
     def __post_init__(self):
         super().__post_init__()
         _check(self, "at least 0 and below 1", _is_decay, "beta1", "beta2")
-        _check(self, "at least 0 and finite", _is_amount, "weight_decay", "head_factor")
+        _check(self, "at least 0 and finite", _is_amount, "weight_decay")
+        _check(self, "above 0 and finite", _is_factor, "head_factor")
         _check(self, "above 0 and at most 1", lambda x: 0 < x <= 1, "stage_decay")
 
     def direction(self, decays: Mapping[str, bool]) -> optax.GradientTransformation:
@@ -250,7 +254,8 @@ class SGD(Optimizer):
     def __post_init__(self):
         super().__post_init__()
         _check(self, "at least 0 and below 1", _is_decay, "momentum")
-        _check(self, "at least 0 and finite", _is_amount, "weight_decay", "head_factor")
+        _check(self, "at least 0 and finite", _is_amount, "weight_decay")
+        _check(self, "above 0 and finite", _is_factor, "head_factor")
 
     def direction(self, decays: Mapping[str, bool]) -> optax.GradientTransformation:
         decay = optax.add_decayed_weights(self.weight_decay)

@@ -221,6 +221,7 @@ def test_impossible_rates_are_refused(rate):
         (AdamW, {"weight_decay": -1.0}, "weight_decay must be at least 0 and finite"),
         (AdamW, {"stage_decay": 0.0}, "stage_decay must be above 0 and at most 1"),
         (AdamW, {"head_factor": float("inf")}, "head_factor"),
+        (SGD, {"head_factor": 0.0}, "head_factor"),
         (SGD, {"momentum": 1.0}, "momentum must be at least 0 and below 1"),
         (SGD, {"weight_decay": float("nan")}, "weight_decay"),
     ],

@@ -262,8 +262,10 @@ def test_a_network_without_depth_has_nothing_to_ablate(copied, monkeypatch):
 
 
 def test_a_submission(copied, tmp_path):
-    out = tmp_path / "urban.zip"
-    run.submit(run.Run(copied[0]), "urban", out, QUIET)
+    """One of an unfinished run says so."""
+    out, said = tmp_path / "urban.zip", io.StringIO()
+    run.submit(run.Run(copied[0]), "urban", out, Console(file=said, width=200))
+    assert f"WARNING: {copied[0]} has not come to its end; go on with" in said.getvalue()
     expected = expected_submission(run.Run(copied[0]), "urban")
     assert len(expected.ids) == 2 and expected.side_pixels == 64
     assert not check_submission(out, expected).faults
@@ -274,6 +276,10 @@ def test_a_submission(copied, tmp_path):
     np.testing.assert_array_equal(label, predictor.label(tile))
     with pytest.raises(FileExistsError, match="another --out"):
         run.submit(run.Run(copied[0]), "urban", out, QUIET)
+    run.Run(copied[0]).finish({"miou": 0.5})
+    said.truncate(0)
+    run.submit(run.Run(copied[0]), "urban", tmp_path / "b.zip", Console(file=said, width=200))
+    assert "WARNING" not in said.getvalue()
 
 
 def test_an_incomplete_test_split_is_named_before_work_starts(copied, tmp_path, monkeypatch):
