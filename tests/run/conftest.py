@@ -1,7 +1,6 @@
 """Runs as training leaves them, but of a toy network with random weights: nothing is trained here,
 and little is compiled."""
 
-import json
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -15,7 +14,7 @@ from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import AdamW
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.directory import _settings
+from rdepth_keras.run.directory import Run, _settings
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.state import initial_state
 
@@ -45,11 +44,10 @@ def tiny_experiment(seed: int) -> Experiment:
 def note(directory: Path, experiment: Experiment, **environment) -> None:
     """Writes, also in the place of links, what a run is and began with; it bears no identity."""
     text = to_json(experiment)
-    environment = {"settings": [_settings(from_json(text))], **environment}
-    for name, content in (("experiment", text), ("environment", json.dumps(environment))):
-        path = directory / f"{name}.json"
-        path.unlink(missing_ok=True)
-        path.write_text(content)
+    for name in ("experiment", "environment"):
+        (directory / f"{name}.json").unlink(missing_ok=True)
+    (directory / "experiment.json").write_text(text)
+    Run(directory)._note({"settings": [_settings(from_json(text))], **environment})
 
 
 def make_run(directory: Path, experiment: Experiment) -> Path:
