@@ -22,6 +22,7 @@ from rdepth_keras.experiment import Economy, Experiment
 from rdepth_keras.run.checks import check_effects
 from rdepth_keras.run.surroundings import settled
 from rdepth_keras.run.training import rounds_of
+from rdepth_keras.train.checkpoint import checkpoint_bytes
 from rdepth_keras.train.devices import describe, shard_batch, unused_gpu_warning
 from rdepth_keras.train.rounds import Rounds
 
@@ -70,7 +71,7 @@ class Rehearsal:
     Attributes:
         step_seconds: of one step, after the first; after the first round, where there are rounds.
         first_step_seconds: with its compilation.
-        state_bytes: of one checkpoint, weights and optimizer.
+        state_bytes: of one checkpoint.
         peak_bytes: of the device's memory; None where it does not say.
         labelling: of the target, for a method of rounds.
     """
@@ -126,7 +127,8 @@ def preflight(
             continue
         hours += runs_each * rehearsal.hours(experiment.training.steps)
         chosen = experiment.training.choice.selection != "last"
-        kept = 1 + experiment.resources.cadence.keep_checkpoints + chosen
+        # Two of the best, and one more before the oldest of its kind goes.
+        kept = experiment.resources.cadence.keep_checkpoints + 2 * chosen + 1
         disk += runs_each * kept * rehearsal.state_bytes
         tell(experiment.recipe, True, _describe(experiment, rehearsal))
     free = shutil.disk_usage(_existing(folder)).free
@@ -158,7 +160,7 @@ def _rehearse(experiment: Experiment, folder: Path) -> Rehearsal:
     sources = training_sources(experiment, open_data(experiment))
     assembly = assemble(experiment)
     state = assembly.state
-    size = sum(array.nbytes for array in jax.tree.leaves((state.params, state.optimizer)))
+    size = checkpoint_bytes(state)
     batches, labelling = domain_batches(experiment, sources, lambda _: None), None
     if sources.target is not None:
         few = replace(sources, target=_Few(sources.target))

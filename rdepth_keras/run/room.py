@@ -2,19 +2,13 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
-
-import jax
-
-from rdepth_keras.train.checkpoint import MARGIN_BYTES
 
 
-def check_room(directory: Path, state: Any) -> None:
-    """Raises OSError where a checkpoint of the state has no room: now, and not hours later.
+def check_room(directory: Path, needed: int) -> None:
+    """Raises OSError where a checkpoint of so many bytes has no room: now, and not hours later.
 
-    ``directory`` is where the run goes, there or not; ``state`` is any tree of arrays.
+    ``directory`` is where the run goes, there or not.
     """
-    needed = sum(array.nbytes for array in jax.tree.leaves(state)) + MARGIN_BYTES
     place = directory.absolute()
     folder = next(path for path in (place, *place.parents) if path.is_dir())
     free = shutil.disk_usage(folder).free

@@ -44,6 +44,7 @@ from rdepth_keras.run.surroundings import settled, surroundings
 from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
+from rdepth_keras.train.checkpoint import checkpoint_bytes
 from rdepth_keras.train.devices import check_batch_size, wait_for_hosts
 from rdepth_keras.train.lock import lock
 from rdepth_keras.train.loop import run_steps
@@ -194,7 +195,7 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     before = None if place is None else Run(Path(place))
     if before and (never_trains or begins):
         assembly = start_from(before, experiment, assembly, console.print)
-    check_room(run.directory, assembly.state)
+    check_room(run.directory, checkpoint_bytes(assembly.state))
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
     around = surroundings(experiment, data, counts, files)

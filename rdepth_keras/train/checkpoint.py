@@ -174,7 +174,7 @@ class Checkpoints:
 
     def _check_room(self, state: State) -> None:
         """Raises OSError before anything is written: told in one line, where Orbax fills pages."""
-        needed = sum(array.nbytes for array in jax.tree.leaves(state)) + MARGIN_BYTES
+        needed = checkpoint_bytes(state)
         free = shutil.disk_usage(self._directory).free
         if free < needed:
             raise OSError(
@@ -255,6 +255,11 @@ class Checkpoints:
         """Whether a kill between the first checkpoint and its checksums explains what is there."""
         written = self._checksums.is_dir() and not any(self._checksums.glob("*.json"))
         return len(self.steps()) == 1 and written
+
+
+def checkpoint_bytes(state: State) -> int:
+    """What a checkpoint takes on the disk at most."""
+    return sum(array.nbytes for array in jax.tree.leaves(_split(state))) + MARGIN_BYTES
 
 
 def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:

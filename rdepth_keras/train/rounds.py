@@ -18,7 +18,7 @@ import numpy as np
 
 from rdepth_keras.adapt.method import SEGMENTER, Method
 from rdepth_keras.arrays import Batches, Params, Tile, Tiles
-from rdepth_keras.atomic import write_bytes, write_text
+from rdepth_keras.atomic import PARTIAL, write_bytes, write_text
 from rdepth_keras.data.pipeline import Relabelled, label_path
 from rdepth_keras.data.png import encode
 from rdepth_keras.labels import IGNORE
@@ -96,17 +96,18 @@ class Rounds:
     def cut(self, done: int) -> None:
         """Deletes the rounds after ``done`` steps, which will be made again, and unfinished ones.
 
-        Their labels are of a state that is gone.
+        Their labels are of a state that is gone. What is no round's stays.
         """
         if jax.process_index() == 0 and self.folder.is_dir():
             for path in self.folder.iterdir():
-                if not path.name.isdigit() or int(path.name) > done:
+                at = path.name.removesuffix(PARTIAL)
+                if at.isdecimal() and (at != path.name or int(at) > done):
                     shutil.rmtree(path)
         wait_for_hosts("rounds cut")
 
     def _make(self, folder: Path, state: State, stops: Callable[[], bool]) -> None:
         """Every host predicts, as the state is on all of them; the first one writes."""
-        partial = folder.with_name(f"{folder.name}.partial")
+        partial = folder.with_name(folder.name + PARTIAL)
         first, kept = jax.process_index() == 0, []
         if first:
             shutil.rmtree(partial, ignore_errors=True)

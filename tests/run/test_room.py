@@ -3,7 +3,6 @@
 import shutil
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from rdepth_keras.run.room import check_room
@@ -17,8 +16,7 @@ def test_the_room_is_that_of_the_nearest_folder(tmp_path, monkeypatch):
         return SimpleNamespace(free=3 * 2**20)
 
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
-    state = {"weights": np.zeros(2**18, np.float32)}
-    check_room(tmp_path / "deep" / "run", state)
+    check_room(tmp_path / "deep" / "run", 2 * 2**20)
     assert asked == [tmp_path]
     with pytest.raises(OSError, match=r"needs 5\.0 MiB, but .* has 3\.0 MiB free"):
-        check_room(tmp_path, {**state, "more": np.zeros(3 * 2**18, np.float32)})
+        check_room(tmp_path, 5 * 2**20)

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from rdepth_keras.train.checkpoint import Checkpoints
+from rdepth_keras.train.checkpoint import Checkpoints, checkpoint_bytes
 from rdepth_keras.train.state import State
 
 
@@ -50,6 +50,15 @@ def test_what_goes_in_comes_out(checkpoints):
     restored, data = checkpoints.restore(state(0))
     assert_equal(restored, state(3, 2.0))
     assert data == {"source": {"next_index": 7}}
+
+
+def test_only_what_is_saved_takes_room():
+    """What a method remembers is, a network that never trains is not."""
+    own, kilobyte = state(1), {"a/kernel": jnp.zeros(256)}
+    idle = own._replace(params={**own.params, "reference": kilobyte})
+    assert checkpoint_bytes(idle) == checkpoint_bytes(own)
+    taught = own._replace(memory={"teacher": kilobyte})
+    assert checkpoint_bytes(taught) == checkpoint_bytes(own) + 1024
 
 
 def test_what_is_not_finite_is_not_saved(checkpoints, tmp_path):

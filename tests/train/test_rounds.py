@@ -365,8 +365,9 @@ def test_the_last_round_and_what_is_cut(compiled, tmp_path):
     rounds.cut(0)
     for name in ("3", "6", "9.partial"):
         (tmp_path / name).mkdir()
+    (tmp_path / ".DS_Store").write_text("a file browser's")
     rounds.cut(5)
-    assert [path.name for path in tmp_path.iterdir()] == ["3"]
+    assert {path.name for path in tmp_path.iterdir()} == {"3", ".DS_Store"}
     other = replace(rounds, method=mini.MeanTeacher(), extended_at=(4,))
     assert other.last(100) is None
 
