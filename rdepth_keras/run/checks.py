@@ -69,18 +69,21 @@ def check_validation(experiment: Experiment) -> None:
 
 
 def check_scored(experiment: Experiment, data: Opened, notify: Tell = print) -> None:
-    """Raises ValueError for a target that is nowhere, and for bad files that the end is scored on.
+    """Raises ValueError for a target that is nowhere, and for bad files that anything is scored on.
 
     Every pixel of these is read. A target without Val, or without labels, is no error.
     """
-    target = experiment.data.target
-    tiles = labelled_tiles(data, "val", target)
-    if not isinstance(tiles, str):
-        if len(tiles) >= MANY:
-            notify(f"Looking at every pixel of val/{target}, {len(tiles)} tiles")
-        check_files(data, [tiles], pixels=True)
-    elif all(_is_absent(data, split, target) for split in SPLITS):
-        raise ValueError(f"The target domain {target!r} is in no split, is it misspelled? {tiles}")
+    target, validates = experiment.data.target, experiment.training.choice.validation_steps
+    for domain in dict.fromkeys([target] + [experiment.validation_domain] * bool(validates)):
+        tiles = labelled_tiles(data, "val", domain)
+        if not isinstance(tiles, str):
+            if len(tiles) >= MANY:
+                notify(f"Looking at every pixel of val/{domain}, {len(tiles)} tiles")
+            check_files(data, [tiles], pixels=True)
+        elif domain == target and all(_is_absent(data, split, target) for split in SPLITS):
+            raise ValueError(
+                f"The target domain {target!r} is in no split, is it misspelled? {tiles}"
+            )
 
 
 def _is_absent(data: Opened, split: str, domain: str) -> bool:

@@ -15,7 +15,7 @@ from rdepth_keras.evaluate.counts import count_labels
 from rdepth_keras.evaluate.terminal import confusion_table, score_table
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import classify, tile_predictor
-from rdepth_keras.labels import ClassTable
+from rdepth_keras.labels import IGNORE, ClassTable
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import tracked
 from rdepth_keras.train.board import Board
@@ -28,13 +28,16 @@ from rdepth_keras.train.state import State
 def validation_tiles(experiment: Experiment, data: Opened) -> Tiles | None:
     """The tiles that are looked at during training; None where only its end is scored.
 
-    Raises ValueError where they have no labels.
+    Raises ValueError where no pixel of them has a label.
     """
     if experiment.training.choice.validation_steps is None:
         return None
-    tiles = labelled_tiles(data, "val", experiment.validation_domain)
+    domain = experiment.validation_domain
+    tiles = labelled_tiles(data, "val", domain)
     if isinstance(tiles, str):
         raise ValueError(f"There is nothing to validate on: {tiles}")
+    if all((tiles[index]["label"] == IGNORE).all() for index in range(len(tiles))):
+        raise ValueError(f"There is nothing to validate on: no pixel of val/{domain} has a label.")
     return tiles
 
 
@@ -75,10 +78,6 @@ class Validation:
         tiles = tracked(self.tiles, "validation", self.console)
         counts = count_labels(label, tiles, len(table))
         scores, step = counts.scores(table), int(state.step)
-        if scores["miou"] is None:
-            raise ValueError(
-                f"There is nothing to validate on: no pixel of val/{domain} has a label."
-            )
         title = f"step {step}, val {domain}"
         self.console.print(score_table({self.experiment.recipe: scores}, title))
         self.console.print(confusion_table(counts.confusion, table, title))

@@ -8,7 +8,7 @@ from rdepth_keras.data import png
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.data.pipeline import Unlabelled
-from rdepth_keras.experiment import Optimizers, Sampling
+from rdepth_keras.experiment import Choice, Optimizers, Sampling
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.models import MODELS
@@ -60,6 +60,16 @@ def test_every_mask_that_the_end_is_scored_on_is_read_before(root):
         (root / f"val/North/masks/{name}.png").write_bytes(png.encode(mask))
     with pytest.raises(ValueError, match=r"2 files are bad: .*a\.png.*\[99\].*b\.png.*\[99\]"):
         check(root, "North")
+
+
+def test_every_mask_that_a_checkpoint_is_chosen_by_is_read_before(root):
+    mask = np.full((32, 32), 99, np.uint8)
+    (root / "val/North/masks/a.png").write_bytes(png.encode(mask))
+    experiment, data = opened(root, "East")
+    check_scored(experiment, data)
+    choice = Choice("best", validation_steps=5)
+    with pytest.raises(ValueError, match=r"1 files are bad: .*val/North/masks/a\.png.*\[99\]"):
+        check_scored(experiment.changed(training={"choice": choice}), data)
 
 
 def test_every_mask_that_trains_is_read_before(root, monkeypatch):
