@@ -35,12 +35,17 @@ def submit(
 
     Raises:
         FileExistsError: if there is such a file.
-        ValueError: where tiles of the test split are missing.
+        ValueError: where tiles of the test split are missing, or their depth is not the run's.
     """
     if out.exists():
         raise FileExistsError(f"{out} exists already; choose another --out.")
     expected = expected_submission(run, domain)
     data = open_data(run.experiment)
+    for one in (run, *members):
+        if one.experiment.network.reads_depth:
+            one.check_data(data)
+    if domain != (target := run.experiment.data.target):
+        console.print(f"WARNING: {run} was trained for {target}, and {domain} is predicted.")
     for line in changed_files(run, data).values():
         console.print(f"The data have changed since the run began: {line}")
     tiles = data.tiles("test", domain)

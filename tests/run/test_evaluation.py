@@ -282,6 +282,22 @@ def test_a_submission(copied, tmp_path):
     assert "WARNING" not in said.getvalue()
 
 
+def test_a_submission_of_another_domain_says_so(copied, tmp_path):
+    said = io.StringIO()
+    run.submit(run.Run(copied[0]), "rural", tmp_path / "a.zip", Console(file=said, width=200))
+    assert f"WARNING: {copied[0]} was trained for urban, and rural is" in said.getvalue()
+
+
+@pytest.mark.parametrize("other", [0, 1])
+def test_a_submission_from_other_depth_is_refused(copied, noted, tmp_path, other):
+    """Of the run itself and of those averaged with it."""
+    one, member = map(run.Run, copied)
+    noted(copied[other], run.Run(copied[other]).experiment, depth={"source": "guesses"})
+    with pytest.raises(ValueError, match=rf"other depth than the run in .*seed{other} began with"):
+        run.submit(one, "urban", tmp_path / "a.zip", QUIET, members=[member])
+    assert not (tmp_path / "a.zip").exists()
+
+
 def test_an_incomplete_test_split_is_named_before_work_starts(copied, tmp_path, monkeypatch):
     monkeypatch.setattr("rdepth_keras.run.benchmark.expected_submission", lambda *_: PARTIAL)
     with pytest.raises(ValueError, match="holds 2 of 976 tiles"):
