@@ -12,7 +12,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import tyro
@@ -167,23 +167,32 @@ def _given_experiment(choice: Choice, start: Start, named: Named) -> Experiment:
                 "--recipe, --resume and --from away."
             )
         return run.Run(start.rerun).experiment
+    fresh = _from(start.run)
     if choice.resume:
         if choice.out is None:
             raise ValueError("--resume needs to know the run: add --out DIR.")
-        if start.run is not None:
+        own = run.Run(choice.out).experiment
+        if start.run is not None and fresh["start_from"] != own.training.start_from:
             raise ValueError(
                 "--resume goes on with a run from its own checkpoint; leave --from away, or start "
                 "a new run from that one without --resume."
             )
-        own = run.Run(choice.out).experiment
-        return own if named.recipe is None else recipe(named.recipe, own.data.direction)
+        if named.recipe is None:
+            return own
+        return recipe(named.recipe, own.data.direction).changed(training=fresh)
     if start.run is None:
         name = named.recipe or default_recipe(named.direction or "r2u", choice.dataset)
         return recipe(name, named.direction)
     own = run.Run(start.run).experiment
-    place = str(start.run.expanduser().resolve())
-    fresh = {"weights": "none", "depth_weights": None, "start_from": place, "extended_at": ()}
     return (recipe(named.recipe, named.direction) if named.recipe else own).changed(training=fresh)
+
+
+def _from(directory: Path | None) -> dict[str, Any]:
+    """The training's settings that follow from ``--from``."""
+    if directory is None:
+        return {}
+    place = str(directory.expanduser().resolve())
+    return {"weights": "none", "depth_weights": None, "start_from": place, "extended_at": ()}
 
 
 if __name__ == "__main__":

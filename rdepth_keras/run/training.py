@@ -71,6 +71,8 @@ def start(
 ) -> dict[str, Any] | None:
     """Trains a new run; returns its scores on the target's validation split.
 
+    With the settings of an extended run all its steps are one schedule, which is told.
+
     Raises:
         FileExistsError: if its directory already holds something.
     """
@@ -81,6 +83,12 @@ def start(
         )
     wait_for_hosts("looked into the run directory")  # before the first of them writes into it
     check_effects(experiment)
+    if ends := experiment.training.extended_at:
+        console.print(
+            f"{experiment.training.steps} steps at once; not the run that was extended after "
+            f"{' and '.join(map(str, ends))}"
+        )
+        experiment = experiment.changed(training={"extended_at": ()})
     return _train(settled(experiment), run, console, watch, begins=True)
 
 

@@ -328,6 +328,14 @@ def test_a_refused_extension_leaves_the_run_as_it_was(ended):
     assert (own.directory / "experiment.json").read_bytes() == settings and own.metrics
 
 
+def test_begun_anew_an_extended_run_is_one_schedule(experiment, tmp_path):
+    own, said = Run(tmp_path / "run"), io.StringIO()
+    ends = {"steps": 2, "choice": Choice(), "extended_at": (1,)}
+    run.start(experiment.changed(training=ends), own, Console(file=said, width=200))
+    assert "2 steps at once; not the run that was extended after 1" in said.getvalue()
+    assert own.experiment.training.extended_at == () and own.trained_steps == 2
+
+
 @pytest.mark.proof
 def test_an_extension_that_is_killed_is_one_all_the_same(ended, monkeypatch):
     """Before its first checkpoint: it is no run of eight steps, and goes on to the same end."""

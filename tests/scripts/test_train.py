@@ -216,6 +216,22 @@ def test_a_rerun_has_the_runs_settings(trained, call, tmp_path, capsys):
     assert "leave --from away" in capsys.readouterr().err
 
 
+def test_a_run_from_another_resumes_with_the_same_flags(call, tmp_path, capsys):
+    """As a sweep's does, whose flags are those of the beginning."""
+    first, second = Run(tmp_path / "first"), Run(tmp_path / "second")
+    first.begin(recipe("demo"))
+    flags = ("--recipe", "demo", "--from", first, "--print-config")
+    assert call("train", *flags) == 0
+    printed = capsys.readouterr().out
+    begun = {"weights": "none", "start_from": str(first.directory)}
+    second.begin(recipe("demo").changed(training=begun))
+    resumed = ("--resume", "--out", second)
+    assert call("train", *flags, *resumed) == 0
+    assert capsys.readouterr().out == printed
+    assert call("train", *resumed, "--from", tmp_path / "third", "--print-config") == 2
+    assert "leave --from away" in capsys.readouterr().err
+
+
 def test_list_and_print(call, capsys):
     assert call("train", "--list-recipes") == 0
     assert "rdepth_xl_b" in capsys.readouterr().out
