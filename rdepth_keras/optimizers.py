@@ -208,7 +208,7 @@ class AdamW(Optimizer):
             return self.head_factor
         if "depth" in encoder and not self.decay_depth_encoder:
             return 1.0
-        if re.match(r"stem|stage\d_downsample", rest):
+        if re.match(r"stem|stage\d_(downsample|patches)", rest):
             return self.stage_decay**13
         block = re.match(r"stage(?P<stage>\d)_block", rest)
         return self.stage_decay ** (13 - int(block["stage"])) if block else 1.0
@@ -288,6 +288,6 @@ def rate_table(
         for encoder in encoders
         for name, path in _GROUPS.items()
     }
-    groups["fusion, decoder and heads"] = "decoder"
+    groups |= {"fusion": "fusion", "decoder and heads": "decoder"}
     factors = optimizer.factors(dict.fromkeys(groups.values()))
     return {name: optimizer.learning_rate * factors[path] for name, path in groups.items()}

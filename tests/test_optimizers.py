@@ -13,6 +13,7 @@ PATHS = {
     "image_encoder/stem_norm/gamma": 0.9**13,
     "image_encoder/stage2_downsample_norm/gamma": 0.9**13,
     "image_encoder/stage4_downsample/kernel": 0.9**13,
+    "image_encoder/stage2_patches/kernel": 0.9**13,
     "image_encoder/stage1_block1/depthwise/kernel": 0.282,
     "image_encoder/stage2_block3/norm/gamma": 0.314,
     "image_encoder/stage3_block27/expand/kernel": 0.349,
@@ -186,7 +187,9 @@ def test_the_rate_stays_above_its_minimum():
 def test_heads_may_be_faster():
     table = rate_table(AdamW(learning_rate=6e-5, stage_decay=1.0, head_factor=10.0))
     assert table["image stage 3"] == pytest.approx(6e-5)
-    assert table["fusion, decoder and heads"] == pytest.approx(6e-4)
+    assert table["fusion"] == table["decoder and heads"] == pytest.approx(6e-4)
+    table = rate_table(SGD(head_factor=2.0))
+    assert 2 * table["fusion"] == table["decoder and heads"] == 2e-2
     heads = ("source_decoder/fuse/conv/kernel", "target_head/bias", "head1/kernel", "auxiliary/x")
     others = ("source_encoder/head/kernel", "distinct1/source/kernel", "source_fusion1/kernel")
     factors = SGD(head_factor=2.0).factors([*heads, *others])

@@ -31,11 +31,14 @@ class DAFormer(SourceOnly):
 
     What a network reads is mixed whole: image, depth and label. The teacher sees the target as it
     is, without dropout and stochastic depth but with the batch's statistics in batch norms.
+    What lies outside of a turned or scaled target tile would have labels as well: leave the
+    target's rotation away.
 
     Departures: each image draws its own colours (:class:`Recolouring`), and its own classes unless
     ``released_masks``; the rows at the top and bottom of a pseudo-label that the original leaves
     out (sky and bonnet of a car) count; all losses are one sum, where the original
-    differentiates one after the other, which takes less memory.
+    differentiates one after the other, which takes less memory; a batch without a pixel of
+    ``feature_classes`` has no feature distance, where the original's is NaN.
 
     Attributes:
         decay: of the teacher.
@@ -74,17 +77,18 @@ class DAFormer(SourceOnly):
                 raise ValueError(f"{name} must be at least 0; received {getattr(self, name)}.")
         if self.masked_block < 1:
             raise ValueError(f"masked_block must be at least 1; received {self.masked_block}.")
+        holes = self.masked_share, self.masked_block
+        if not self.masked_weight and holes != (DAFormer.masked_share, DAFormer.masked_block):
+            raise ValueError(
+                "masked_share and masked_block have no effect without masked images: give "
+                "--method.masked-weight, e.g. 1."
+            )
 
     @property
     def uses_target(self) -> bool:
         return True
 
     def networks(self, parts: Parts) -> dict[str, Network]:
-        if isinstance(parts.segmenter.model.output["logits"], tuple | list):
-            raise ValueError(
-                "The method daformer trains networks with one map of logits; this one has several "
-                "heads. Take another network, e.g. --model rdepth_b_s."
-            )
         if not self.feature_weight:
             return {SEGMENTER: parts.segmenter}
         segmenter = _with_encoder(parts.segmenter)
@@ -110,7 +114,7 @@ class DAFormer(SourceOnly):
                 term = self._distance(pretrained, params, given, outputs)
                 terms["distance"] = self.feature_weight * term
             guess, sure = self._labels(network, given)
-            classes, released = outputs["logits"].shape[-1], self.released_masks
+            classes, released = outputs["prediction"].shape[-1], self.released_masks
             mask = class_masks(source["label"], next(draws), classes, as_released=released)
             mixed = self._recoloured(paste(mask, source, target, network.input_names), next(draws))
             seen, kept = see(network, own, kept, mixed, next(draws))
@@ -133,7 +137,7 @@ class DAFormer(SourceOnly):
             outputs["encoded"],
             reference["encoded"],
             given.source["label"],
-            outputs["logits"].shape[-1],
+            outputs["prediction"].shape[-1],
             of=self.feature_classes,
         )
 

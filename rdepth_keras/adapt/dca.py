@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from rdepth_keras.adapt.method import Parts
-from rdepth_keras.adapt.outputs import check_settings, is_amount
+from rdepth_keras.adapt.outputs import check_settings, check_trains, is_amount, maps
 from rdepth_keras.adapt.prototypes import correlations, misalignment, prototypes
 from rdepth_keras.adapt.pseudo_labels import class_maximum
 from rdepth_keras.adapt.self_training import LabelledRounds
@@ -65,6 +65,9 @@ class DCA(LabelledRounds):
                 f"background must be None or a train id from 0 to {parts.classes - 1}; received "
                 f"{self.background}."
             )
+        if self.alignment_weight:
+            told = "The method dca aligns the last features, and all that makes them"
+            check_trains(parts.segmenter, maps(parts.segmenter)["features"][-1], told)
         return super().networks(parts)
 
     def source_terms(self, source, label):

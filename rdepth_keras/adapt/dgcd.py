@@ -5,22 +5,45 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from rdepth_keras.adapt.outputs import check_settings, is_amount
 from rdepth_keras.adapt.source_only import SourceOnly
 from rdepth_keras.losses import cross_entropy
 
 STAGE_WEIGHTS = (0.02, 0.02, 0.03, 0.03)
+NEGATIVES = 128
+TEMPERATURE = 0.07
 
 
 @dataclass(frozen=True)
 class DGCD(SourceOnly):
     """Source-only training of the successor's network, whose further outputs have their terms.
 
+    The paper's successor: Sun et al., IEEE TGRS 2026, doi 10.1109/TGRS.2026.3701909; after its
+    release's configuration (ArthasMil/DGCD), since its equations could not be read.
+
     ``refined``, the logits after the depth-guided refiner, have a cross-entropy like the decoder's;
     ``contrast``, the projections of both encoders' maps, the loss of :func:`contrast`. A network
     built without one of the two trains without its term; one with neither is refused.
+
+    Attributes:
+        stage_weights: of the contrast in the four stages, each at least 0.
+        negatives: other places drawn for each place, with replacement.
+        temperature: divides the similarity, in drawing and in the loss.
     """
 
+    stage_weights: tuple[float, ...] = STAGE_WEIGHTS
+    negatives: int = NEGATIVES
+    temperature: float = TEMPERATURE
     predictions = ("logits", "refined")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.stage_weights) != 4 or not all(map(is_amount, self.stage_weights)):
+            raise ValueError(
+                f"stage_weights must be four of at least 0; received {self.stage_weights}."
+            )
+        check_settings(self, "at least 1", lambda x: x >= 1, "negatives")
+        check_settings(self, "above 0", lambda x: x > 0, "temperature")
 
     def terms(self, outputs, label: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
         terms = super().terms(outputs, label, key)
@@ -32,7 +55,13 @@ class DGCD(SourceOnly):
         if "refined" in outputs:
             terms["refined"] = cross_entropy(outputs["refined"], label, average=self.average)
         if "contrast" in outputs:
-            terms["contrast"] = contrast(outputs["contrast"], jax.random.fold_in(key, 1))
+            terms["contrast"] = contrast(
+                outputs["contrast"],
+                jax.random.fold_in(key, 1),
+                weights=self.stage_weights,
+                negatives=self.negatives,
+                temperature=self.temperature,
+            )
         return terms
 
 
@@ -41,8 +70,8 @@ def contrast(
     key: jax.Array,
     *,
     weights: tuple[float, ...] = STAGE_WEIGHTS,
-    negatives: int = 128,
-    temperature: float = 0.07,
+    negatives: int = NEGATIVES,
+    temperature: float = TEMPERATURE,
 ) -> jax.Array:
     """Weighted InfoNCE between mixed and image features, the mean over the stages.
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import keras
 
 from rdepth_keras.adapt.adversarial import (
     SOURCE,
@@ -16,7 +15,7 @@ from rdepth_keras.adapt.adversarial import (
 )
 from rdepth_keras.adapt.discriminators import class_critic
 from rdepth_keras.adapt.method import SEGMENTER, Parts
-from rdepth_keras.adapt.outputs import check_settings, heads, is_amount, maps
+from rdepth_keras.adapt.outputs import check_settings, check_trains, heads, is_amount, maps
 from rdepth_keras.losses import cross_entropy
 from rdepth_keras.network import Network
 
@@ -69,13 +68,9 @@ class FADA(Adversarial):
         return {SEGMENTER: parts.segmenter, "critic": critic}
 
     def check(self, segmenter):
-        features = maps(segmenter)["features"][STAGE - 1]
-        trunk = keras.Model(segmenter.model.input, features)
-        if self.adversarial_weight and not trunk.trainable_variables:
-            raise ValueError(
-                f"The method fada aligns the features of stage {STAGE}, and all that makes them is "
-                "frozen: leave --network.frozen away, or take adaptsegnet, which aligns outputs."
-            )
+        if self.adversarial_weight:
+            told = f"The method fada aligns the features of stage {STAGE}, and all that makes them"
+            check_trains(segmenter, maps(segmenter)["features"][STAGE - 1], told)
 
     def terms(self, source, target, params, critics, given):
         label = given.source["label"]

@@ -122,6 +122,18 @@ def check_prediction(method: Method, segmenter: Network) -> None:
             "does not train: take the method dgcd, or a network without it, e.g. "
             "--network.no-refine."
         )
+    if "contrast" in segmenter.model.output and "refined" not in method.predictions:
+        raise ValueError(
+            "The network projects its features for a contrast, which the method "
+            f"{type(method).__name__} does not train: take the method dgcd, or a network without "
+            "it, e.g. --network.no-contrast."
+        )
+
+
+def check_trains(segmenter: Network, map_: Any, told: str) -> None:
+    """Raises ValueError, beginning as ``told``, where all that makes a symbolic map is frozen."""
+    if not keras.Model(segmenter.model.input, map_).trainable_variables:
+        raise ValueError(f"{told} is frozen: leave --network.frozen away")
 
 
 def _all(logits) -> tuple:

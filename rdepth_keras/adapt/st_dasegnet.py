@@ -16,7 +16,7 @@ from rdepth_keras.adapt.adversarial import (
 )
 from rdepth_keras.adapt.discriminators import style_critic
 from rdepth_keras.adapt.method import SEGMENTER, Given, Parts
-from rdepth_keras.adapt.outputs import check_settings, ending, is_amount
+from rdepth_keras.adapt.outputs import check_settings, check_trains, ending, is_amount, maps
 from rdepth_keras.adapt.teacher import follow, likeliest
 from rdepth_keras.losses import Average, cross_entropy, resize_logits
 from rdepth_keras.models.st_dasegnet.st_dasegnet import STYLES, heads
@@ -110,6 +110,9 @@ class STDASegNet(Adversarial):
                 "st_dasegnet_segformer or st_dasegnet_deeplabv3; for depth give it "
                 "--network.source-depth-encoder and --network.target-depth-encoder."
             )
+        for map_ in maps(segmenter)["encoded"] if self.adversarial_weight else ():
+            told = "The method st_dasegnet aligns what two encoders make, and one of them"
+            check_trains(segmenter, map_, told)
 
     def memory(self, networks, params, buffers, key):
         own = params[SEGMENTER]
@@ -135,11 +138,11 @@ class STDASegNet(Adversarial):
             taught = cross_entropy(unknown, guess, pixel_weights=weights, **options)
             own[f"pseudo_{style}"] = self.pseudo_weight * taught
 
-            name, maps = f"critic_{style}", [each[index] for each in seen]
-            stranger = critics.fixed(name, maps[1 - index])
+            name, own_maps = f"critic_{style}", [each[index] for each in seen]
+            stranger = critics.fixed(name, own_maps[1 - index])
             fooled = domain_cross_entropy(_enlarge(stranger, label), domain)
             own[f"adversarial_{style}"] = self.adversarial_weight * fooled
-            verdicts = [_enlarge(critics.learning(name, x), label) for x in maps]
+            verdicts = [_enlarge(critics.learning(name, x), label) for x in own_maps]
             found = map(domain_cross_entropy, verdicts, (SOURCE, TARGET))
             theirs[name] = self.critic_weight * sum(found)
         return own, theirs

@@ -16,8 +16,11 @@ class SourceStyle(SourceOnly):
 
     Style is the amplitude of the image's Fourier transform, its phase keeps the shapes: Xu et al.,
     "A Fourier-based Framework for Domain Generalization" (FACT), CVPR 2021, equation 5, of whose
-    loss this takes the augmentation alone. Low frequencies alone are those of Yang and Soatto,
-    "FDA", CVPR 2020, equation 3. Depth stays as it is.
+    loss this takes the augmentation alone. Depth stays as it is.
+
+    Departures: low frequencies alone are mixed, as by Yang and Soatto, "FDA", CVPR 2020, equation
+    3, since all of them (``style_band`` of 1, FACT's) carry the texture that classes are told by;
+    and hues hardly turn, since no image keeps its own colours beside the changed one.
 
     Attributes:
         style_probability: of mixing an image's amplitudes.
@@ -28,8 +31,8 @@ class SourceStyle(SourceOnly):
 
     style_probability: float = 0.5
     style_strength: float = 1.0
-    style_band: float = 1.0
-    recolouring: Recolouring = Recolouring()
+    style_band: float = 0.1
+    recolouring: Recolouring = Recolouring(hue=0.02)
 
     def __post_init__(self):
         super().__post_init__()

@@ -18,7 +18,7 @@ class TransNorm(AdaptSegNet):
     Networks", NeurIPS 2019; in segmentation as in LoveDA's release (Junjue-Wang/LoveDA), whose two
     heads sit on one map and are summed to predict. The normalisation, with the doubling of
     pretrained maps that comes with it, is the network's:
-    :class:`rdepth_keras.models.layers.domain_norm.TransNorm`, where ``reweigh=False`` is without.
+    :class:`rdepth_keras.models.layers.domain_norm.TransNorm`.
     """
 
     joins_domains = True

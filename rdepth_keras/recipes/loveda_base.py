@@ -2,6 +2,7 @@
 
 Source: Junjue-Wang/LoveDA, its folder Unsupervised_Domian_Adaptation. Where this differs:
 
+- The source's Val trains, too: the release trained on Train alone.
 - The checkpoint is the last one. The release kept the best by the labels of the target's Val, the
   very tiles it adapted to; those labels choose nothing here.
 - The first step's rate is 1e-6 of the peak and not 0, batches are not cut at the end of an epoch,

@@ -24,6 +24,8 @@ from rdepth_keras.optimizers import SGD, Schedule
 from rdepth_keras.train.state import initial_state
 from rdepth_keras.train.step import training_step
 
+TOYS = Path(__file__).parents[1] / "contracts" / "toys.py"
+toys = SimpleNamespace(**runpy.run_path(str(TOYS)))
 case = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("make_daformer.py"))))
 PLAIN = Recolouring(probability=0.0, blur_probability=0.0)
 
@@ -152,13 +154,22 @@ def test_the_distance_of_a_frozen_encoder_is_refused():
         DAFormer().networks(own)
 
 
-def test_several_heads_are_refused():
-    own = parts()
-    outputs = own.segmenter.model.output
-    two = {**outputs, "logits": (outputs["logits"], outputs["logits"])}
-    heads = Network(keras.Model(own.segmenter.model.input, two, name="two"))
-    with pytest.raises(ValueError, match="one map of logits"):
-        DAFormer().networks(own._replace(segmenter=heads))
+def test_several_heads_learn_what_they_predict_together():
+    """Of all heads there are losses, and the teacher labels by what they give together."""
+    network = toys.segmenter((1, 2), classes=case.CLASSES)
+    method = DAFormer(feature_weight=0.0)
+    networks = method.networks(parts()._replace(segmenter=network))
+    params, buffers = network.init()
+    (phase,) = method.phases(networks)
+    batches = case.batch(0, 0), case.batch(1, 0)
+    memory = {"teacher": params}
+    given = Given(*batches, {SEGMENTER: buffers}, memory, jax.random.key(0), jnp.asarray(0), 0.0)
+
+    def loss(own):
+        return phase.loss({SEGMENTER: own}, given).loss
+
+    found = jax.grad(loss)(params)
+    assert all(np.asarray(found[f"head{index}/kernel"]).any() for index in (1, 2))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +179,7 @@ def test_several_heads_are_refused():
         ({"masked_share": -0.1}, "masked_share must be from 0 to 1"),
         ({"mixed_weight": -1.0}, "mixed_weight must be at least 0"),
         ({"masked_block": 0}, "masked_block must be at least 1"),
+        ({"masked_block": 32}, "masked_share and masked_block have no effect without"),
     ],
 )
 def test_settings_out_of_range(settings, message):

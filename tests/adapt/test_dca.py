@@ -34,6 +34,17 @@ def outputs(seed, heads=2, side=4, finer=1):
 LABEL = np.random.default_rng(0).integers(0, 3, (4, 8, 8)).astype(np.uint8)
 
 
+def test_features_that_nothing_trains_are_refused():
+    network = toys.segmenter((2, 2))
+    own = Parts(network, toys.segmenter, 7, "float32", 0)
+    DCA().networks(own)
+    for layer in network.model.layers:
+        layer.trainable = "head" in layer.name
+    with pytest.raises(ValueError, match="dca aligns the last features, and all that makes them"):
+        DCA().networks(own)
+    DCA(alignment_weight=0.0).networks(own)
+
+
 def chances(found):
     return np.mean([jax.nn.softmax(x, -1) for x in found["logits"]], 0)
 

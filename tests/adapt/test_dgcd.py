@@ -43,6 +43,20 @@ def plain(mix, image, uniforms, temperature):
     return np.mean(losses)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stage_weights": (1.0,)}, "stage_weights must be four of at least 0"),
+        ({"stage_weights": (1.0, 1.0, 1.0, -1.0)}, "stage_weights must be four of at least 0"),
+        ({"negatives": 0}, "negatives must be at least 1; received 0"),
+        ({"temperature": 0.0}, "temperature must be above 0; received 0"),
+    ],
+)
+def test_settings_out_of_range(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DGCD(**settings)
+
+
 @strict
 def test_against_numpy():
     mix, image = draw_unit((2, 3, 4, 8), 0), draw_unit((2, 3, 4, 8), 1)

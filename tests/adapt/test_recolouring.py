@@ -59,6 +59,17 @@ def test_each_image_draws_for_itself():
     assert len(np.unique(found[~kept].sum((1, 2, 3)))) == (~kept).sum()
 
 
+def test_hue_has_a_width_of_its_own():
+    """Brightness and the like keep which channel of a colour is largest, hue does not."""
+    image = np.full((64, 2, 2, 3), (200, 60, 60), np.float32)
+
+    def largest(hue):
+        change = Recolouring(hue=hue, probability=1.0, blur_probability=0.0)
+        return set(np.asarray(change(image, jax.random.key(0)))[:, 0, 0].argmax(-1).tolist())
+
+    assert largest(0.02) == {0} and largest(0.5) == {0, 1, 2}
+
+
 def test_nothing_due_is_nothing_done():
     image = images().astype(np.uint8)
     found = Recolouring(probability=0.0, blur_probability=0.0)(image, jax.random.key(0))
@@ -66,7 +77,7 @@ def test_nothing_due_is_nothing_done():
     np.testing.assert_array_equal(found, image)
 
 
-@pytest.mark.parametrize("name", ["change", "probability", "blur_probability"])
+@pytest.mark.parametrize("name", ["change", "hue", "probability", "blur_probability"])
 def test_settings_out_of_range(name):
     with pytest.raises(ValueError, match=f"{name} must be from 0 to 1; received 1.5"):
         Recolouring(**{name: 1.5})

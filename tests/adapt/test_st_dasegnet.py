@@ -31,6 +31,15 @@ def parts(segmenter=None, classes=case.CLASSES, dtype=None):
     return Parts(segmenter, lambda name: segmenter, classes, dtype, 0)
 
 
+def test_an_encoder_that_nothing_trains_is_refused():
+    own = parts()
+    STDASegNet(widths=(4,)).networks(own)
+    own.segmenter.model.get_layer("target_encoder").trainable = False
+    with pytest.raises(ValueError, match="two encoders make, and one of them is frozen: leave"):
+        STDASegNet(widths=(4,)).networks(own)
+    STDASegNet(widths=(4,), adversarial_weight=0.0).networks(own)
+
+
 def draw(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 

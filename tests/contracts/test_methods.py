@@ -51,7 +51,7 @@ SETTINGS = {
     "pycda": {"boxes": (1, 2)},
     "st_dasegnet": {"widths": (4, 6), "halvings": 1, "confidence": 0.2, **RELEASED},
     # Full colours and styles hide the classes of so small images.
-    "source_style": {"style_strength": 0.1, "recolouring": Recolouring(0.02)},
+    "source_style": {"style_strength": 0.1, "recolouring": Recolouring(0.02, 0.02)},
 }
 
 

@@ -21,6 +21,9 @@ def test_any_recipe_can_be_small(name, direction):
     assert own.training.weights == "none" and own.training.steps == recipe("demo").training.steps
     assert own.training.inference.window_pixels == own.training.crop
     assert own.training.sampling.target_split == whole.training.sampling.target_split
+    seen, own_view = whole.training.target_augmentation, own.training.target_augmentation
+    assert (own_view is None) == (seen is None)
+    assert own_view is None or not own_view.rotation.probability
     assert (own.optimizers.critic is None) == (whole.optimizers.critic is None)
     assert from_json(to_json(own)) == own
     assert changes(own) == []
