@@ -21,8 +21,8 @@ from rdepth_keras.infer import Inference
 from rdepth_keras.predict.jobs import plan
 from rdepth_keras.predict.picture import (
     check_inputs,
-    check_output,
-    coordinates_notice,
+    check_outputs,
+    notices,
     write_png,
 )
 
@@ -46,6 +46,8 @@ class Predict:
     Hugging Face name or a folder; the one of the run's training when left out."""
     color: bool = False
     """Also write <out>_color.png in the class colours."""
+    overwrite: bool = False
+    """Replace files that lie where maps are written."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,8 @@ def main() -> None:
     check_inputs((job.image, job.depth) for job in jobs)
     if any(job.out.parent == arguments.out for job in jobs):
         arguments.out.mkdir(parents=True, exist_ok=True)
-    for path in outputs:
-        check_output(path, inputs)
-    if notice := coordinates_notice(job.image for job in jobs):
+    check_outputs(outputs, inputs, arguments.overwrite)
+    for notice in notices(job.image for job in jobs):
         print(notice)
     predict = run.load_picture_predictor(
         own_run,

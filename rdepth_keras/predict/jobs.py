@@ -1,7 +1,7 @@
 """Which pictures are predicted, and where each one's map goes."""
 
 import glob
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +25,14 @@ def plan(
 ) -> list[Job]:
     """The jobs of one picture, of a folder of pictures, or of a pattern such as ``tiles/*.png``.
 
+    In a pattern ``**`` stands for any folders, as in ``tiles/**/*.png``. Hidden files are no
+    pictures: some systems keep notes in them that are named as the pictures are.
+
     Args:
         images: a file; or a folder or pattern, whose pictures are taken in the order of names.
         out: a PNG for one file; else a folder, in which maps bear the pictures' names.
         depth: a map for one file; else a folder of maps that bear the pictures' names.
-        notify: hears of hidden files, which are left out: some systems keep notes in them that are
-            named as the pictures are.
+        notify: hears of all else that was found, which is left out.
 
     Raises:
         FileNotFoundError: where there are no pictures, or one has no map in the folder of maps.
@@ -38,11 +40,11 @@ def plan(
     """
     if images.is_file() or not (images.is_dir() or glob.has_magic(str(images))):
         return [Job(images, out, depth)]
-    found = sorted(images.iterdir() if images.is_dir() else map(Path, glob.glob(str(images))))
-    pictures = [path for path in found if path.suffix.lower() in SUFFIXES and path.is_file()]
-    if hidden := [path for path in pictures if path.name.startswith(".")]:
-        pictures = [path for path in pictures if path not in hidden]
-        notify(f"Hidden files are left out: {', '.join(path.name for path in hidden)}")
+    matches = map(Path, glob.glob(str(images), recursive=True))
+    found = sorted(images.iterdir() if images.is_dir() else matches)
+    pictures = [path for path in found if not _oddity(path)]
+    if left_out := [path for path in found if _oddity(path)]:
+        notify(f"Left out: {_counted(left_out)}. Pictures end in {', '.join(SUFFIXES)}.")
     if not pictures:
         raise FileNotFoundError(f"There are no pictures in {images} ({', '.join(SUFFIXES)}).")
     stems = [path.stem for path in pictures]
@@ -52,6 +54,26 @@ def plan(
     if out.suffix.lower() == ".png":
         raise ValueError(f"For {len(pictures)} pictures name a folder to write to, not {out}.")
     return [Job(path, out / f"{path.stem}.png", _depth_of(path, depth)) for path in pictures]
+
+
+def _oddity(path: Path) -> str:
+    """What it is instead of a picture, in a word or two; empty for one."""
+    if path.name.startswith("."):
+        return "hidden"
+    if not path.is_file():
+        return "folder" if path.is_dir() else "link to nothing"
+    return "" if path.suffix.lower() in SUFFIXES else path.suffix or "without suffix"
+
+
+def _counted(found: Iterable[Path]) -> str:
+    """How many there are of each oddity, and the first one's name: ``2 .tfw (a.tfw …)``."""
+    names: dict[str, list[str]] = {}
+    for path in found:
+        names.setdefault(_oddity(path), []).append(path.name)
+    return ", ".join(
+        f"{len(alike)} {oddity} ({alike[0]}{' …' if len(alike) > 1 else ''})"
+        for oddity, alike in names.items()
+    )
 
 
 def _depth_of(picture: Path, folder: Path | None) -> Path | None:

@@ -1,7 +1,7 @@
 """Pictures without coordinates in, class maps out."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
-from rdepth_keras.data.folder.oddities import has_coordinates, refuse_odd
+from rdepth_keras.data.folder.files import refuse_no_data, unreadable
+from rdepth_keras.data.folder.oddities import has_coordinates, no_data, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 
 
@@ -31,7 +32,7 @@ def _refuse_odd(path: Path) -> None:
         try:
             refuse_odd(file, unpack=True)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}; convert or replace the file.") from error
+            raise unreadable(path, error) from error
 
 
 def _require_rgb(path: Path, channels: int, bits: int) -> None:
@@ -45,7 +46,8 @@ def _require_rgb(path: Path, channels: int, bits: int) -> None:
 def read_depth(path: Path, height: int, width: int) -> Depth:
     """A ready-made 8- or 16-bit depth map, stretched to [0, 1]: float32 (height, width, 1).
 
-    Larger must mean nearer. Three equal channels count as grey. One that a tag turns is refused.
+    Larger must mean nearer. Three equal channels count as grey. One that a tag turns is refused,
+    and one with pixels that hold no data.
     """
     depth = _read(path)
     if depth.ndim == 3 and (depth == depth[..., :1]).all():
@@ -53,6 +55,7 @@ def read_depth(path: Path, height: int, width: int) -> Depth:
     if depth.ndim != 2 or depth.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{path}: a depth map must be 8- or 16-bit grey.")
     _require_size(path, depth.shape, (height, width))
+    refuse_no_data(path, depth)
     return normalise(depth)
 
 
@@ -118,21 +121,48 @@ def _header(path: Path) -> png.Header | None:
     try:
         header = png.peek(path)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}; replace the file.") from error
+        raise unreadable(path, error) from error
     _refuse_odd(path)
     return header
 
 
-def coordinates_notice(pictures: Iterable[Path]) -> str:
-    """That the coordinates of GeoTIFFs are not in their maps; empty where there are none."""
-    found = []
+def notices(pictures: Iterable[Path]) -> list[str]:
+    """What GeoTIFFs hold that their maps will not: coordinates, and pixels without data."""
+    placed, gaps = [], []
     for path in pictures:
         with path.open("rb") as file:
-            found += [path.name] if has_coordinates(file) else []
-    if not found:
-        return ""
-    shown = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
-    return f"The maps are PNG files without the coordinates of {shown}; pixels lie on pixels."
+            placed += [path.name] if has_coordinates(file) else []
+            gaps += [path.name] if no_data(file) is not None else []
+    said = []
+    if placed:
+        said += [
+            f"The maps are PNG files without the coordinates of {_shown(placed)}; pixels lie on "
+            "pixels."
+        ]
+    if gaps:
+        said += [
+            f"Pixels without data, such as {_shown(gaps)} may hold, are given classes as all the "
+            "others are."
+        ]
+    return said
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def check_outputs(paths: Sequence[Path], inputs: Iterable[Path], overwrite: bool) -> None:
+    """Raises as :func:`check_output` for each; FileExistsError for files that would be replaced.
+
+    ``overwrite`` allows that, but for the ``inputs``.
+    """
+    inputs = list(inputs)
+    for path in paths:
+        check_output(path, inputs)
+    if not overwrite and (there := [str(path) for path in paths if path.exists()]):
+        raise FileExistsError(
+            f"{_shown(there)} would be replaced; choose another place, or add --overwrite."
+        )
 
 
 def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
@@ -175,8 +205,8 @@ def _read(path: Path) -> np.ndarray:
     try:
         # OpenCV alone would hand out half of a truncated PNG.
         return png.decode(data) if data.startswith(png.SIGNATURE) else _decode_other(data)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}; replace the file.") from error
+    except (ValueError, cv2.error) as error:
+        raise unreadable(path, error) from error
 
 
 def _decode_other(data: bytes) -> np.ndarray:

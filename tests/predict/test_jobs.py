@@ -27,13 +27,29 @@ def test_a_folder_in_the_order_of_names(folder):
     assert [job.out for job in jobs] == [Path("maps") / f"{name}.png" for name in "abc"]
 
 
-def test_hidden_files_are_left_out_with_a_line(folder):
-    """As another system leaves them beside each picture that it copies."""
+def test_what_is_no_picture_is_left_out_with_a_line(folder):
+    """Hidden files are such as another system leaves beside each picture that it copies."""
     said = []
-    (folder / "._b.png").write_bytes(b"no picture")
+    for name in ("._b.png", "e.jp2", "f.jp2", "plain"):
+        (folder / name).write_bytes(b"no picture")
+    (folder / "g.png").symlink_to("nowhere.png")
     jobs = plan(folder, Path("maps"), notify=said.append)
     assert [job.image.name for job in jobs] == ["a.JPG", "b.png", "c.tif"]
-    assert said == ["Hidden files are left out: ._b.png"]
+    assert said == [
+        "Left out: 1 hidden (._b.png), 1 folder (d.png), 2 .jp2 (e.jp2 …), 1 link to nothing "
+        "(g.png), 1 .txt (notes.txt), 1 without suffix (plain). Pictures end in .png, .jpg, .jpeg, "
+        ".tif, .tiff, .bmp, .webp."
+    ]
+
+
+def test_a_pattern_reaches_into_folders(folder):
+    said = []
+    (folder / "deep" / "er").mkdir(parents=True)
+    for place in ("deep/h.png", "deep/er/i.png"):
+        (folder / place).write_bytes(b"")
+    jobs = plan(folder / "**" / "*.png", Path("maps"), notify=said.append)
+    assert [job.out.name for job in jobs] == ["b.png", "i.png", "h.png"]
+    assert len(said) == 1 and said[0].startswith("Left out: 1 folder (d.png). Pictures end in")
 
 
 def test_a_pattern(folder):

@@ -15,7 +15,8 @@ from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.predict.picture import (
     check_inputs,
     check_output,
-    coordinates_notice,
+    check_outputs,
+    notices,
     read_depth,
     read_image,
     write_png,
@@ -129,10 +130,46 @@ def test_coordinates_are_told_and_tags_are_no_noise(tmp_path, capfd):
     for path in place.values():
         np.testing.assert_array_equal(read_image(path), IMAGE)
     assert capfd.readouterr() == ("", "")
-    assert coordinates_notice(place.values()) == (
+    assert notices(place.values()) == [
         "The maps are PNG files without the coordinates of geo.tif; pixels lie on pixels."
-    )
-    assert coordinates_notice([place["plain.tif"], place["plain.png"]]) == ""
+    ]
+    assert notices([place["plain.tif"], place["plain.png"]]) == []
+
+
+def gap_tags():
+    tags = ImageFileDirectory_v2()
+    tags[42113], tags.tagtype[42113] = "7", 2
+    return tags
+
+
+def test_pixels_without_data_are_refused_of_a_map_and_told_of_a_picture(tmp_path):
+    path, depth = tmp_path / "a.tif", np.maximum(DEPTH, 8)
+    Pillow.fromarray(depth).save(path, tiffinfo=gap_tags())
+    np.testing.assert_array_equal(read_depth(path, *SIZE), normalise(depth))
+    depth[0, 0] = 7
+    Pillow.fromarray(depth).save(path, tiffinfo=gap_tags())
+    with pytest.raises(ValueError, match=r"a\.tif: .* pixels of 7, .* no data"):
+        read_depth(path, *SIZE)
+    Pillow.fromarray(IMAGE).save(path, tiffinfo=gap_tags())
+    (said,) = notices([path])
+    assert said.startswith("Pixels without data, such as a.tif may hold, are given classes")
+
+
+def test_a_big_tiff_is_refused(tmp_path):
+    """None of its tags would be looked at, nor any damage seen."""
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(IMAGE).save(path, big_tiff=True)
+    for look in (read_image, lambda path: check_inputs([(path, None)])):
+        with pytest.raises(ValueError, match=r"a\.tif: a BigTIFF.*gdal_translate -co BIGTIFF=NO"):
+            look(path)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "BMP"])
+def test_a_picture_too_large_for_opencv_is_told(tmp_path, kind):
+    path = tmp_path / "a.bin"
+    Pillow.new("L", (2**20 + 1, 1)).save(path, kind)
+    with pytest.raises(ValueError, match=r"a\.bin: too large for OpenCV .*; cut it into parts"):
+        check_inputs([(path, None)])
 
 
 def test_what_is_no_picture(tmp_path):
@@ -167,6 +204,21 @@ def test_an_output_never_replaces_what_is_read(tmp_path, monkeypatch):
     for name in ("new.png", "old.PNG", "folder/classes.png"):
         check_output(tmp_path / name, [image, depth])
     assert image.read_bytes() == png.encode(IMAGE) and not (tmp_path / "new.png").exists()
+
+
+def test_files_are_replaced_only_where_that_is_asked_for(tmp_path):
+    """As the labels are, where the folder of masks is named for the maps."""
+    masks = [tmp_path / f"{number}.png" for number in range(6)]
+    for path in masks[1:]:
+        path.write_bytes(b"labels")
+    with pytest.raises(
+        FileExistsError, match=r"1\.png, .*4\.png and 1 more would be .*--overwrite"
+    ):
+        check_outputs(masks, [], overwrite=False)
+    check_outputs(masks, [], overwrite=True)
+    check_outputs(masks[:1], [], overwrite=False)
+    with pytest.raises(ValueError, match="is the file that is read"):
+        check_outputs(masks, [masks[3]], overwrite=True)
 
 
 @pytest.mark.parametrize(

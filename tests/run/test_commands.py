@@ -226,4 +226,8 @@ def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path):
     assert code == 2 and "Coloured maps would replace others" in error
     code, said, error = call("predict", "--run", copied[0], a, tmp_path / "c.png", "--depth", depth)
     assert code == 0 and (tmp_path / "c.png").exists(), error
+    again = ("--run", copied[0], a, tmp_path / "c.png", "--depth", depth)
+    code, said, error = call("predict", *again)
+    assert code == 2 and not said and "c.png would be replaced" in error
+    assert call("predict", *again, "--overwrite")[0] == 0
     assert all(np.array_equal(png.decode(path.read_bytes()), pixels) for path in folder.iterdir())

@@ -11,8 +11,8 @@ import numpy as np
 
 from rdepth_keras.arrays import Depth, Image, Label
 from rdepth_keras.data import jpeg, png
-from rdepth_keras.data.folder.headers import JPEG, Form, form_of, read_form
-from rdepth_keras.data.folder.oddities import no_data, refuse_odd
+from rdepth_keras.data.folder.headers import JPEG, TIFF, Form, form_of, read_form
+from rdepth_keras.data.folder.oddities import lossy, no_data, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import ClassTable
 
@@ -35,7 +35,7 @@ def decode_mask(path: Path, size: Size | None, table: ClassTable) -> Label:
 
     ``size`` None checks no size, here and below.
     """
-    _refuse_jpeg(path)
+    _refuse_lossy(path)
     mask = _decode(path)
     _check_mask(path, form_of(mask), size, table)
     try:
@@ -52,7 +52,7 @@ def decode_depth(path: Path, size: Size | None) -> Depth:
     if depth.ndim != 2:
         raise ValueError(f"{path}: a depth map must be grey; this one is in colour.")
     _check_size(path, form_of(depth), size)
-    _refuse_no_data(path, depth)
+    refuse_no_data(path, depth)
     try:
         return normalise(depth)
     except ValueError as error:
@@ -68,7 +68,7 @@ def peek_image(path: Path) -> Size:
 
 def peek_mask(path: Path, size: Size | None, table: ClassTable) -> None:
     """Checks a mask by its header. Raises as :func:`decode_mask`, but for unknown values."""
-    _refuse_jpeg(path)
+    _refuse_lossy(path)
     _check_mask(path, _peek(path), size, table)
 
 
@@ -115,8 +115,11 @@ def _check_size(path: Path, form: Form, size: Size | None) -> None:
         )
 
 
-def _refuse_no_data(path: Path, depth: np.ndarray) -> None:
-    """Stretched from a value that is none, such as -9999, true depth would be nearly constant."""
+def refuse_no_data(path: Path, depth: np.ndarray) -> None:
+    """Raises ValueError for a map of which some pixels hold what its file says is no data.
+
+    Stretched from a value that is none, such as -9999, true depth would be nearly constant.
+    """
     value = _no_data(path)
     if value is not None and np.isclose(depth.astype(np.float64), value, rtol=1e-6, atol=0).any():
         raise ValueError(
@@ -130,9 +133,14 @@ def _no_data(path: Path) -> float | None:
         return no_data(file)
 
 
-def _refuse_jpeg(path: Path) -> None:
-    if path.suffix.lower() in JPEG:
-        raise ValueError(f"{path}: JPEG changes values; a mask must be PNG or TIFF.")
+def _refuse_lossy(path: Path) -> None:
+    with path.open("rb") as file:
+        packing = "JPEG" if path.suffix.lower() in JPEG else lossy(file)
+    if packing:
+        raise ValueError(
+            f"{path}: {packing} can change values; a mask must be PNG, or TIFF packed without "
+            "loss, such as by DEFLATE or LZW."
+        )
 
 
 def _peek(path: Path) -> Form:
@@ -141,7 +149,7 @@ def _peek(path: Path) -> Form:
             refuse_odd(file)
         form = read_form(path)
     except ValueError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return form or form_of(_decode(path))
 
 
@@ -156,15 +164,19 @@ def _decode(path: Path) -> np.ndarray:
             return jpeg.decode(data)
         return _decode_tiff(data)
     except (ValueError, cv2.error) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
+def unreadable(path: Path, error: Exception) -> ValueError:
+    """What to say of a file that is refused, or that OpenCV finds too large."""
+    if isinstance(error, cv2.error):
+        reason = str(error).rpartition("error: ")[2].strip()
+        return ValueError(f"{path}: too large for OpenCV ({reason}); cut it into parts.")
     return ValueError(f"{path}: {error}; convert or replace the file.")
 
 
 def _decode_tiff(data: bytes) -> np.ndarray:
-    if not data.startswith((b"II*\0", b"MM\0*")):
+    if not data.startswith(TIFF):
         raise ValueError("no TIFF file")
     done, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if not done or not pages:

@@ -11,6 +11,7 @@ import numpy as np
 from rdepth_keras.data import png
 
 JPEG = (".jpg", ".jpeg")
+TIFF, BIG_TIFF = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # beginnings
 _TIFF_TYPES = {1: "B", 2: "s", 3: "H", 4: "I"}  # whole numbers and text among a TIFF's field types
 _KINDS = {1: "uint", 3: "float"}  # a TIFF's sample formats that are read
 
@@ -95,7 +96,12 @@ def tiff_tags(file: BinaryIO, place: int | None = None) -> dict[int, tuple]:
     size = file.seek(0, 2)
     file.seek(0)
     start = file.read(8)
-    if not start.startswith((b"II*\0", b"MM\0*")):
+    if start.startswith(BIG_TIFF):
+        raise ValueError(
+            "a BigTIFF, a plain TIFF is expected: `gdal_translate -co BIGTIFF=NO -co "
+            "COMPRESS=DEFLATE IN OUT`, in parts where it is larger than 4 GB"
+        )
+    if not start.startswith(TIFF):
         raise ValueError("no TIFF file")
     order = "<" if start.startswith(b"II") else ">"
     first = struct.unpack(f"{order}I", start[4:])[0]

@@ -11,10 +11,14 @@ from typing import BinaryIO
 
 from PIL.TiffImagePlugin import TiffImageFile
 
-from rdepth_keras.data.folder.headers import tiff_tags
+from rdepth_keras.data.folder.headers import BIG_TIFF, TIFF, tiff_tags
 
 Tags = Mapping[int, tuple]
 _PLAIN, _DEFLATE = 1, (8, 32946)  # compressions of TIFF; the latter carries a checksum
+_LOSSY = {
+    **{6: "JPEG", 7: "JPEG", 34887: "LERC", 50001: "WebP"},
+    **dict.fromkeys((33003, 33005, 34712), "JPEG 2000"),
+}  # compressions that change values, or may
 _COLOURS = {
     0: "reversed (0 is white)",
     5: "CMYK",
@@ -22,7 +26,7 @@ _COLOURS = {
     9: "Lab",
     10: "Lab",
 }  # photometric interpretations
-_ORIENTATION, _NO_DATA = 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
+_COMPRESSION, _ORIENTATION, _NO_DATA = 259, 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
 _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 
 
@@ -31,8 +35,9 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
 
     That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages or with a second
     band beside grey, an animated PNG or WebP, CMYK, Lab or reversed grey, a PNG of which one colour
-    is transparent. ``unpack`` also looks for damage in a packed TIFF's pixels. Other kinds of
-    files, and damaged headers, are left to their decoders.
+    is transparent, a BigTIFF, of which no tag would be looked at. ``unpack`` also looks for damage
+    in a packed TIFF's pixels. Other kinds of files, and damaged headers, are left to their
+    decoders.
     """
     file.seek(0)
     start = file.read(4)
@@ -41,14 +46,14 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
             _refuse_odd_jpeg(file)
         elif start in (b"\x89PNG", b"RIFF"):
             _refuse_odd_chunks(file, start == b"RIFF")
-        elif start in (b"II*\0", b"MM\0*"):
+        elif start in TIFF + BIG_TIFF:
             tags = tiff_tags(file)
             _refuse_turned(tags)
             _refuse_pages(file, tags)
             _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
             if _first(tags, 277, 1) == 2:
                 raise ValueError("it has two bands, grey or RGB alone is expected")
-            if unpack and _first(tags, 259, _PLAIN) != _PLAIN:
+            if unpack and _first(tags, _COMPRESSION, _PLAIN) != _PLAIN:
                 _unpack(file, tags)
     except struct.error:
         return
@@ -56,14 +61,16 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
 
 def no_data(file: BinaryIO) -> float | None:
     """The value that a TIFF marks pixels without data by, as GDAL writes it; None for none."""
+    text = _tags(file).get(_NO_DATA, (b"",))[0]
     try:
-        file.seek(0)
-        if file.read(4) not in (b"II*\0", b"MM\0*"):
-            return None
-        text = tiff_tags(file).get(_NO_DATA, (b"",))[0]
         return float(text.rstrip(b"\0 ")) if text else None
-    except (struct.error, ValueError):
+    except ValueError:
         return None
+
+
+def lossy(file: BinaryIO) -> str:
+    """By what a TIFF is packed, where that may change its values; else empty."""
+    return _LOSSY.get(_first(_tags(file), _COMPRESSION, _PLAIN), "")
 
 
 def has_coordinates(file: BinaryIO) -> bool:
@@ -75,7 +82,7 @@ def _tags(file: BinaryIO) -> Tags:
     """Those of a TIFF; none for other and for damaged files."""
     file.seek(0)
     try:
-        return tiff_tags(file) if file.read(4) in (b"II*\0", b"MM\0*") else {}
+        return tiff_tags(file) if file.read(4) in TIFF else {}
     except (struct.error, ValueError):
         return {}
 
@@ -144,7 +151,7 @@ def _refuse_colours(name: str | None) -> None:
 
 
 def _unpack(file: BinaryIO, tags: Tags) -> None:
-    if _first(tags, 259, _PLAIN) not in _DEFLATE:
+    if _first(tags, _COMPRESSION, _PLAIN) not in _DEFLATE:
         return _load(file)
     places, lengths = (tags.get(a, ()) or tags.get(b, ()) for a, b in ((273, 324), (279, 325)))
     for place, length in zip(places, lengths, strict=False):

@@ -126,7 +126,7 @@ RGB, GREY = np.zeros((*SIZE, 3), np.uint8), np.zeros(SIZE, np.uint8)
         (put("images", GREY), "uint8 with 1.*-b 1 -b 1"),
         (put("masks", RGB), "8-bit grey"),
         (put("masks", GREY.astype(np.uint16)), "8-bit grey"),
-        (put("masks", GREY, ".jpg"), "JPEG changes values"),
+        (put("masks", GREY, ".jpg"), "JPEG can change values"),
         (put("masks", GREY[:-1]), "19x33 pixels, but its image has 20x33"),
         (put("masks", GREY + 5), r"holds the values \[5\]"),
         (put("depths", GREY[:, :-1]), "20x32 pixels, but"),

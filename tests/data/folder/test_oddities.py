@@ -142,6 +142,24 @@ def test_reversed_grey_and_a_second_band_are_refused(tmp_path):
     refused("it has two bands", path, *looks)
 
 
+def test_a_tiff_whose_packing_changes_values_is_no_mask(tmp_path):
+    path = tmp_path / "a.tif"
+    looks = [(decode_mask, SIZE, TABLE), (peek_mask, SIZE, TABLE)]
+    Pillow.fromarray(RGB[..., 0] % 2).save(path, compression="jpeg")
+    refused("JPEG can change values; a mask must be PNG, or TIFF packed without loss", path, *looks)
+    peek_depth(path, SIZE)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<H", data, data.index(struct.pack("<HHI", 259, 3, 1)) + 8, 34712)
+    path.write_bytes(data)
+    refused("JPEG 2000 can change values", path, *looks)
+
+
+def test_a_big_tiff_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(RGB).save(path, big_tiff=True)
+    refused("a BigTIFF, .*gdal_translate -co BIGTIFF=NO", path, (decode_image,), (peek_image,))
+
+
 def test_several_pages_are_refused_but_not_smaller_copies(tmp_path):
     path, others = tmp_path / "a.tif", [Pillow.fromarray(RGB[::2, ::2])]
     Pillow.fromarray(RGB).save(path, save_all=True, append_images=others)
