@@ -13,7 +13,7 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.cache import cached
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled, training_batches
-from rdepth_keras.data.rarity import chances, count_pixels, unseen
+from rdepth_keras.data.rarity import SMALLEST_SHARE, chances, count_pixels, shows, unseen
 from rdepth_keras.data.splits import AbsentSplit, labelled_part
 from rdepth_keras.depth.normalise import constant_notice
 from rdepth_keras.experiment import Augmentation, Experiment
@@ -191,7 +191,7 @@ def tile_chances(
 
     Where crops are to show the class that a tile was drawn for, those of class and tile. Reads
     every label, but for the prepared LoveDA, whose pixels are counted; ``notify`` hears of classes
-    that no tile shows.
+    that no tile shows, or too little of to be drawn for, and of tiles that are never drawn.
     """
     temperature = experiment.training.sampling.rare_class_temperature
     wanted = experiment.training.augmentation.crop_wanted_pixels
@@ -213,4 +213,27 @@ def tile_chances(
     if absent := np.flatnonzero(pixels.sum(0) == 0).tolist():
         notify(absence(experiment, absent, len(pixels), len(pixels)))
     found = chances(pixels, temperature)
+    for notice in never_drawn(experiment, pixels, found.sum(0)):
+        notify(notice)
     return found.sum(0) if wanted is None else found
+
+
+def never_drawn(experiment: Experiment, pixels: np.ndarray, chance: np.ndarray) -> list[str]:
+    """The classes that are there, but no tile is drawn for, and how many tiles have no chance.
+
+    ``pixels`` are (tiles, K), ``chance`` is that of each tile.
+    """
+    said, scarce = [], np.flatnonzero(pixels.any(0) & ~shows(pixels).any(0))
+    if len(scarce):
+        names = ", ".join(experiment.data.classes.names[train_id] for train_id in scarce)
+        said.append(
+            f"WARNING: no tile is drawn for {names}: none shows so much of one as "
+            f"{SMALLEST_SHARE:.1%} of its labelled pixels. Smaller tiles would."
+        )
+    if idle := int((chance == 0).sum()):
+        said.append(
+            f"{idle} of {len(chance)} training tiles are never drawn: they have no labels, or none "
+            "of a class that is rare enough for --rare-class-temperature "
+            f"{experiment.training.sampling.rare_class_temperature}"
+        )
+    return said

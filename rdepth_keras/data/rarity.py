@@ -59,14 +59,19 @@ def _pixels(tile: Tile, classes: int) -> np.ndarray:
     return counts[:classes]
 
 
+def shows(pixels: np.ndarray) -> np.ndarray:
+    """(tiles, K) bool: whether a tile may be drawn for a class, from its (tiles, K) pixels."""
+    total = np.maximum(pixels.sum(1, keepdims=True), 1)
+    return (pixels > 0) & (pixels >= SMALLEST_SHARE * total)
+
+
 def chances(pixels: np.ndarray, temperature: float) -> np.ndarray:
     """(K, tiles) chances of a class and one of its tiles, sum 1, from (tiles, K) pixels.
 
     A small temperature favours the rare. Summed over the classes they are the tiles' chances.
     Classes that no tile shows take no part, nor do tiles that show no class.
     """
-    total = np.maximum(pixels.sum(1, keepdims=True), 1)
-    shown = (pixels > 0) & (pixels >= SMALLEST_SHARE * total)
+    shown = shows(pixels)
     tiles_per_class = shown.sum(0)
     if not tiles_per_class.any():
         raise ValueError("No tile has labels, so no class is rarer than another.")

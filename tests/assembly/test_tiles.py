@@ -162,6 +162,30 @@ def test_rare_classes_are_drawn_more_often():
         tile_chances(plain, [Some("a")])
 
 
+@dataclass(frozen=True)
+class Specks(Some):
+    """Tiles of 10 000 pixels: all of class 0, with nine of class 1, and without labels."""
+
+    def __getitem__(self, index):
+        label = np.full((100, 100), IGNORE if index == 2 else 0, np.uint8)
+        label[0, : 9 * (index == 1)] = 1
+        return super().__getitem__(index) | {"label": label}
+
+
+def test_classes_too_rare_to_be_drawn_for_are_told():
+    """Else the rarest class is never drawn, and nobody learns of it."""
+    training = {"sampling": Sampling(0.1), "augmentation": Augmentation()}
+    experiment, said = recipe("demo").changed(training=training), []
+    found = tile_chances(experiment, [Specks("a")], said.append)
+    np.testing.assert_allclose(found, [0.5, 0.5, 0])
+    assert said[0].startswith("WARNING: no training tile shows road") and said[1:] == [
+        "WARNING: no tile is drawn for building: none shows so much of one as 0.1% of its labelled "
+        "pixels. Smaller tiles would.",
+        "1 of 3 training tiles are never drawn: they have no labels, or none of a class that is "
+        "rare enough for --rare-class-temperature 0.1",
+    ]
+
+
 @pytest.mark.parametrize(
     "settings", [{"crop_wanted_pixels": 5}, {"crop_redraws": 1}], ids=["wanted", "redrawn"]
 )
