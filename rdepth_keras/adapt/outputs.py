@@ -122,7 +122,8 @@ def check_prediction(method: Method, segmenter: Network) -> None:
             "does not train: take the method dgcd, or a network without it, e.g. "
             "--network.no-refine."
         )
-    if "contrast" in segmenter.model.output and "refined" not in method.predictions:
+    made: Any = segmenter.model.output  # one map, or several by name
+    if isinstance(made, dict) and "contrast" in made and "refined" not in method.predictions:
         raise ValueError(
             "The network projects its features for a contrast, which the method "
             f"{type(method).__name__} does not train: take the method dgcd, or a network without "
