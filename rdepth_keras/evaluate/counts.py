@@ -91,7 +91,7 @@ class Counts:
             "overall_accuracy": _number(overall_accuracy(self.confusion)),
             "kappa": _number(kappa(self.confusion)),
             "frequency_weighted_iou": _number(frequency_weighted_iou(self.confusion)),
-            "commonest_class_miou": self.commonest_class_miou(),
+            "commonest_class_miou": self.commonest_class_miou(absent),
             "tiles": len(self.ids),
         }
         if self.boundaries is not None:
@@ -102,12 +102,12 @@ class Counts:
             found["risk_coverage_bound"] = _number(self.confidence.risk_bound())
         return found
 
-    def commonest_class_miou(self) -> float:
+    def commonest_class_miou(self, absent: Absent = "union") -> float:
         """The mIoU of predicting the truth's commonest class everywhere: the bar to clear."""
         truth = self.confusion.sum(1)
         constant = np.zeros_like(self.confusion)
         constant[:, truth.argmax()] = truth
-        return float(mean_iou(constant))
+        return float(mean_iou(constant, absent))
 
     def save(self, path: Path) -> None:
         """Writes the counts as NPZ, whole or not at all."""

@@ -32,6 +32,7 @@ def test_the_commonest_class():
     right = count_labels(lambda tile: tile["label"] % 255, tiles(), 7)
     assert right.scores(LOVEDA)["miou"] == 1
     assert right.commonest_class_miou() == pytest.approx(1 / 9)
+    assert right.all_scores(LOVEDA, "zero")["commonest_class_miou"] == pytest.approx(1 / 21)
 
 
 def softened(tile):
