@@ -1,5 +1,6 @@
 """Pictures of a few predicted tiles: image, depth, truth, predictions, and the classes' colours."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -10,7 +11,7 @@ from rdepth_keras.arrays import Label, Tile
 from rdepth_keras.labels import ClassTable
 
 SIDE = 256  # pixels of a panel's longer side
-GAP, TITLE, LEGEND_ROW = 8, 34, 32
+GAP, TITLE, LEGEND_ROW, LINE = 8, 34, 32, 20
 INK, PAPER, FRAME = (40, 44, 52), (255, 255, 255), (150, 150, 150)
 GIVEN = ("image", "relative depth", "truth")
 
@@ -27,7 +28,7 @@ def draw_examples(
     Args:
         tiles: with their labels; pixels to ignore are black.
         predictions: heading -> what was predicted for the tiles, train ids of their sizes; a column
-            each.
+            each. A heading wider than its panel is broken after underscores and spaces.
         table: names and colours.
         title: above the rows.
         side: of a panel, in pixels.
@@ -37,18 +38,18 @@ def draw_examples(
         _panels(tile, [tile["label"], *labels], table, side)
         for tile, labels in zip(tiles, predicted, strict=True)
     ]
-    columns = (*GIVEN, *predictions)
+    columns = [_broken(name, side) for name in (*GIVEN, *predictions)]
+    top = 2 * TITLE + LINE * max(name.count("\n") for name in columns)
     width = len(columns) * (side + GAP) + GAP
     entries = _arrange(table.names, width)
     body = sum(max(panel.height for panel in row) + GAP for row in rows)
     legend = LEGEND_ROW * (1 + max(line for _, line in entries))
-    sheet = Image.new("RGB", (width, 2 * TITLE + body + legend + GAP), PAPER)
+    sheet = Image.new("RGB", (width, top + body + legend + GAP), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(16)
     draw.text((GAP, TITLE / 2), title, INK, font, anchor="lm")
     for column, name in enumerate(columns):
-        place = GAP + column * (side + GAP) + side / 2, 1.5 * TITLE
-        draw.text(place, name, INK, font, anchor="mm")
-    top = 2 * TITLE
+        place = GAP + column * (side + GAP) + side / 2, (TITLE + top) / 2
+        draw.text(place, name, INK, font, anchor="mm", align="center")
     for row in rows:
         for column, panel in enumerate(row):
             sheet.paste(panel, (GAP + column * (side + GAP), top))
@@ -73,6 +74,16 @@ def _panels(tile: Tile, labels: Sequence[Label], table: ClassTable, side: int) -
         Image.fromarray(pixels).resize(size, kind)
         for pixels, kind in zip((image, depth, *maps), kinds, strict=True)
     ]
+
+
+def _broken(name: str, width: int) -> str:
+    """The name in lines of at most so many pixels, as far as its parts allow."""
+    font, lines = ImageFont.load_default(16), [""]
+    for part in re.findall(r"[^_ ]*[_ ]|[^_ ]+", name):
+        if lines[-1] and font.getlength((lines[-1] + part).rstrip()) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _arrange(names: Sequence[str], width: int) -> list[tuple[int, int]]:

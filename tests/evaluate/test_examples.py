@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.evaluate.examples import GAP, GIVEN, SIDE, TITLE, draw_examples
+from rdepth_keras.evaluate.examples import GAP, GIVEN, LINE, SIDE, TITLE, _broken, draw_examples
 from rdepth_keras.labels import LOVEDA, ClassTable
 
 
@@ -41,10 +41,21 @@ def test_the_legend_holds_every_colour_and_takes_as_many_lines_as_it_needs():
     assert set(colors) <= found
 
 
+def test_long_headings_stay_within_their_columns():
+    names = ("st_dasegnet_deeplabv3", "source_only_deeplabv2, oracle", "dca")
+    labels = {name: [np.zeros((64, 64), np.uint8)] for name in names}
+    picture = draw_examples([tile(64, 64, 0)], labels, LOVEDA, side=160)
+    assert _broken(names[0], 160) == "st_dasegnet_\ndeeplabv3" and _broken("dca", 9) == "dca"
+    headings = picture[TITLE : 2 * TITLE + LINE]
+    for column in range(1, len(GIVEN) + 3):
+        left = column * (160 + GAP)
+        assert (headings[:, left : left + GAP] == 255).all(), "ink between two columns"
+
+
 def test_several_predictions_stand_in_columns_of_their_own():
     labels = {f"run {number}": [np.full((64, 64), number, np.uint8)] for number in range(3)}
     picture = draw_examples([tile(64, 64, 6)], labels, LOVEDA, side=40)
     assert picture.shape[1] == (len(GIVEN) + 3) * (40 + GAP) + GAP
-    row = picture[2 * TITLE + 20]
+    row = picture[2 * TITLE + 2 * LINE]
     shown = [tuple(row[GAP + column * (40 + GAP) + 20]) for column in range(2, 6)]
     assert shown == [LOVEDA.colors[6], *LOVEDA.colors[:3]]
