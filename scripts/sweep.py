@@ -52,9 +52,9 @@ def main() -> int:
     command.check_directory("--out", arguments.out)
     axes = arguments.recipes, arguments.directions, arguments.seeds
     cells = sweep.plan(*axes, arguments.out, arguments.oracles)
-    sweep.check(cells, TRAIN, options)
     if arguments.cap_hours is not None and not arguments.cap_hours > 0:
         raise ValueError(f"--cap-hours must be above 0; received {arguments.cap_hours}.")
+    sweep.check(cells, TRAIN, options)
     if arguments.page is not None:
         if arguments.page.absolute().parent == arguments.out.absolute():
             arguments.out.mkdir(parents=True, exist_ok=True)  # the runs would, anyway

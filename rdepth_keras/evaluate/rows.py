@@ -24,14 +24,15 @@ class Protocol:
     Attributes:
         dataset: whose tiles, e.g. ``"LoveDA"``.
         direction: source and target, e.g. ``"u2r"``.
-        role: of the scored domain: ``"target"``, ``"source"`` or ``"in-domain"``.
+        role: of the scored domain: ``"target"``, ``"source"`` (``"trained-on source"`` for a split
+            that trained), ``"in-domain"``, where source and target are one, or ``"other-domain"``.
         domain: scored domain, e.g. ``"rural"``.
         split: scored split; ``"hidden test"`` is scored by the benchmark's server.
         tiles: number of scored tiles; None where nobody says.
         chosen_by_target: whether the target's labels chose the checkpoint.
         absent: which classes are averaged.
-        target_seen: the splits of target images that training saw, or the runs that it started
-            from, e.g. ``"Train, labelled Val"``, or ``"none"``.
+        seen: the splits of the scored domain that training saw, or the runs that it started from,
+            e.g. ``"Train, labelled Val"``, or ``"none"``.
         classes: their names, in alphabetical order; empty where nobody says.
         files: digest of the tiles' own files, for two datasets may have one name; empty likewise.
     """
@@ -44,7 +45,7 @@ class Protocol:
     tiles: int | None = None
     chosen_by_target: bool = False
     absent: Absent = "union"
-    target_seen: str = UNKNOWN
+    seen: str = UNKNOWN
     classes: tuple[str, ...] = ()
     files: str = ""
 
@@ -58,8 +59,7 @@ class Protocol:
             notes.append(f"files {self.files}")
         if self.split == "hidden test":
             notes.append("scored by the benchmark's server")
-        if self.role != "in-domain":
-            notes.append(f"target images seen: {self.target_seen}")
+        notes.append(f"{self.role} images seen: {self.seen}")
         if self.chosen_by_target:
             notes.append("checkpoint chosen by the target's labels: no adaptation result")
         if self.absent != "union":
@@ -158,7 +158,7 @@ def _published(line: dict[str, str]) -> Row:
             domain,
             "hidden test",
             chosen_by_target="target" in line["checkpoint"],
-            target_seen=line["target_seen"],
+            seen=line["target_seen"],
         ),
         iou=iou,
         miou=printed,

@@ -1,10 +1,12 @@
-"""What a run has seen of its target: itself, and the runs that it started from, one after another.
+"""What a run has seen of a domain: itself, and the runs that it started from, one after another.
 
 It is noted in the run when it begins, since those before may be moved or deleted later. A domain is
 told by the kind of dataset and its name, so that two folders' domains of one name count as one.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.directory import Run
@@ -18,21 +20,42 @@ ANY = "any"  # domain, where what was seen is unknown
 
 
 def target_seen(run: Run) -> str:
-    """What was seen of the run's target, the strongest last: ``"Train, labelled Val"``.
+    """:func:`seen` of the domain that the run is scored on in the end."""
+    return seen(run, run.experiment.data.target)
 
-    ``"none"`` where nothing was. Labels are told of the runs before alone: what a run itself does
-    with them is its role and its checkpoint rule.
+
+def seen(run: Run, domain: str) -> str:
+    """What was seen of a domain, the strongest last: ``"Train, labelled Val"``.
+
+    ``"none"`` where nothing was. That a run's own checkpoint was chosen by labels is not told here:
+    that is its checkpoint rule.
     """
     experiment, before = run.experiment, inherited(run)
-    own = experiment.training.sampling.target_split.capitalize()
-    return (
-        _together(
-            own if experiment.method.uses_target else "",
-            before.get(_domain(experiment, experiment.data.target), ""),
-            before.get(ANY, ""),
-        )
-        or "none"
-    )
+    data, training, own = experiment.data, experiment.training, []
+    if domain == data.source:
+        own += [LABELLED + split.capitalize() for split in experiment.training_splits]
+    if domain == data.target and experiment.method.uses_target:
+        own.append(training.sampling.target_split.capitalize())
+    name = _domain(experiment, domain)
+    return _together(*own, before.get(name, ""), before.get(ANY, "")) or "none"
+
+
+def trained_on(run: Run) -> dict[str, Any]:
+    """Depth, numbers of tiles and digests of the files that decided its weights.
+
+    As far as they were noted when it began. Seeds of a mean and members of an ensemble share them.
+    """
+    noted = run.environment
+    found = {"depth": noted.get("depth"), "tiles": noted.get("trained_on")}
+    if files := noted.get("files"):
+        for name in decisive(run.experiment):
+            found |= {f"{kind} of {name}": told for kind, told in files.get(name, {}).items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def disagreement(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """The first name that both hold with two values; empty where there is none."""
+    return next((name for name in one if one[name] != other.get(name, one[name])), "")
 
 
 def inherited(run: Run) -> Seen:

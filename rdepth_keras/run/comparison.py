@@ -1,5 +1,6 @@
 """Runs side by side: rows out of what their evaluations left in the run directories."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
@@ -8,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from rdepth_keras.depth.presets import PRESETS
 from rdepth_keras.evaluate.bootstrap import bootstrap_difference
 from rdepth_keras.evaluate.confusion import mean_iou
 from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
+from rdepth_keras.experiment import Experiment
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import target_seen
+from rdepth_keras.run.ancestry import seen, target_seen, trained_on
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
 
@@ -26,9 +29,9 @@ def compare(
 ) -> str:
     """All evaluations of the runs as tables, one for each protocol, best first.
 
-    Runs that differ in their seed alone become one row, the mean and its standard deviation.
-    With the tables come the differences to the first run, paired over the tiles, unless they are
-    not wanted.
+    Runs that differ in their seed alone, and were trained on the same, become one row, the mean and
+    its standard deviation. With the tables come the differences to the first run, paired over the
+    tiles, unless they are not wanted.
 
     Args:
         directories: of the runs.
@@ -53,23 +56,29 @@ def compare(
 def protocol(evaluated: Evaluated) -> Protocol:
     """How the evaluation was scored."""
     result, experiment = evaluated.result, evaluated.experiment
-    data, domain = experiment.data, result["domain"]
-    trained_on = domain == data.source and result["split"] in experiment.training_splits
-    role = "target" if domain == data.target else "source"
-    role = "in-domain" if experiment.is_in_domain else role
+    domain = result["domain"]
     return Protocol(
         result["dataset"],
-        data.route,
-        "trained-on source" if trained_on else role,
+        experiment.data.route,
+        _role(experiment, domain, result["split"]),
         domain,
         result["split"],
         result.get("tiles"),
         evaluated.selection == "best_by_target_labels",
         result.get("absent", "union"),
-        target_seen(evaluated.run),
+        seen(evaluated.run, domain),
         tuple(sorted(result["iou"])),
         _tiles(result.get("files", {})),
     )
+
+
+def _role(experiment: Experiment, domain: str, split: str) -> str:
+    data = experiment.data
+    if domain == data.source and split in experiment.training_splits:
+        return "trained-on source"
+    if domain == data.target:
+        return "in-domain" if experiment.is_in_domain else "target"
+    return "source" if domain == data.source else "other-domain"
 
 
 def _tiles(files: Mapping[str, str]) -> str:
@@ -100,7 +109,7 @@ def row(evaluated: Evaluated) -> Row:
             "target seen": target_seen(evaluated.run),
             "inference": describe_inference(result["inference"]),
             "checkpoint": _checkpoint(evaluated),
-            "depth": _depth(result.get("depth") or {}),
+            "depth": _depth(result.get("depth") or {}, result.get("files", {})),
             "seeds": ", ".join(map(str, result.get("seeds", [experiment.training.seed]))),
         },
         interval=None if low is None or high is None else (100 * low, 100 * high),
@@ -113,7 +122,7 @@ def note(evaluated: Evaluated) -> str:
     changed = "; ".join(evaluated.result.get("changed_data", []))
     changed = changed and f"the data have changed since the run began: {changed}"
     said = [_unfinished(evaluated), changed, deviation(evaluated.experiment)]
-    return "; ".join(filter(None, said))
+    return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
 
 
 def _checkpoint(evaluated: Evaluated) -> str:
@@ -124,29 +133,38 @@ def _checkpoint(evaluated: Evaluated) -> str:
     return rule
 
 
-def _depth(depth: dict[str, str]) -> str:
-    """The source; a checkpoint or maps of one's own with the start of their fingerprint."""
+def _depth(depth: Mapping[str, str], files: Mapping[str, str]) -> str:
+    """The source; a checkpoint or maps of one's own with the start of their fingerprint.
+
+    Maps have none but the one of their files, in LoveDA's records together with the images.
+    """
     name = depth.get("config") or depth.get("source") or "none"
-    own = name in ("checkpoint", "depths_png") and "fingerprint" in depth
-    return f"{name} {depth['fingerprint'][:8]}" if own else name
+    marks = depth.get("fingerprint"), files.get("depths"), files.get("records")
+    mark = next(filter(None, marks), "")[:8]
+    return f"{name} {mark}" if depth and mark and name not in PRESETS else name
 
 
 def _unfinished(evaluated: Evaluated) -> str:
     result, training = evaluated.result, evaluated.experiment.training
     notes, last = [], evaluated.selection == "last"
     step = result.get("step" if last else "trained_steps")
-    if step not in (None, training.steps):
+    if step is None and not last:
+        notes.append("nobody knows how far it was trained")
+    elif step not in (None, training.steps):
         how = "scored at" if last else "chosen up to"
         notes.append(f"not trained to its end: {how} step {step} of {training.steps}")
     return "; ".join(notes + result.get("passed_over", []))
 
 
 def headline(run: Run, result: dict[str, Any]) -> str:
-    """The protocol and tags of what an evaluation of the run gave, for a title."""
+    """Protocol, tags and note of what an evaluation of the run gave, for a title."""
     evaluated = Evaluated(run, "own", result, run.experiment)
-    tags = row(evaluated).tags.items()
-    told = [f"{name}: {tag}" for name, tag in tags if name != "target seen"]  # by the protocol
-    return "; ".join([str(protocol(evaluated)), *told])
+    line = row(evaluated)
+    tags = dict(line.tags)
+    if result["domain"] == evaluated.experiment.data.target:
+        del tags["target seen"]  # the protocol tells it
+    told = [f"{name}: {tag}" for name, tag in tags.items()]
+    return "; ".join(filter(None, [str(line.protocol), *told, line.note]))
 
 
 def describe_inference(inference: dict[str, Any]) -> str:
@@ -202,11 +220,12 @@ def _truth(counts: Counts) -> np.ndarray:
 
 
 def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:
-    """Evaluations of runs that differ in their seed and resources alone."""
+    """Evaluations of runs that differ in their seed and resources alone, tiles and depth alike."""
     families: dict[Any, list[Evaluated]] = {}
     for found in evaluated:
         files = frozenset(found.result.get("files", {}).items())
-        same = found.experiment.essence(seed=0), found.name, protocol(found), files
+        trained = json.dumps(trained_on(found.run), sort_keys=True)
+        same = found.experiment.essence(seed=0), found.name, protocol(found), files, trained
         families.setdefault(same, []).append(found)
     return list(families.values())
 

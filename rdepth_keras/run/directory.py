@@ -268,7 +268,11 @@ class Run:
         return load_counts(self._evaluation(name, "npz"))
 
     def write_evaluation(self, name: str, result: Mapping[str, Any], counts: Counts) -> None:
-        """Writes an evaluation's scores, and the counts of every tile, which hold their digest."""
+        """Writes an evaluation's scores, and the counts of every tile, which hold their digest.
+
+        A report of other scores goes first: none lies beside them.
+        """
+        self._evaluation(name, "html").unlink(missing_ok=True)
         content = {"run": self.identity, **result}
         replace(counts, written_with=_digest(content)).save(self._evaluation(name, "npz"))
         self._write(f"evaluations/{name}.json", content)

@@ -19,10 +19,11 @@ from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.checks import check_blend
+from rdepth_keras.run.comparison import note
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import changed_files
 from rdepth_keras.run.predictor import Predictor, load_ensemble
-from rdepth_keras.run.scores import in_short, other_checkpoint, other_inference
+from rdepth_keras.run.scores import Evaluated, in_short, other_checkpoint, other_inference
 
 
 class NoLabels(ValueError):
@@ -96,7 +97,7 @@ def prepare_trial(
     if isinstance(tiles, str):
         raise NoLabels(tiles)
     check_files(data, [tiles])
-    predictor = load_ensemble([run, *members], inference)
+    predictor = load_ensemble([run, *members], inference, domain)
     changed = tuple(changed_files(run, data).values())
     return Trial(run, split, domain, tuple(members), experiment, data, tiles, predictor, changed)
 
@@ -131,12 +132,24 @@ def describe(trial: Trial) -> dict[str, Any]:
         "target_seen": experiment.method.uses_target,
         "seed": seeds[0],
         "seeds": seeds,
-        "step": min(predictor.steps),
+        "step": predictor.steps[0],
         "trained_steps": trial.run.trained_steps,
+        "member_notes": _member_notes(trial),
         "files": dict(trial.data.fingerprints(trial.tiles)),
         "changed_data": list(trial.changed),
         "passed_over": list(predictor.damaged),
     }
+
+
+def _member_notes(trial: Trial) -> list[str]:
+    """What a reader must know of each member, by its name; nothing where there is nothing."""
+    found = []
+    for member, step in zip(trial.members, trial.predictor.steps[1:], strict=True):
+        reached = {"step": step, "trained_steps": member.trained_steps}
+        result = {**reached, "selection": member.selection}
+        if told := note(Evaluated(member, trial.name, result, member.experiment)):
+            found.append(f"{member.name}: {told}")
+    return found
 
 
 def count(trial: Trial, tiles: Tiles, console: Console, title: str = "") -> Counts:

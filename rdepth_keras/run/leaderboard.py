@@ -16,7 +16,7 @@ from rdepth_keras.run.ancestry import target_seen
 from rdepth_keras.run.comparison import compare
 from rdepth_keras.run.ending import examples
 from rdepth_keras.run.evaluation import prepare_trial
-from rdepth_keras.run.sweep import Cell
+from rdepth_keras.run.sweep import Cell, check_means
 
 SIDE = 160  # pixels of a panel
 ORACLE = "oracle"  # trained on the target's own labels
@@ -30,7 +30,7 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
         page: where it goes.
         command: that made the runs.
 
-    Raises ValueError where no run has been scored.
+    Raises ValueError where no run has been scored, and where seeds of a row have no mean.
     """
     scored = [cell for cell in cells if cell.scored]
     if not scored:
@@ -38,20 +38,21 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
     by_target: dict[str, list[Cell]] = {}
     for cell in scored:
         by_target.setdefault(cell.run.experiment.data.target, []).append(cell)
+    table = overview(scored)
     pictures = {target: draw(own, page) for target, own in by_target.items()}
     places = [cell.directory for cell in scored]
     tables = compare(places, published=False, format="markdown", differences=False)
     missing = [cell.directory.name for cell in cells if not cell.scored]
-    parts = [f"# Leaderboard\n\n```bash\n{command}\n```", overview(scored)]
+    parts = [f"# Leaderboard\n\n```bash\n{command}\n```", table]
     parts += [
-        f"## Tiles of {target}\n\nThe first seed of each.\n\n![{target}]({picture.name})"
-        for target, picture in pictures.items()
+        f"## Tiles of {target}\n\nThe first seed of each.{told}\n\n![{target}]({picture.name})"
+        for target, (picture, told) in pictures.items()
     ]
     parts += [f"## By protocol, every class\n\n{tables.strip()}"]
     if missing:
         parts.append(f"Not finished or not scored, so not in the tables: {', '.join(missing)}.")
     atomic.write_text(page, "\n\n".join(parts) + "\n")
-    return [page, *pictures.values()]
+    return [page, *(picture for picture, _ in pictures.values())]
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,10 @@ def overview(cells: Sequence[Cell]) -> str:
 
     Recipes share a heading where their encoders are of one family and see the same inputs. Runs
     that trained on the target's own labels come last: they bound what there is to gain.
+
+    Raises as :func:`rdepth_keras.run.sweep.check_means`.
     """
+    check_means(cells)
     lines: dict[tuple[str, bool], Line] = {}
     for cell in cells:
         metrics = cell.metrics
@@ -108,8 +112,7 @@ def _line(cell: Cell) -> Line:
         for role, name in experiment.network.encoders.items()
         if name is not None
     }
-    seen = "labels" if experiment.is_in_domain else target_seen(cell.run)
-    return Line(cell.recipe, kind, " + ".join(families), seen, {})
+    return Line(cell.recipe, kind, " + ".join(families), target_seen(cell.run), {})
 
 
 def _order(base: Line | None, line: Line) -> tuple[bool, bool, float]:
@@ -130,8 +133,11 @@ def _score(line: Line, base: Line | None, domain: str) -> str:
     return text
 
 
-def draw(cells: Sequence[Cell], page: Path) -> Path:
+def draw(cells: Sequence[Cell], page: Path) -> tuple[Path, str]:
     """Tiles of a target down, recipes across, the first seed of each; oracles last.
+
+    Every recipe sees its own tiles, for some read no depth. With the picture comes what of the data
+    has changed since a run began.
 
     Raises ValueError where the checkpoint that was scored is damaged.
     """
@@ -139,16 +145,20 @@ def draw(cells: Sequence[Cell], page: Path) -> Path:
     for cell in sorted(cells, key=lambda cell: cell.run.experiment.is_in_domain):
         oracle = cell.run.experiment.is_in_domain
         first.setdefault(cell.recipe.removeprefix(SMALL) + (f", {ORACLE}" if oracle else ""), cell)
-    predictions, tiles, trial = {}, [], None
+    predictions, changed, tiles, trial = {}, "", [], None
     for name, cell in first.items():
         trial = prepare_trial(cell.run, "val")
         if damage := trial.predictor.damaged:
             raise ValueError(f"{cell.directory} would be shown by an older checkpoint: {damage[0]}")
-        tiles = tiles or examples(trial)
-        predictions[name] = [trial.predictor.label(tile) for tile in tiles]
+        own = examples(trial)
+        predictions[name] = [trial.predictor.label(tile) for tile in own]
+        if trial.changed:
+            changed += f" The data have changed since {name} began: {'; '.join(trial.changed)}."
+        if not tiles or trial.experiment.network.reads_depth:
+            tiles = own
     assert trial is not None  # there is a cell
     out = page.with_name(f"{page.stem}_{trial.domain}.png")
     title = f"{trial.split} {trial.domain}"
     picture = draw_examples(tiles, predictions, trial.table, title, SIDE)
     atomic.write_bytes(out, png.encode(picture))
-    return out
+    return out, changed

@@ -12,7 +12,7 @@ from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Label, Params, Tile
 from rdepth_keras.assembly import inference_network
 from rdepth_keras.infer import Inference, classify, tile_predictor
-from rdepth_keras.run.ancestry import target_seen
+from rdepth_keras.run.ancestry import disagreement, seen, trained_on
 from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.train.devices import local_mesh, replicated
 
@@ -100,16 +100,19 @@ def _best_step(run: Run) -> int | None:
     return None if best is None else best["step"]
 
 
-def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Predictor:
+def load_ensemble(
+    runs: Sequence[Run], inference: Inference | None = None, domain: str | None = None
+) -> Predictor:
     """The mean of several runs' predictions, all made with the first one's inference.
 
-    What is averaged, logits or probabilities, is the inference's ``average``.
+    What is averaged, logits or probabilities, is the inference's ``average``. ``domain`` is what
+    they predict, of which all must have seen the same; None is the target.
 
     Raises:
         ValueError: for runs of other data or protocols, or of depth from another source, and for
             one that is named twice, or that is a copy of another.
     """
-    _check_members(runs)
+    _check_members(runs, domain)
     inference = inference or runs[0].experiment.training.inference
     members = [load_predictor(run, inference) for run in runs]
     if len(members) == 1:
@@ -124,7 +127,7 @@ def load_ensemble(runs: Sequence[Run], inference: Inference | None = None) -> Pr
     )
 
 
-def _check_members(runs: Sequence[Run]) -> None:
+def _check_members(runs: Sequence[Run], domain: str | None) -> None:
     for one, other in combinations(runs, 2):
         same_place = one.directory.resolve() == other.directory.resolve()
         if same_place or one.identity == other.identity != "":
@@ -132,32 +135,23 @@ def _check_members(runs: Sequence[Run]) -> None:
                 f"An ensemble averages different runs; {other} is named twice: it is {one}, or a "
                 "copy of it."
             )
-        ours, theirs = (_common(run) | _trained_on(run) for run in (one, other))
-        for name in ours:
-            if ours[name] != theirs.get(name, ours[name]):
-                raise ValueError(
-                    f"An ensemble needs runs of the same data and protocol; {one} has the {name} "
-                    f"{ours[name]}, {other} has {theirs[name]}."
-                )
+        ours, theirs = (_common(run, domain) | trained_on(run) for run in (one, other))
+        if name := disagreement(ours, theirs):
+            raise ValueError(
+                f"An ensemble needs runs of the same data and protocol; {one} has the {name} "
+                f"{ours[name]}, {other} has {theirs[name]}."
+            )
 
 
-def _trained_on(run: Run) -> dict[str, Any]:
-    """Numbers and digests of the tiles, as far as they were noted when it began."""
-    noted = run.environment
-    found = [(name, {"number": count}) for name, count in noted.get("trained_on", {}).items()]
-    found += noted.get("files", {}).items()
-    return {f"{kind} of {name}": value for name, kinds in found for kind, value in kinds.items()}
-
-
-def _common(run: Run) -> dict[str, Any]:
+def _common(run: Run, domain: str | None) -> dict[str, Any]:
     """What the members must share: the data, and what makes a row's protocol."""
     experiment = run.experiment
+    domain = domain or experiment.data.target
     return {
         "dataset": experiment.data.title(experiment.resources.data_dir),
         "classes": experiment.data.classes.names,
-        "depth": run.environment.get("depth"),
         "source": experiment.data.source,
         "target": experiment.data.target,
         "selection": run.selection,
-        "target seen": target_seen(run),
+        f"images seen of {domain}": seen(run, domain),
     }

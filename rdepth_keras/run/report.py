@@ -64,6 +64,7 @@ def _facts(trial: Trial, evaluated: Evaluated) -> dict[str, str]:
         "recipe": trial.experiment.recipe,
         "note": note(evaluated),
         **row(evaluated).tags,
+        "step": ", ".join(map(str, trial.predictor.steps)),
         "ensemble with": ", ".join(map(str, trial.members)),
         "version": str(known.get("rdepth_keras", "")),
         "revision": str(known.get("git_revision") or ""),

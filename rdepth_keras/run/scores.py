@@ -176,6 +176,7 @@ _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "members": _list_of(_is_text),
     "passed_over": _list_of(_is_text),
     "changed_data": _list_of(_is_text),
+    "member_notes": _list_of(_is_text),
     **dict.fromkeys(("step", "trained_steps"), _or_none(_is_count)),
 }
 

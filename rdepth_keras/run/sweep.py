@@ -6,13 +6,14 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from rdepth_keras.experiment import Experiment, from_json, in_words
 from rdepth_keras.experiment.checks import check_seed
+from rdepth_keras.run.ancestry import disagreement, trained_on
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import own_evaluation, refuse_scores
 from rdepth_keras.run.surroundings import settled
@@ -114,8 +115,8 @@ def _command(cell: Cell, script: Path, options: Sequence[str]) -> list[str]:
 def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
     """Raises ValueError before the first run starts.
 
-    That is, for options that the sweep itself decides for each run, and where a directory holds a
-    run with other settings than are asked for.
+    That is, for options that the sweep itself decides for each run, for directions that are all the
+    same to the data, and where a directory holds a run with other settings than are asked for.
     """
     given = {option.split("=")[0].replace("_", "-") for option in options}
     if taken := sorted(given & DECIDED):
@@ -124,6 +125,17 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
             "away, or give it before the --."
         )
     asked: dict[tuple[str, str], Experiment] = {}  # a process each: seeds share it
+    directions: list[Any] = list(dict.fromkeys(cell.direction for cell in cells))
+    if len(directions) > 1:
+        first = cells[0]
+        asked[first.recipe, first.direction] = settings(first, script, options)
+        data = asked[first.recipe, first.direction].data
+        if len({replace(data, direction=way).route for way in directions}) < len(directions):
+            raise ValueError(
+                f"All of the directions {', '.join(directions)} would train {data.route}: the "
+                "domains of these data are named. Give one of --directions and no --oracles; train "
+                "what those would with --source-domain and --target-domain, in another --out."
+            )
     for cell in cells:
         if cell.run.begun:
             kind = cell.recipe, cell.direction
@@ -181,8 +193,9 @@ def summarise(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
 
     Each row holds ``seeds``, ``miou`` and ``iou`` by class as ``(mean, deviation)``, in fractions;
     the deviation is the sample's, None for a single seed. A class that is nowhere in any run is
-    None.
+    None. Raises as :func:`check_means`.
     """
+    check_means(cells)
     rows: dict[str, list[Mapping[str, Any]]] = {}
     for cell in cells:
         if (metrics := cell.metrics) is not None:
@@ -195,6 +208,22 @@ def summarise(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
         }
         for name, runs in rows.items()
     }
+
+
+def check_means(cells: Sequence[Cell]) -> None:
+    """Raises ValueError where seeds that would be one mean were trained on different data."""
+    first: dict[tuple[str, str], Cell] = {}
+    for cell in cells:
+        if not cell.scored:
+            continue
+        base = first.setdefault((cell.recipe, cell.direction), cell)
+        ours, theirs = trained_on(base.run), trained_on(cell.run)
+        if name := disagreement(ours, theirs):
+            raise ValueError(
+                f"There is no mean of {base.directory} and {cell.directory}, which were trained on "
+                f"other data: {name} {ours[name]} the one, {theirs[name]} the other. Train one of "
+                "them anew, or name the --seeds that belong together."
+            )
 
 
 def _spread(values: Sequence[float | None]) -> tuple[float, float | None] | None:

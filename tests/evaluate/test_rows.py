@@ -8,7 +8,7 @@ from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows, ran
 from rdepth_keras.evaluate.tables import write_tables
 from rdepth_keras.labels import LOVEDA
 
-VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677, target_seen="none")
+VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677, seen="none")
 
 
 def row(name, miou, protocol=VALIDATION, inference="whole", **options):
@@ -51,8 +51,8 @@ def test_the_published_rows():
         Protocol("LoveDA", "r2u", "target", "urban", "val", 676),
         Protocol("LoveDA", "r2u", "target", "urban", "val", 677, chosen_by_target=True),
         Protocol("LoveDA", "r2u", "target", "urban", "val", 677, absent="truth"),
-        dataclasses.replace(VALIDATION, target_seen="Train"),
-        dataclasses.replace(VALIDATION, target_seen="not stated"),
+        dataclasses.replace(VALIDATION, seen="Train"),
+        dataclasses.replace(VALIDATION, seen="not stated"),
         Protocol("demo scenes", "r2u", "target", "urban", "val", 677),
     ],
 )
@@ -82,7 +82,10 @@ def test_protocols_say_what_they_are():
         "u2r, hidden test (LoveDA rural, scored by the benchmark's server, "
         "target images seen: Val, checkpoint chosen by the target's labels: no adaptation result)"
     )
-    assert "seen" not in str(Protocol("LoveDA", "u2u", "in-domain", "urban", "val"))
+    other = Protocol("LoveDA", "u2u", "other-domain", "rural", "val", seen="labelled Train")
+    assert str(other) == (
+        "u2u, other-domain validation (LoveDA rural, other-domain images seen: labelled Train)"
+    )
 
 
 def test_published_rows_are_ranked_within_their_protocol_only():
@@ -90,7 +93,7 @@ def test_published_rows_are_ranked_within_their_protocol_only():
     groups = group(published_rows())
     assert len(groups) == 7
     for protocol, members in groups.items():
-        assert {one.tags["target seen"] for one in members} == {protocol.target_seen}
+        assert {one.tags["target seen"] for one in members} == {protocol.seen}
         by_labels = {one.tags["checkpoint"] == "best on target Val labels" for one in members}
         assert by_labels == {protocol.chosen_by_target}
         places = zip(members, ranks(members), strict=True)

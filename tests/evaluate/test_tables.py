@@ -9,7 +9,7 @@ from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import write_tables
 from rdepth_keras.labels import LOVEDA
 
-VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677, target_seen="none")
+VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677, seen="none")
 
 
 def row(name, miou, protocol=VALIDATION, inference="whole", **options):

@@ -8,7 +8,7 @@ from rdepth_keras.adapt import CBST
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.ancestry import handed_on, inherited, target_seen
+from rdepth_keras.run.ancestry import handed_on, inherited, seen, target_seen, trained_on
 from rdepth_keras.run.directory import Run
 
 
@@ -44,6 +44,23 @@ def test_images_alone_are_told_apart_from_labels(tmp_path, notes):
     peeks = {"choice": Choice("best_by_target_labels", 5)}
     chosen = begin(tmp_path / "chosen", first, training=peeks, notes=notes)
     assert target_seen(begin(tmp_path / "last", chosen, notes=notes)) == "Train, labelled Val"
+
+
+def test_every_domain_has_been_seen_in_its_own_way(tmp_path):
+    plain = begin(tmp_path / "plain", method=CBST(), training={"choice": Choice("best", 5)})
+    assert (seen(plain, "urban"), seen(plain, "rural")) == ("Train", "labelled Train")
+    oracle = begin(tmp_path / "oracle", plain, data=Demo("r2r"))
+    assert seen(oracle, "rural") == target_seen(oracle) == "labelled Train, labelled Val"
+    assert (seen(oracle, "urban"), seen(oracle, "sea")) == ("Train", "none")
+
+
+def test_what_decided_the_weights_is_what_they_were_trained_on(tmp_path):
+    """Not the target's Val, that a run is merely scored on."""
+    own = begin(tmp_path / "a", notes=False)
+    files = {name: {"images": name[0]} for name in ("train/rural", "val/urban")}
+    own.note_environment({"depth": "d", "trained_on": {"train/rural": 3}, "files": files}, 0)
+    told = {"depth": "d", "tiles": {"train/rural": 3}, "images of train/rural": "t"}
+    assert trained_on(own) == told
 
 
 def test_runs_that_started_from_each_other_and_a_damaged_one_are_no_dead_end(tmp_path):

@@ -117,6 +117,34 @@ def test_what_the_runs_before_had_seen_of_the_target_is_another_protocol(tmp_pat
     assert table(runs)[1]["target_seen"] == "unknown"
 
 
+def test_a_domain_is_called_what_it_is_to_the_run(tmp_path):
+    """Whatever else is scored than the target: an oracle elsewhere, a third domain, the source."""
+    home = [make(tmp_path / name, data=Demo("r2r"), domain=name) for name in ("rural", "urban")]
+    assert [line["protocol"] for line in table(home)] == [
+        "r2r, in-domain validation (demo scenes rural, 3 tiles, in-domain images seen: labelled "
+        "Train)",
+        "r2r, other-domain validation (demo scenes urban, 3 tiles, other-domain images seen: none)",
+    ]
+    two = ClassTable(("a", "b"), (0, 1), ((0, 0, 0), (1, 1, 1)))
+    before = make(tmp_path / "before", data=Folder("r2u", two, "C", "A"), domain="A")
+    away = make(
+        tmp_path / "away", data=Folder("r2u", two, "A", "B"), domain="C", start_from=str(before)
+    )
+    (line,) = table([away])
+    assert "A to B, other-domain validation (a folder C" in line["protocol"]
+    assert "images seen: labelled Train, labelled Val)" in line["protocol"]
+    assert line["target_seen"] == "none"
+    path = away / "evaluations/val_C.json"
+    assert "; target seen: none; " in headline(Run(away), json.loads(path.read_text()))
+
+
+def test_a_headline_tells_what_is_noted(tmp_path):
+    run = make(tmp_path / "a", steps=7)
+    result = json.loads((run / "evaluations/val_urban.json").read_text())
+    told = headline(Run(run), result)
+    assert told.endswith("; not as in the recipe demo: training.steps: 450 -> 7")
+
+
 def test_a_headline_tells_the_protocol(tmp_path):
     run = make(tmp_path / "a")
     result = json.loads((run / "evaluations/val_urban.json").read_text())
@@ -237,6 +265,38 @@ def test_seeds_on_other_files_are_no_family(tmp_path):
     assert len({line["protocol"] for line in table(runs)}) == 2 and len(table(runs)) == 3
 
 
+@pytest.mark.parametrize("kind", ["trained_on", "files", "depth"])
+def test_seeds_that_were_trained_on_other_data_are_no_family(tmp_path, noted, kind):
+    """Tiles were added, or depth made anew, between the first and the third."""
+    runs = [make(tmp_path / str(seed), seed) for seed in range(3)]
+    told = {
+        "trained_on": [{"train/rural": count} for count in (3, 3, 4)],
+        "files": [{"train/rural": {"depths": digest}} for digest in "aab"],
+        "depth": [{"source": name} for name in ("x", "x", "y")],
+    }
+    for run, value in zip(runs, told[kind], strict=True):
+        noted(run, Run(run).experiment, **{kind: value})
+    assert sorted(line["method"] for line in table(runs)) == ["2", "demo (2 seeds)"]
+
+
+@pytest.mark.parametrize(
+    ("depth", "files", "tag"),
+    [
+        ({"config": "depths_png"}, {"records": "0123456789"}, "depths_png 01234567"),
+        ({"source": "maps of the folder"}, {"images": "1", "depths": "abcdefghi"},
+         "maps of the folder abcdefgh"),
+        ({"config": "depth_anything_v2_small", "fingerprint": "9" * 9}, {"records": "0123456789"},
+         "depth_anything_v2_small"),
+        ({"config": "checkpoint", "fingerprint": "9" * 9}, {"records": "0"}, "checkpoint 99999999"),
+        (None, {"records": "0123456789"}, "none"),
+    ],
+)  # fmt: skip
+def test_maps_of_ones_own_are_told_apart(tmp_path, depth, files, tag):
+    run = make(tmp_path / "a")
+    edited(run, depth=depth, files=files)
+    assert table([run])[0]["depth"] == tag
+
+
 def test_other_classes_are_another_protocol(tmp_path):
     tables = [
         ClassTable(names, (0, 1), ((0, 0, 0), (1, 1, 1))) for names in (("a", "b"), ("a", "c"))
@@ -261,7 +321,7 @@ WRONG = {
     **{"miou": "0.5", "iou": {"water": "wet"}, "tiles": "2", "miou_interval": [float("nan"), 1.0]},
     **{"split": 7, "domain": None, "dataset": [], "absent": "some", "inference": {}, "step": -1},
     **{"seeds": "abc", "depth": {"source": ["x"]}, "passed_over": "x", "members": [1], "files": 3},
-    **{"changed_data": [None], "trained_steps": "all"},
+    **{"changed_data": [None], "trained_steps": "all", "member_notes": "b"},
 }
 
 
@@ -350,7 +410,9 @@ def test_a_chosen_checkpoint_of_an_unfinished_run_is_noted(tmp_path):
     edited(run, step=5, trained_steps=40)
     assert "not trained to its end: chosen up to step 40 of 450" in table([run])[0]["note"]
     edited(run, trained_steps=450)
-    assert "not trained" not in table([run])[0]["note"]
+    assert "trained" not in table([run])[0]["note"]
+    edited(run, trained_steps=None)
+    assert "nobody knows how far it was trained" in table([run])[0]["note"]
 
 
 def test_what_is_missing_is_named(tmp_path):

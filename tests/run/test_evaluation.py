@@ -19,7 +19,7 @@ from rdepth_keras.experiment import Choice
 from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.ending import score_the_end
-from rdepth_keras.run.evaluation import NoLabels
+from rdepth_keras.run.evaluation import NoLabels, describe
 from rdepth_keras.run.leaderboard import draw
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
 from rdepth_keras.run.sweep import Cell
@@ -164,18 +164,23 @@ def test_an_ensemble_of_a_run_and_its_copy_is_refused(copied, noted):
     ("one", "other", "said"),
     [
         (
-            {"files": {"train/A": {"images": "1"}}},
-            {"files": {"train/A": {"images": "2"}}},
-            "images of train/A 1, .* has 2",
+            {"files": {"train/rural": {"images": "1"}}},
+            {"files": {"train/rural": {"images": "2"}}},
+            "images of train/rural 1, .* has 2",
         ),
         (
-            {"trained_on": {"train/A": 3}},
-            {"trained_on": {"train/A": 4}},
-            "number of train/A 3, .* has 4",
+            {"trained_on": {"train/rural": 3}},
+            {"trained_on": {"train/rural": 4}},
+            "tiles {'train/rural': 3}, .* has {'train/rural': 4}",
         ),
         (
-            {"files": {"train/A": {"depths": "1"}}, "trained_on": {"train/A": 3}},
-            {"files": {"train/A": {"images": "2"}}},
+            {"trained_on": {"train/rural": 3}},
+            {"trained_on": {"train/rural": 3, "val/rural": 2}},
+            "tiles {'train/rural': 3}, .* has {.*'val/rural': 2}",
+        ),
+        (
+            {"files": {"train/rural": {"depths": "1"}}, "trained_on": {"train/rural": 3}},
+            {"files": {"train/rural": {"images": "2"}}},
             "",
         ),
     ],
@@ -190,6 +195,31 @@ def test_an_ensemble_of_runs_on_other_files_is_refused(copied, noted, one, other
         return
     with pytest.raises(ValueError, match=f"same data and protocol; .*seed0 has the .*{said}"):
         load_ensemble(runs)
+
+
+def test_members_have_seen_the_same_of_what_they_predict(copied, noted):
+    for directory, seen in zip(copied, ({}, {"Demo sea": "labelled Val"}), strict=True):
+        noted(directory, run.Run(directory).experiment, seen=seen)
+    runs = [run.Run(place) for place in copied]
+    load_ensemble(runs)
+    with pytest.raises(ValueError, match="images seen of sea none, .* has labelled Val"):
+        load_ensemble(runs, domain="sea")
+
+
+def test_every_member_says_what_is_odd_about_it(copied, noted):
+    """Its own steps, of its own number: of the first run nothing follows for another."""
+    chosen = {"steps": 7, "choice": Choice("last", validation_steps=3)}
+    experiment = run.Run(copied[1]).experiment.changed(training=chosen)
+    noted(copied[1], experiment, depth={"source": "procedural heights"})
+    trial = run.prepare_trial(run.Run(copied[0]), "val", None, None, [run.Run(copied[1])])
+    steps = dataclasses.replace(trial.predictor, steps=(450, 1))
+    result = describe(dataclasses.replace(trial, predictor=steps))
+    (told,) = result["member_notes"]
+    assert result["step"] == 450
+    assert told.startswith("seed1: not trained to its end: scored at step 1 of 7; not as in the ")
+    assert "training.steps: 450 -> 7" in told
+    run.evaluate(trial, QUIET)
+    assert told in run.compare([copied[0]], published=False, format="markdown")
 
 
 @pytest.mark.parametrize("change", ["network", "average"])
@@ -240,6 +270,9 @@ def test_the_report(copied):
     assert f"{100 * result['miou']:.2f}" in text and "r2u, target validation" in text
     assert 'aria-label="Training"' in text and "procedural heights" in text
     assert not list(page.parent.glob("*.partial"))
+    assert "<dt>step</dt><dd>1</dd>" in text
+    run.evaluate(trial, QUIET)
+    assert not page.exists(), "a page of other scores does not lie beside new ones"
 
 
 def test_depth_is_ablated(copied):

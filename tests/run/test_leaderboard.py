@@ -9,11 +9,19 @@ from rich.console import Console
 from rdepth_keras.data import png
 from rdepth_keras.evaluate.tables import NOTHING
 from rdepth_keras.experiment import Choice
+from rdepth_keras.labels import LOVEDA
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run import leaderboard, sweep
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import evaluate, prepare_trial
 from rdepth_keras.run.leaderboard import overview, write_leaderboard
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Nothing is behind a cell but what :func:`scored` says."""
+    monkeypatch.setattr(leaderboard, "target_seen", lambda run: "told")
+    monkeypatch.setattr(leaderboard, "check_means", lambda cells: None)
 
 
 @pytest.fixture
@@ -41,9 +49,49 @@ def test_the_page_holds_table_pictures_and_what_is_missing(cells, tmp_path):
     assert picture.shape[2] == 3 and len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
 
 
-def test_the_overview_compares_what_shares_its_encoders(monkeypatch):
+def test_seeds_without_a_mean_make_no_page(cells, noted, tmp_path):
+    one, other, _ = cells
+    noted(other.directory, other.run.experiment, depth={"source": "lidar"})
+    with pytest.raises(ValueError, match=r"no mean of .*seed0 and .*seed1, .*: depth .*lidar"):
+        write_leaderboard([one, other], tmp_path / "board.md", "")
+    assert not list(tmp_path.glob("board*"))
+
+
+def test_every_recipe_sees_its_own_tiles(monkeypatch, tmp_path):
+    """An image-only one is opened without depth: no other must be shown, or predict, by that."""
+    shown, label = {}, np.zeros((8, 8), np.uint8)
+
+    def trial(run, split):
+        depth = np.full((8, 8, 1), run.reads_depth, np.float32)
+        tiles = [{"id": 1, "image": label[..., None].repeat(3, 2), "depth": depth, "label": label}]
+        predictor = SimpleNamespace(damaged=(), label=lambda tile: label + int(tile["depth"].max()))
+        network = SimpleNamespace(reads_depth=run.reads_depth)
+        return SimpleNamespace(
+            **{"predictor": predictor, "tiles": tiles, "table": LOVEDA, "changed": run.changed},
+            **{"split": split, "domain": "B", "experiment": SimpleNamespace(network=network)},
+        )
+
+    def drawn(tiles, predictions, *_):
+        shown.update(depth=tiles[0]["depth"].max(), **predictions)
+        return np.zeros((2, 2, 3), np.uint8)
+
+    monkeypatch.setattr(leaderboard, "prepare_trial", trial)
+    monkeypatch.setattr(leaderboard, "draw_examples", drawn)
+    home = SimpleNamespace(is_in_domain=False)
+    runs = {
+        name: SimpleNamespace(experiment=home, reads_depth=deep, changed=changed)
+        for name, deep, changed in (("a", 0, ()), ("deep", 1, ("masks of val/B",)), ("z", 0, ()))
+    }
+    cells = [sweep.Cell(name, "r2u", 0, tmp_path) for name in runs]
+    monkeypatch.setattr(sweep.Cell, "run", property(lambda cell: runs[cell.recipe]))
+    picture, told = leaderboard.draw(cells, tmp_path / "board.md")
+    assert picture.exists() and shown["depth"] == 1
+    assert [shown[name][0].max() for name in runs] == [0, 1, 0]
+    assert told == " The data have changed since deep began: masks of val/B."
+
+
+def test_the_overview_compares_what_shares_its_encoders(bare):
     """The source alone first, then by score, what saw the target's labels last."""
-    monkeypatch.setattr(leaderboard, "target_seen", lambda run: "told")
     cells = [
         scored("demo_rdepth_daformer", "r2u", 0.31),
         scored("demo_rdepth_style", "r2u", 0.33),
@@ -57,12 +105,11 @@ def test_the_overview_compares_what_shares_its_encoders(monkeypatch):
     assert base == f"{depth} demo_rdepth_b_s | supervised | told | 30.00 ± 1.41 | 40.00 |"
     assert style == f"{depth} demo_rdepth_style | ours | told | 33.00 (+3.00) | {NOTHING} |"
     assert daformer == f"{depth} demo_rdepth_daformer | ours | told | 31.00 (+1.00) | {NOTHING} |"
-    assert oracle == f"{depth} demo_rdepth_b_s | oracle | labels | 70.00 (+40.00) | {NOTHING} |"
+    assert oracle == f"{depth} demo_rdepth_b_s | oracle | told | 70.00 (+40.00) | {NOTHING} |"
     assert other == f"| mit | demo_segformer | supervised | told | 20.00 | {NOTHING} |"
 
 
-def test_the_overview_says_where_target_labels_chose(monkeypatch):
-    monkeypatch.setattr(leaderboard, "target_seen", lambda run: "told")
+def test_the_overview_says_where_target_labels_chose(bare):
     cell = scored("demo_segformer", "r2u", 0.2)
     assert "no adaptation result" not in overview([cell])
     training = {"choice": Choice(validation_steps=9, selection="best_by_target_labels")}

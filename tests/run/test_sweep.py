@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data.demo.dataset import Demo
+from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.recipes import recipe
+from rdepth_keras.run import sweep
 from rdepth_keras.run.sweep import check, plan, summarise
 
 
@@ -53,6 +55,21 @@ def test_what_the_sweep_decides_cannot_follow(options, tmp_path):
     check(cells, tmp_path / "train.py", ["--steps", "2", "--optimizer.learning-rate", "1"])
 
 
+def test_directions_that_are_all_the_same_to_the_data_train_once(tmp_path, monkeypatch):
+    """A folder's domains are named: two directions, or an oracle, would be one run's copies."""
+    for data, refused in ((Folder("r2u", source_domain="A", target_domain="B"), True), (Demo(), 0)):
+        asked = recipe("demo").changed(data=data)
+        monkeypatch.setattr(sweep, "settings", lambda *_, asked=asked: asked)
+        for directions, oracles in ((["r2u", "u2r"], []), (["r2u"], ["demo"])):
+            cells = plan(["demo"], directions, [0], tmp_path, oracles)
+            if refused:
+                with pytest.raises(ValueError, match=r"would train A to B: .* --source-domain"):
+                    check(cells, tmp_path / "train.py", [])
+            else:
+                check(cells, tmp_path / "train.py", [])
+        check(plan(["demo"], ["r2u"], [0, 1], tmp_path), tmp_path / "train.py", [])
+
+
 @pytest.fixture
 def cells(tmp_path):
     """Three runs of which two were scored, each as its end leaves it; the third had no labels."""
@@ -89,6 +106,16 @@ def test_the_mean_is_of_what_was_evaluated(cells):
     shutil.copytree(first.directory / "evaluations", kept)
     with pytest.raises(ValueError, match="of another run"):
         summarise(cells)
+
+
+def test_seeds_that_were_trained_on_other_data_have_no_mean(cells):
+    for cell, count in zip(cells, (3, 4, 5), strict=True):
+        noted = {**cell.run.environment, "trained_on": {"train/rural": count}}
+        del noted["run"], noted["settings"]
+        cell.run.note_environment(noted, 0)
+    with pytest.raises(ValueError, match=r"seed1, .*tiles .*3} the one, .*4} the other"):
+        summarise(cells)
+    assert summarise(cells[1:])["demo r2u"]["seeds"] == 1, "the third has no score"
 
 
 @pytest.mark.parametrize("metrics", [{"not_evaluated": "no labels"}, {}, {"miou": None}])

@@ -118,6 +118,7 @@ def test_mean_and_sample_deviation(tmp_path, monkeypatch):
     ]
     metrics = property(lambda cell: dict(enumerate(scores)).get(cell.seed))
     monkeypatch.setattr(sweep.Cell, "metrics", metrics)
+    monkeypatch.setattr(sweep, "check_means", lambda _: None)  # no run is behind them
     row = summarise(cells)["a r2u"]
     assert row["seeds"] == 3
     assert row["miou"] == pytest.approx((0.4, 0.2))
