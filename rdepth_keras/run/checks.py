@@ -124,14 +124,20 @@ def check_rounds(experiment: Experiment) -> None:
         )
 
 
-def random_for_good(experiment: Experiment) -> str:
-    """A warning, where encoders are frozen that nothing was ever learned by; else empty."""
+def encoder_weights(experiment: Experiment) -> dict[str, str]:
+    """Encoder -> where it starts; over that goes a run that it starts from."""
     training = experiment.training
     weights = dict.fromkeys(experiment.network.encoders, training.weights)
     if training.depth_weights is not None:
         weights |= {name: training.depth_weights for name in weights if "depth" in name}
-    found = [name for name in experiment.network.frozen if weights.get(name) == "none"]
-    if not found or training.start_from is not None:
+    return weights
+
+
+def random_for_good(experiment: Experiment) -> str:
+    """A warning, where encoders are frozen that nothing was ever learned by; else empty."""
+    weights = encoder_weights(experiment)
+    found = [name for name in experiment.network.frozen if weights[name] == "none"]
+    if not found or experiment.training.start_from is not None:
         return ""
     return (
         f"WARNING: frozen from random weights, and so random for good: {' and '.join(found)}. "

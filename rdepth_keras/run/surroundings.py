@@ -29,12 +29,22 @@ def placed(experiment: Experiment, place: str | None) -> Experiment:
 def settled(experiment: Experiment) -> Experiment:
     """The experiment with what was left open filled in, so that a run never changes its data.
 
-    Places become absolute, so that a run's data are found from another folder.
+    Places become absolute, so that a run's data and weights are found from another folder.
     """
     place = experiment.resources.data_dir
     if place is not None:
         place = str(Path(place).expanduser().resolve())
-    return placed(experiment, place).changed(data=experiment.data.settled(place))
+    return placed(located(experiment), place).changed(data=experiment.data.settled(place))
+
+
+def located(experiment: Experiment) -> Experiment:
+    """The experiment with absolute places of weights that lie here; names stay names."""
+    found = {name: getattr(experiment.training, name) for name in ("weights", "depth_weights")}
+    for name, weights in found.items():
+        if weights not in (None, "none", "imagenet"):
+            place = Path(weights).expanduser()
+            found[name] = str(place.resolve()) if place.exists() else weights
+    return experiment.changed(training=found)
 
 
 def surroundings(

@@ -22,6 +22,7 @@ from rdepth_keras.assembly import (
     training_sources,
 )
 from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.splits import longest_side
 from rdepth_keras.experiment import Experiment, differences, in_words
 from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
@@ -39,8 +40,9 @@ from rdepth_keras.run.checks import (
 from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.files import check_training_files, noted_files
+from rdepth_keras.run.fixed import check_fixed, fixed_networks
 from rdepth_keras.run.room import check_room
-from rdepth_keras.run.surroundings import settled, surroundings
+from rdepth_keras.run.surroundings import located, settled, surroundings
 from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
@@ -122,7 +124,7 @@ def changes(run: Run, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
 
     Raises FileNotFoundError where there is no run.
     """
-    return differences(run.experiment.essence(), experiment.essence())
+    return differences(located(run.experiment).essence(), experiment.essence())
 
 
 def _extended(experiment: Experiment, done: int, console: Console) -> Experiment:
@@ -193,6 +195,7 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
         if line:
             console.print(line)
     validated = validation_tiles(experiment, data)
+    tile_pixels = max(map(longest_side, sources.source.values()))
     sources = kept(experiment, sources, console.print)
     batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)
@@ -201,14 +204,18 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     never_trains = assembly.state.params.keys() - assembly.state.optimizer.keys()
     begins, place = not _has_checkpoint(run), training.start_from
     before = None if place is None else Run(Path(place))
+    around = surroundings(experiment, data, counts, files) | {"tile_pixels": tile_pixels}
     if before and (never_trains or begins):
-        assembly = start_from(before, experiment, assembly, console.print)
+        assembly, step = start_from(before, experiment, assembly, console.print)
+        around["started_from"] = {"run": before.identity, "step": step}
+    around["fixed_networks"] = fixed_networks(assembly.state)
     check_room(run.directory, checkpoint_bytes(assembly.state))
     if assembly.mesh.size < jax.device_count():
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
-    around = surroundings(experiment, data, counts, files)
     if begins:
         around["seen"] = handed_on(before) if before else {}
+    else:
+        check_fixed(run, experiment, around["fixed_networks"])
     return _Prepared(data, sources, around, validated, batches, assembly)
 
 

@@ -1,32 +1,35 @@
 """A training that starts from another run's weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 
 from rdepth_keras.adapt import SEGMENTER
+from rdepth_keras.arrays import Params
 from rdepth_keras.assembly import Assembly, class_variables, inference_network
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.run.checks import encoder_weights
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.predictor import restore
 from rdepth_keras.train.devices import replicated
+from rdepth_keras.train.state import State
 
 
 def start_from(
     run: Run, experiment: Experiment, assembly: Assembly, notify: Callable[[str], None]
-) -> Assembly:
+) -> tuple[Assembly, int]:
     """The assembly with the variables of the run's checkpoint that counts, as far as they fit.
 
     What does not fit starts as it would without, and is named: so do classifiers of other classes,
     or of the same ones in another order. Networks that the experiment's method never trains, such
     as a pretrained reference, are the run's as well, and what it remembers, such as a teacher, is
-    made anew of them. Optimizers and step start anew.
+    made anew of them. Optimizers and step start anew. Returns that checkpoint's step, too.
 
     Raises:
         FileNotFoundError: where the run has no checkpoint.
-        ValueError: where nothing fits.
+        ValueError: where nothing fits, or what never trains does not fit as a whole.
     """
     params, buffers, step = restore(run, *inference_network(run.experiment).init(), notify)
     theirs = {**params, **buffers}  # what trained there may be frozen here
@@ -34,7 +37,7 @@ def start_from(
         for path in class_variables(experiment):
             theirs.pop(path, None)
     state = assembly.state
-    fixed = set(state.params) - set(state.optimizer)
+    fixed = _fixed(experiment, state)
     trees, left = [], []
     for ours in (state.params, state.buffers):
         left += sorted(p for p, value in ours[SEGMENTER].items() if not _fits(theirs.get(p), value))
@@ -47,6 +50,7 @@ def start_from(
     total = sum(len(tree[SEGMENTER]) for tree in trees)
     if len(left) == total:
         raise ValueError(f"No variable of {run} fits this network; choose the run's own network.")
+    _check_whole(run, experiment, fixed, theirs)
     notify(f"starts from step {step} of {run}: {total - len(left)} of {total} variables fit")
     if left:
         shown = ", ".join(left[:8]) + (f" and {len(left) - 8} more" if len(left) > 8 else "")
@@ -57,7 +61,32 @@ def start_from(
     memory = experiment.method.memory(assembly.networks, params, buffers, key)
     memory = jax.device_put(memory, replicated(assembly.mesh))
     state = state._replace(params=params, buffers=buffers, average=average, memory=memory)
-    return replace(assembly, state=state)
+    return replace(assembly, state=state), step
+
+
+def _fixed(experiment: Experiment, state: State) -> dict[str, Params]:
+    """What never trains: networks without an optimizer, and the segmenter's frozen encoders."""
+    own = {name: {**state.params[name], **state.buffers[name]} for name in state.params}
+    found = {name: variables for name, variables in own.items() if name not in state.optimizer}
+    for name in experiment.network.frozen:
+        paths = [path for path in own[SEGMENTER] if path.startswith(f"{name}/")]
+        found[name] = {path: own[SEGMENTER][path] for path in paths}
+    return found
+
+
+def _check_whole(run: Run, experiment: Experiment, fixed: Mapping[str, Params], theirs) -> None:
+    """Raises ValueError where one of these would be random for good, or made of two kinds."""
+    weights = encoder_weights(experiment)
+    for name, variables in fixed.items():
+        lost = [path for path, value in variables.items() if not _fits(theirs.get(path), value)]
+        random = weights.get(name, experiment.training.weights) == "none"
+        if lost and (random or len(lost) < len(variables)):
+            raise ValueError(
+                f"{name} never trains here, and {run} has nothing that fits {len(lost)} of its "
+                f"{len(variables)} variables, such as {min(lost)}. Start from a run with the same "
+                "encoder, or leave --from away; one of which nothing fits may be given --weights "
+                "or --depth-weights."
+            )
 
 
 def _taken(theirs, ours):

@@ -26,7 +26,7 @@ from rdepth_keras.optimizers import Schedule
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.checks import random_for_good
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.training import changes
+from rdepth_keras.run.training import _prepare, changes
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.lock import lock
@@ -176,6 +176,7 @@ def test_data_may_move_and_settings_may_not(experiment, tmp_path):
     run.resume(own, trained, QUIET)
     assert [entry["step"] for entry in trained.environment["resumed"]] == [12]
     assert trained.environment["trained_on"] == {"train/rural": 2, "val/rural": 2}
+    assert trained.environment["tile_pixels"] == 64
     assert trained.environment["seen"] == {}, "it started from no other run"
 
 
@@ -365,6 +366,29 @@ def test_an_extension_that_is_killed_is_one_all_the_same(ended, monkeypatch):
     ours, theirs = (run.load_predictor(one)(tile) for one in (own, twin))
     np.testing.assert_array_equal(ours, theirs)
     assert own.metrics == twin.metrics
+
+
+class Keeping(SourceOnly):
+    """With a network that stays as it was built."""
+
+    def networks(self, parts):
+        return {SEGMENTER: parts.segmenter, "reference": parts.build("reference")}
+
+
+def test_what_never_trains_is_the_same_when_a_run_goes_on(experiment, tmp_path, monkeypatch):
+    monkeypatch.setitem(METHODS, "keeping", Keeping)
+    short = {"steps": 2, "choice": Choice(), "weights": "published/weights"}
+    own = Run(tmp_path / "run")
+    run.start(experiment.changed(method=Keeping(), training=short), own, QUIET)
+    found = _prepare(own.experiment, own, QUIET, run.Watch()).surroundings["fixed_networks"]
+    assert list(found) == ["reference"] and found == own.environment["fixed_networks"]
+
+    def other(experiment, *_):
+        return network(experiment.changed(training={"seed": 1}), True)
+
+    monkeypatch.setattr("rdepth_keras.assembly.training.training_network", other)
+    with pytest.raises(ValueError, match="network reference, .* the weights published/weights"):
+        run.resume(own.experiment, own, QUIET)
 
 
 def test_a_full_disk_is_told_before_the_first_step(experiment, tmp_path, monkeypatch):

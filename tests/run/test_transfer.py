@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from rdepth_keras import run
-from rdepth_keras.adapt import SEGMENTER, DAFormer
+from rdepth_keras.adapt import SEGMENTER, DAFormer, SourceOnly
 from rdepth_keras.adapt.daformer import PRETRAINED
 from rdepth_keras.assembly import assemble, inference_network
 from rdepth_keras.data.demo.dataset import Demo
@@ -142,12 +142,45 @@ def test_as_many_classes_in_another_order_are_other_classes(monkeypatch, data):
     monkeypatch.setattr(transfer, "restore", lambda own, *network: (*network[:2], 2))
     first, second, said = small(seed=1), small(seed=2).changed(data=data), []
     whole, own = inference_network(first).init()[0], assemble(second)
-    taken = transfer.start_from(SimpleNamespace(experiment=first), second, own, said.append)
+    parent = SimpleNamespace(experiment=first)
+    taken, step = transfer.start_from(parent, second, own, said.append)
+    assert step == 2
     heads = {"head/classifier/kernel", "head/classifier/bias"} if data == Turned() else set()
     for path, value in taken.state.params[SEGMENTER].items():
         expected = own.state.params[SEGMENTER] if path in heads else whole
         np.testing.assert_array_equal(value, expected[path], err_msg=path)
     assert all((path in " ".join(said)) == bool(heads) for path in heads or ["do not fit"])
+
+
+class Keeping(SourceOnly):
+    """With a network that stays as it was built."""
+
+    def networks(self, parts):
+        return {SEGMENTER: parts.segmenter, "reference": parts.build("reference")}
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        ({"frozen": ("image_encoder",)}, "image_encoder"),
+        ({"method": Keeping()}, "reference"),
+    ],
+)
+def test_what_never_trains_is_taken_whole(monkeypatch, parts, name):
+    """From a shallower encoder it would be random in part, or of two kinds."""
+    monkeypatch.setitem(
+        ENCODERS, "deeper", partial(convnext, depths=(2, 1, 1, 1), widths=(4, 4, 4, 4))
+    )
+    monkeypatch.setattr(transfer, "restore", lambda own, *network: (*network[:2], 2))
+    encoder = {"image_encoder": "deeper", "frozen": parts.pop("frozen", ())}
+    begun = small(start_from="/runs/A").changed(**parts, network=encoder)
+    own, same = assemble(begun), begun.changed(method=small().method)
+    for weights in ("none", "published/weights"):
+        given = begun.changed(training={"weights": weights})
+        message = rf"{name} never trains here, and .* fits \d+ of its \d+ .*stage1_block2"
+        with pytest.raises(ValueError, match=message):
+            transfer.start_from(SimpleNamespace(experiment=small()), given, own, pytest.fail)
+    transfer.start_from(SimpleNamespace(experiment=same), begun, own, lambda _: None)
 
 
 @pytest.mark.proof
@@ -166,7 +199,7 @@ def test_a_teacher_and_a_reference_are_of_the_run_as_well(first):
     """They would else be what the experiment's own weights, none, are drawn as."""
     begun = small(seed=5, start_from=str(first.directory))
     experiment = begun.changed(method=DAFormer(feature_weight=0.1))
-    state = transfer.start_from(first, experiment, assemble(experiment), lambda _: None).state
+    state = transfer.start_from(first, experiment, assemble(experiment), lambda _: None)[0].state
     expected, reference = variables(first), state.params[PRETRAINED]
     assert reference and all(path.startswith("image_encoder/") for path in reference)
     for found in (state.params[SEGMENTER], state.memory["teacher"], reference):
