@@ -96,9 +96,9 @@ class Dataset:
         return LOVEDA
 
     @property
-    def tile_pixels(self) -> int:
-        """Side of its tiles, at whose scale networks see the world."""
-        return 1024
+    def tile_pixels(self) -> int | None:
+        """Side of its tiles, for runs that did not note it; None where they may have any."""
+        return None
 
     def settled(self, place: Place) -> Self:
         """The same with what was left open filled in, so that a run never changes its data."""

@@ -1,4 +1,4 @@
-"""Splits of a domain: which are there, and which of their tiles have labels."""
+"""Splits of a domain: which are there, which of their tiles have labels, and how large they are."""
 
 from rdepth_keras.arrays import Tiles
 
@@ -19,3 +19,12 @@ def labelled_part(tiles: Tiles) -> Tiles | None:
         return tiles
     part = getattr(tiles, "labelled_part", None)
     return part() if part is not None else None
+
+
+def longest_side(tiles: Tiles) -> int:
+    """Pixels of the tiles' longest side, the scale at which networks see the world.
+
+    Tiles of several sizes know it; of others the first one is read.
+    """
+    known = getattr(tiles, "longest_side", None)
+    return known() if known is not None else max(tiles[0]["image"].shape[:2])

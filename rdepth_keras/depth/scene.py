@@ -18,6 +18,7 @@ from rdepth_keras.tiling import Windows, blend_windows, windows
 
 WINDOW_PIXELS = 1024  # a tile of the training data: the scale the networks know
 SINGLE_VIEW_SHARE = 1.5  # an image up to this many windows long is one view
+MOST_WINDOWS = 5000  # that are aligned at once: the matrix of the least squares is of 0.8 GB
 SAMPLES = 32  # across a window: means of blocks, which the windows are compared by
 STIFFNESS = 0.01  # pull of a window's scale to that of the coarse view, for windows without relief
 FLATNESS = 1e-6  # of a window's mean: relief below is rounding
@@ -31,18 +32,26 @@ def estimate_scene(
     image: np.ndarray,
     *,
     window_pixels: int = WINDOW_PIXELS,
-    overlap_pixels: int = WINDOW_PIXELS // 2,
+    overlap_pixels: int | None = None,
 ) -> np.ndarray:
     """Image (H, W, 3) uint8 of any size -> raw relative depth (H, W) float32 without seams.
 
     ``view(image, size)`` estimates the depth of one image at ``size`` (height, width). An image
-    that fits one view is one view. Raises ValueError for an overlap that is no part of a window,
-    and OSError where the windows of a large scene find no room on the disk.
+    that fits one view is one view. Windows overlap by half, where nothing else is said. Raises
+    ValueError for an overlap that is no part of a window, and for too many windows, OSError where
+    the windows of a large scene find no room on the disk.
     """
     height, width = image.shape[:2]
     if is_single_view(height, width, window_pixels):
         return view(image, (height, width))
+    overlap_pixels = window_pixels // 2 if overlap_pixels is None else overlap_pixels
     places = windows(height, width, window_pixels, window_pixels - overlap_pixels)
+    if len(places) > MOST_WINDOWS:
+        raise ValueError(
+            f"An image of {height}x{width} pixels has {len(places)} windows of {window_pixels}; "
+            f"the depth of {MOST_WINDOWS} at most is estimated at once: cut it into parts, or give "
+            "its depth map."
+        )
     block = max(1, min(window_pixels // SAMPLES, height, width))
     rows, columns = height // block, width // block
     with _scratch(places) as file:
@@ -62,6 +71,11 @@ def estimate_scene(
 def is_single_view(height: int, width: int, window_pixels: int = WINDOW_PIXELS) -> bool:
     """Whether an image of this size is estimated in one view."""
     return max(height, width) <= SINGLE_VIEW_SHARE * window_pixels
+
+
+def window_of(tile_pixels: int) -> int:
+    """The window in which larger images are estimated as tiles of this side are: in one view."""
+    return tile_pixels if is_single_view(tile_pixels, tile_pixels) else WINDOW_PIXELS
 
 
 def _scratch(places: Windows) -> IO[bytes]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from rdepth_keras.arrays import Image, Label, Tile
 from rdepth_keras.depth.normalise import constant_notice, is_constant, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
+from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
 from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import read_depth, read_image
@@ -77,15 +79,14 @@ def load_picture_predictor(
         ValueError: where the run's depth cannot be estimated.
         ImportError: where the estimator is not installed, naming the remedy.
     """
-    experiment = run.experiment
+    experiment, pixels = run.experiment, _tile_pixels(run, notify)
     estimate: Estimate = _no_estimate
     if experiment.network.reads_depth and estimates:
-        estimate = _load_estimator(depth_checkpoint or _depth_origin(run), notify)
+        estimate = _load_estimator(depth_checkpoint or _depth_origin(run), pixels, notify)
     inference = inference or experiment.training.inference.seamless()
     predictor = load_predictor(run, inference)
     for note in predictor.damaged:
         notify(note)
-    pixels = experiment.data.tile_pixels
     return PicturePredictor(predictor, pixels, experiment.network.reads_depth, estimate, notify)
 
 
@@ -119,13 +120,26 @@ def _no_estimate(_: Image) -> np.ndarray:
     raise ValueError("This picture has no depth map, and no estimator was loaded.")
 
 
-def _load_estimator(source: str, notify: Tell) -> Estimate:
+def _tile_pixels(run: Run, notify: Tell) -> int:
+    """Longest side of the tiles that trained; where nobody knows it, that is told."""
+    known = run.environment.get("tile_pixels", run.experiment.data.tile_pixels)
+    if known is None:
+        notify(
+            f"WARNING: {run} is of an earlier version, and does not say how large its tiles are: "
+            f"they are taken for {WINDOW_PIXELS} pixels. If they are not, maps differ from those "
+            "that its scores were made of: cut pictures into tiles first, or train it again."
+        )
+    return known or WINDOW_PIXELS
+
+
+def _load_estimator(source: str, tile_pixels: int, notify: Tell) -> Estimate:
     # Imported here: the estimator needs KerasHub, which the base install does not have.
     from rdepth_keras.depth.estimator import load_estimator
 
     preset = find_checkpoint(source)
     notify(str(preset))
-    return load_estimator(preset.origin)
+    view = load_estimator(preset.origin).view
+    return partial(estimate_scene, view, window_pixels=window_of(tile_pixels))
 
 
 def _depth_origin(run: Run) -> str:

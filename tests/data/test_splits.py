@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from rdepth_keras.data.splits import labelled_part
+import numpy as np
+
+from rdepth_keras.data.splits import labelled_part, longest_side
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,13 @@ def test_labelled_part():
     assert labelled_part(whole) is whole
     assert labelled_part(Plain(False)) is None
     assert labelled_part(Mixed()) == Plain(True)
+
+
+class Long(Plain):
+    def longest_side(self):
+        return 99
+
+
+def test_longest_side():
+    assert longest_side([{"image": np.zeros((8, 12, 3))}, None]) == 12, "the first is read"
+    assert longest_side(Long(True)) == 99

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.depth import scene
-from rdepth_keras.depth.scene import estimate_scene
+from rdepth_keras.depth.scene import MOST_WINDOWS, estimate_scene, window_of
 
 WINDOW, OVERLAP = 64, 32
 
@@ -101,6 +101,23 @@ def test_what_fits_one_view_is_one_view():
     network = Network()
     assert estimate_scene(network, np.zeros((1024, 1024, 3), np.uint8)).shape == (1024, 1024)
     assert network.views == [(1024, 1024)]
+
+
+@pytest.mark.parametrize(("tile", "window"), [(64, 64), (1024, 1024), (1280, 1280), (4096, 1024)])
+def test_the_window_is_a_tile_that_is_one_view(tile, window):
+    assert window_of(tile) == window
+
+
+def test_windows_overlap_by_half():
+    network = Network()
+    estimate_scene(network, encode(surface(64, 128)), window_pixels=WINDOW)
+    assert network.views == [(64, 128), *[(64, 64)] * 3]
+
+
+def test_more_windows_than_can_be_aligned_are_refused_before_any_view():
+    image = np.broadcast_to(np.uint8(0), (8, 4 * MOST_WINDOWS + 8, 3))
+    with pytest.raises(ValueError, match="has 5001 windows of 8; .* cut it into parts"):
+        estimate_scene(lambda *_: pytest.fail("nothing is estimated"), image, window_pixels=8)
 
 
 class Same:

@@ -1,5 +1,7 @@
 """Pictures of any size: windows like tiles, each with depth of its own range."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,8 +9,10 @@ from PIL import Image as Pillow
 
 from rdepth_keras import run
 from rdepth_keras.data import png
+from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.infer import Inference
+from rdepth_keras.labels import LOVEDA
 from rdepth_keras.run.pictures import PicturePredictor, load_picture_predictor, predict_tiles
 from rdepth_keras.run.predictor import load_predictor
 
@@ -85,6 +89,50 @@ def test_a_larger_picture_is_predicted_in_tiles(copied, picture):
     np.testing.assert_array_equal(label[:, :43], alone[:, :43])
 
 
+@pytest.fixture
+def of_a_folder(copied, noted):
+    """(**environment) -> a run of tiles of one's own."""
+
+    def write(**environment):
+        data = Folder(classes=LOVEDA, source_domain="A", target_domain="B")
+        noted(copied[0], run.Run(copied[0]).experiment.changed(data=data), **environment)
+        return copied[0]
+
+    return write
+
+
+def test_a_folder_s_pictures_are_seen_in_windows_like_its_tiles(of_a_folder, picture, monkeypatch):
+    """Depth, too, is estimated in such windows, as it was of the tiles."""
+    views = []
+
+    def view(image, size):
+        views.append((image.shape[:2], size))
+        return image[: size[0], : size[1], 0].astype(np.float32)
+
+    place = "rdepth_keras.depth.estimator.load_estimator"
+    monkeypatch.setattr(place, lambda name: SimpleNamespace(view=view))
+    directory, said = of_a_folder(tile_pixels=64), []
+    path, depth_path, image, ramp = picture(64, 150)
+    label = predict(directory, path, depth_path, notify=said.append)
+    predictor = load_predictor(run.Run(directory))
+    np.testing.assert_array_equal(label, predict_tiles(predictor, image, ramp, 64))
+    assert not said and (label != predict_tiles(predictor, image, ramp, 1024)).any()
+    predict(directory, path, None, depth_checkpoint="somebody/weights")
+    assert len(views) == 5 and set(views[1:]) == {((64, 64), (64, 64))}
+
+
+def test_an_earlier_run_of_a_folder_does_not_know_its_tiles(of_a_folder, picture):
+    path, depth_path, image, ramp = picture(64, 150)
+    directory, said = of_a_folder(), []
+    label = predict(directory, path, depth_path, notify=said.append)
+    predictor = load_predictor(run.Run(directory))
+    np.testing.assert_array_equal(label, predict_tiles(predictor, image, ramp, 1024))
+    assert (
+        len(said) == 1
+        and "does not say how large its tiles are: they are taken for 1024" in (said[0])
+    )
+
+
 @pytest.mark.parametrize(
     ("origin", "expected"),
     [
@@ -99,7 +147,7 @@ def test_who_estimates_and_under_what_licence(copied, picture, monkeypatch, orig
 
     def load(name):
         asked.append(name)
-        return lambda image: image[..., 0].astype(np.float32)
+        return SimpleNamespace(view=lambda image, size: image[..., 0].astype(np.float32))
 
     monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", load)
     path, *_ = picture(70, 64)

@@ -73,6 +73,7 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
     scores = json.loads((run / "metrics.json").read_text())
     assert list(scores["iou"]) == ["ground", "roof", "tree"]
     assert scores["domain"] == "B" and scores["depth"] is None
+    assert json.loads((run / "environment.json").read_text())["tile_pixels"] == 64
 
     classes.unlink()  # the run has a copy of its own
     paths = ("--color", data / "val/B/images/0.png", tmp_path / "out.png")

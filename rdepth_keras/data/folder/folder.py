@@ -17,7 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from rdepth_keras.arrays import Tile
-from rdepth_keras.data.folder.files import SUFFIXES, decode_depth, decode_image, decode_mask
+from rdepth_keras.data.folder.files import (
+    SUFFIXES,
+    decode_depth,
+    decode_image,
+    decode_mask,
+    peek_image,
+)
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.labels import IGNORE, ClassTable
 
@@ -56,6 +62,10 @@ class FolderTiles:
         """The tiles that have a mask; None where none has."""
         part = tuple(files for files in self.files if files.mask)
         return replace(self, files=part) if part else None
+
+    def longest_side(self) -> int:
+        """Of all images, in pixels, by their headers."""
+        return max(max(peek_image(files.image)) for files in self.files)
 
     def __len__(self) -> int:
         return len(self.files)

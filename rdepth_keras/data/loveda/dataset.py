@@ -26,6 +26,10 @@ class LoveDA(Dataset):
         depth = {"config": prepared.config, **prepared.depth}
         return Opened(depth, prepared.tiles, faults, constant_depths, fingerprints)
 
+    @property
+    def tile_pixels(self) -> int:
+        return SIDE
+
     def settled(self, place: Place) -> Self:
         return replace(self, config=open_loveda(place, self.config).config)
 
