@@ -145,6 +145,14 @@ def target_batches(experiment: Experiment, tiles: Tiles) -> Any:
             "target's are unknown or guesses: set them to 0 and None."
         )
     blind = replace(own or training.augmentation, crop_redraws=0, crop_wanted_pixels=None)
+    side, most = min(tiles[0]["image"].shape[:2]), blind.scale.largest
+    if side * most < training.crop <= side:
+        raise ValueError(
+            f"target_augmentation.scale makes at most {side * most:g} of the {side} pixels of the "
+            f"target's tiles, less than the crop of {training.crop}: guesses outside of a tile "
+            "would be labels. Give --training.target-augmentation.scale.smallest and .largest "
+            f"{training.crop / side:g}, or a smaller --crop."
+        )
     make = batches_of(experiment, blind)
     # Another seed: else the two domains would be cropped and turned alike.
     return make([tiles], seed=training.seed + 1)

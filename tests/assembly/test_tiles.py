@@ -195,6 +195,18 @@ def test_no_label_of_the_target_is_looked_for(settings):
         target_batches(recipe("demo_daformer").changed(training=asks), Some("a"))
 
 
+def test_target_tiles_that_a_scale_makes_smaller_than_the_crop_are_refused():
+    """ST-DASegNet squashes tiles of 1024 to a crop of 384; smaller ones would be mostly black."""
+    training = recipe("st_dasegnet_segformer").training
+    experiment = recipe("demo_st_dasegnet_segformer").changed(
+        training={"crop": 32, "target_augmentation": training.target_augmentation}
+    )
+    side = Guessed(0.5)[0]["image"].shape[0]
+    message = rf"at most {0.375 * side:g} of the {side} pixels .* less than the crop of 32: .* Give"
+    with pytest.raises(ValueError, match=message):
+        target_batches(experiment, Guessed(0.5))
+
+
 def test_pseudo_labels_steer_no_crop():
     """The crops of a target's tiles are the same, whatever its labels; the demo's own look."""
     experiment = recipe("demo_cbst").changed(training={"crop": 32, "batch_size": 2})

@@ -18,7 +18,7 @@ from rdepth_keras.evaluate.submission import check_submission
 from rdepth_keras.experiment import Choice
 from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
-from rdepth_keras.run.ending import score_the_end
+from rdepth_keras.run.ending import idle_teacher, score_the_end
 from rdepth_keras.run.evaluation import NoLabels, describe
 from rdepth_keras.run.leaderboard import draw
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
@@ -67,6 +67,15 @@ def test_masks_without_a_labelled_pixel_give_no_score(copied):
         assert score_the_end(own, data, Console(file=said, width=200)) is None
     assert "Not evaluated: There is nothing to score" in said.getvalue()
     assert list(own.metrics) == ["not_evaluated"]
+
+
+@pytest.mark.parametrize(("sure", "told"), [(0.0, True), (0.3, False), (None, False)])
+def test_a_teacher_that_taught_nothing_is_told(tmp_path, sure, told):
+    own = run.Run(tmp_path)
+    entry = {"step": 1, "loss": 2.0} | ({} if sure is None else {"sure": sure})
+    (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
+    assert ("the teacher was sure of 0.00% of" in idle_teacher(own)) == told
+    assert bool(idle_teacher(own)) == told
 
 
 def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied, tmp_path):
@@ -315,10 +324,15 @@ def test_a_submission(copied, tmp_path):
     assert "WARNING" not in said.getvalue()
 
 
-def test_a_submission_of_another_domain_says_so(copied, tmp_path):
+def test_a_submission_of_another_domain_says_so(copied, noted, tmp_path):
+    """And is averaged of runs that have seen the same of it."""
     said = io.StringIO()
     run.submit(run.Run(copied[0]), "rural", tmp_path / "a.zip", Console(file=said, width=200))
     assert f"WARNING: {copied[0]} was trained for urban, and rural is" in said.getvalue()
+    one, member = map(run.Run, copied)
+    noted(copied[1], member.experiment, seen={"Demo rural": "labelled Test"})
+    with pytest.raises(ValueError, match="seen.* of rural"):
+        run.submit(one, "rural", tmp_path / "b.zip", QUIET, members=[member])
 
 
 @pytest.mark.parametrize("other", [0, 1])
