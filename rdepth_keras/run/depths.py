@@ -1,27 +1,28 @@
 """Depth maps for a folder of one's own tiles."""
 
-import json
 from collections.abc import Callable
-from hashlib import blake2b
+from dataclasses import dataclass
 from pathlib import Path
 
-from rdepth_keras.atomic import write_bytes, write_text
+from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.files import SUFFIXES, decode_image, peek_depth, peek_image
-from rdepth_keras.data.folder.folder import image_files
+from rdepth_keras.data.folder.depth_record import DepthRecord
+from rdepth_keras.data.folder.files import decode_image, peek_depth, peek_image
+from rdepth_keras.data.folder.folder import depth_maps, image_files
 from rdepth_keras.depth.normalise import constant_notice, is_constant, quantise
-from rdepth_keras.depth.presets import find_checkpoint
+from rdepth_keras.depth.presets import Preset, find_checkpoint
 
+Notify = Callable[[str], None]
 Tell = Callable[[int, int], None]  # maps done, maps in all
-RECORD = "depths.json"  # beside the folder ``depths``: by what the maps were made, and of what
 
 
-def write_depths(root: Path, source: str, notify: Callable[[str], None], tell: Tell) -> int:
+def write_depths(root: Path, source: str, notify: Notify, tell: Tell) -> int:
     """Writes ``<split>/<domain>/depths/NAME.png`` for every image that has none; returns how many.
 
     The maps are 16-bit, stretched from each one's own minimum and maximum, larger = nearer. Killed,
-    it goes on where it stopped. Maps of one's own are left alone; those that were made here are
-    made anew where their image has changed, as :data:`RECORD` tells.
+    it goes on where it stopped. Maps of one's own are left alone, those that were put in the place
+    of one made here as well; those that were made here are made anew where their image has changed,
+    as :class:`rdepth_keras.data.folder.depth_record.DepthRecord` tells.
 
     Args:
         root: of the folder, see :func:`rdepth_keras.data.folder.folder.open_folder`.
@@ -38,21 +39,41 @@ def write_depths(root: Path, source: str, notify: Callable[[str], None], tell: T
         ImportError: where the estimator is not installed, naming the remedy.
     """
     checkpoint = find_checkpoint(source)
+    plan = _plan(root, checkpoint)
+    if plan.wanted:
+        _make(plan, checkpoint, notify, tell)
+    return len(plan.wanted)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The images that want a map, the old maps of some of them, and the domains' records."""
+
+    wanted: list[Path]
+    anew: list[Path]
+    records: dict[Path, DepthRecord]
+
+
+def _plan(root: Path, checkpoint: Preset) -> _Plan:
+    """What is to be done; every image and map that stays is looked at, and all faults are named."""
+    images = image_files(root)
+    places = dict.fromkeys(image.parents[1] for image in images)
+    records = {place: DepthRecord(place) for place in places}
+    maps = {place: depth_maps(place) for place in places}
     wanted, anew, faults = [], [], []
-    records = {image.parents[1]: _Record(image.parents[1]) for image in image_files(root)}
-    for image in image_files(root):
-        record = records[image.parents[1]]
-        found = [record.depths / f"{image.stem}{suffix}" for suffix in SUFFIXES]
-        found = [place for place in found if place.exists()]
+    for image in images:
+        depth, record = maps[image.parents[1]].get(image.stem), records[image.parents[1]]
+        if depth is not None and record.outdated(image, depth):
+            anew.append(depth)
+            depth = None
         try:
-            if found and record.of(image) in (None, _digest(image)):
-                peek_depth(found[0], peek_image(image))
-                continue
-            peek_image(image)
+            size = peek_image(image)
+            if depth is None:
+                wanted.append(image)
+            else:
+                peek_depth(depth, size)
         except ValueError as error:
             faults.append(str(error))
-        anew += found
-        wanted.append(image)
     for record in records.values():
         if record.source not in (None, checkpoint.origin):
             faults.append(
@@ -61,71 +82,31 @@ def write_depths(root: Path, source: str, notify: Callable[[str], None], tell: T
             )
     if faults:
         raise ValueError(" ".join(faults))
-    if not wanted:
-        return 0
-    if anew:
-        notify(f"changed since their maps were made, which are made anew: {_named(anew)}")
+    return _Plan(wanted, anew, records)
+
+
+def _make(plan: _Plan, checkpoint: Preset, notify: Notify, tell: Tell) -> None:
+    if plan.anew:
+        notify(f"changed since their maps were made, which are made anew: {_named(plan.anew)}")
     # Imported here: the estimator needs KerasHub, which the base install does not have.
     from rdepth_keras.depth.estimator import load_estimator
 
     notify(f"depth by {checkpoint}")
     estimator = load_estimator(checkpoint.origin)
     constant = []
-    for done, image in enumerate(wanted, 1):
-        record = records[image.parents[1]]
+    for done, image in enumerate(plan.wanted, 1):
+        record = plan.records[image.parents[1]]
         place = record.depths / f"{image.stem}.png"
         depth = quantise(estimator(decode_image(image)))
         place.parent.mkdir(exist_ok=True)
         record.begin(checkpoint.origin)
         write_bytes(place, png.encode(depth.values))
-        record.note(image)  # afterwards: a kill between has a changed image's map made anew
+        record.note(image, place)
         if is_constant(depth.values):
             constant.append(str(place))
-        tell(done, len(wanted))
+        tell(done, len(plan.wanted))
     if constant:
         notify(constant_notice(constant))
-    return len(wanted)
-
-
-class _Record:
-    """What is known of the maps of a domain: their source, and the image that each was made of."""
-
-    def __init__(self, place: Path):
-        self.depths, self.path = place / "depths", place / RECORD
-        self.source: str | None = None
-        self._images: dict[str, str] = {}
-        if self.path.is_file():
-            try:
-                content = json.loads(self.path.read_text(encoding="utf-8"))
-                self.source, self._images = content["source"], dict(content["images"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f"{self.path} is damaged ({error}): delete it, and {self.depths} where its "
-                    "maps may be of other images."
-                ) from error
-
-    def of(self, image: Path) -> str | None:
-        """Digest of the image that the map was made of; None for a map of one's own."""
-        return self._images.get(image.name)
-
-    def begin(self, source: str) -> None:
-        """Maps are made by this source."""
-        if self.source is None:
-            self.source = source
-            self._write()
-
-    def note(self, image: Path) -> None:
-        """The image's map is there."""
-        self._images[image.name] = _digest(image)
-        self._write()
-
-    def _write(self) -> None:
-        content = {"source": self.source, "images": self._images}
-        write_text(self.path, json.dumps(content, indent=1))
-
-
-def _digest(path: Path) -> str:
-    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
 def _named(places: list[Path]) -> str:

@@ -207,11 +207,14 @@ class Run:
     def check_data(self, data: Opened, trained_on: Mapping[str, int] | None = None) -> None:
         """Raises ValueError where the data are no longer the ones it began with.
 
-        ``data`` tell their depth; ``trained_on`` the numbers of tiles, where training goes on. For
-        the files themselves see :func:`rdepth_keras.run.files.changed_files`.
+        ``data`` tell their depth, maybe more of it than older runs noted; ``trained_on`` the
+        numbers of tiles, where training goes on. For the files themselves see
+        :func:`rdepth_keras.run.files.changed_files`.
         """
         began = self.environment
-        pairs: list[tuple[str, Any, Any]] = [("other depth", began.get("depth"), dict(data.depth))]
+        noted = began.get("depth")
+        depth = {name: told for name, told in data.depth.items() if name in (noted or ())}
+        pairs: list[tuple[str, Any, Any]] = [("other depth", noted, depth)]
         if trained_on is not None:
             pairs.append(("other tiles", began.get("trained_on"), dict(trained_on)))
         for what, then, now in pairs:

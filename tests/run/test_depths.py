@@ -1,5 +1,7 @@
 """Depth maps for a folder: written once each, left alone where they are, gone on after a kill."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -75,6 +77,33 @@ def test_the_map_of_a_changed_image_is_made_anew(root, estimated):
     red = picture[::-1, :, 0].astype(float)
     depth = png.decode((root / "val/B/depths/0.png").read_bytes())
     np.testing.assert_allclose(depth / 65535, (red - red.min()) / np.ptp(red), atol=1e-5)
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["record", "older record"])
+def test_a_map_of_ones_own_in_the_place_of_a_made_one_is_left_alone(root, estimated, noted):
+    write_depths(root, "own/checkpoint", print, lambda *_: None)
+    image, depth = root / "val/B/images/0.png", root / "val/B/depths/0.png"
+    if not noted:  # by its name alone it is told
+        path = root / "val/B/depths.json"
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps({name: content[name] for name in ("source", "images")}))
+        depth.unlink()
+        depth = depth.with_suffix(".TIF")
+    own = np.arange(600, dtype=np.uint16).reshape(20, 30)
+    cv2.imwrite(str(depth), own)
+    image.write_bytes(png.encode(np.zeros((20, 30, 3), np.uint8)))
+    assert write_depths(root, "own/checkpoint", print, lambda *_: None) == 0
+    np.testing.assert_array_equal(cv2.imread(str(depth), cv2.IMREAD_UNCHANGED), own)
+    assert len(list(depth.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["0.TIF", "0.PNG"])
+def test_suffixes_of_any_case_are_seen(root, estimated, name):
+    place = root / "train/A/depths" / name
+    place.parent.mkdir()
+    cv2.imwrite(str(place), np.arange(600, dtype=np.uint16).reshape(20, 30))
+    assert write_depths(root, "own/checkpoint", print, lambda *_: None) == 3
+    assert sorted(path.name for path in place.parent.iterdir()) == [name, "1.png"]
 
 
 def test_maps_of_ones_own_are_left_alone_but_looked_at(root, estimated):

@@ -179,6 +179,7 @@ def test_other_data_than_it_began_with_are_refused(begun):
     begun.check_data(opened(HEIGHTS), {"train/rural": 3})
     with pytest.raises(ValueError, match=r"other depth .*procedural heights.*lidar"):
         begun.check_data(opened({"source": "lidar"}))
+    begun.check_data(opened(HEIGHTS | {"origin": "told by later versions"}))
     with pytest.raises(ValueError, match=r"other tiles .*3.*2"):
         begun.check_data(opened(HEIGHTS), {"train/rural": 2})
 

@@ -1,7 +1,7 @@
 """All files of a folder's tiles held against what is expected, before anything uses them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
+from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.depth.normalise import constant_notice, is_constant
 from rdepth_keras.labels import IGNORE, ClassTable
@@ -20,12 +21,19 @@ _EMPTY_BYTES = 0.05  # a pixel: a packed map that takes more is not constant
 def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
     """What is wrong with the files of these tiles: a line for each, with the file and the remedy.
 
-    Headers and ends of files are looked at: kind, size, whether a file is whole. ``pixels`` decodes
-    everything: checksums, values of masks, finite depth.
+    Headers and ends of files are looked at: kind, size, whether a file is whole, and whether a
+    depth map was made of another picture. ``pixels`` reads everything: checksums, values of masks,
+    finite depth.
     """
-    look = partial(_look, pixels, _folder_tiles(tiles).table)
+    own = _folder_tiles(tiles)
+    try:
+        places = {files.image.parents[1] for files in own.files if files.depth is not None}
+        records = {place: DepthRecord(place) for place in places}
+    except ValueError as error:
+        return [str(error)]
+    look = partial(_look, pixels, own.table, records)
     with ThreadPoolExecutor(_READING) as pool:
-        return [line for lines in pool.map(look, _folder_tiles(tiles).files) for line in lines]
+        return [line for lines in pool.map(look, own.files) for line in lines]
 
 
 def mask_faults(tiles: Tiles) -> list[str]:
@@ -52,11 +60,11 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
     """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
 
     Tells of each split what it holds, which depth maps are constant, which masks ignore every
-    pixel, and which pictures of one split are in another, too. Raises as
+    pixel, and which pictures of one split or domain are in another, too. Raises as
     :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
-    seen: dict[str, list[tuple[str, str]]] = {}  # digest of a picture -> splits, and paths
+    seen: dict[str, list[Path]] = {}  # by digest
     for (split, domain), place in sorted(open_folder(root, table, with_depth=False).places.items()):
         with_depth = (place / "depths").is_dir()
         try:
@@ -73,13 +81,13 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         if empty := empty_masks(tiles):
             tell(f"WARNING: masks without a labelled pixel, {len(empty)}: {_some(empty)}")
         for files in tiles.files:
-            seen.setdefault(_digest(files.image), []).append((split, str(files.image)))
-    shared = [pictures for pictures in seen.values() if len(dict(pictures)) > 1]
+            seen.setdefault(_digest(files.image), []).append(files.image)
+    shared = [paths for paths in seen.values() if len({path.parent for path in paths}) > 1]
     if shared:
-        pairs = [" = ".join(path for _, path in pictures) for pictures in shared]
+        pairs = [" = ".join(map(str, paths)) for paths in shared]
         tell(
-            f"WARNING: {len(shared)} pictures are byte for byte in several splits, so that what is "
-            f"trained on is scored: {_some(pairs)}"
+            f"WARNING: {len(shared)} pictures are byte for byte in several places, so that what is "
+            f"trained on may be scored: {_some(pairs)}"
         )
     return wrong
 
@@ -124,7 +132,9 @@ def _folder_tiles(tiles: Tiles) -> FolderTiles:
     return tiles
 
 
-def _look(pixels: bool, table: ClassTable, files: Files) -> Iterable[str]:
+def _look(
+    pixels: bool, table: ClassTable, records: Mapping[Path, DepthRecord], files: Files
+) -> Iterable[str]:
     said: list[str] = []
 
     def tried(read: Callable[..., Any], *arguments: Any) -> Any:
@@ -144,6 +154,12 @@ def _look(pixels: bool, table: ClassTable, files: Files) -> Iterable[str]:
         tried(check, files.mask, size, table)
     if files.depth is not None:
         tried(reading.decode_depth if pixels else reading.peek_depth, files.depth, size)
+        record = records[files.image.parents[1]]
+        if tried(partial(record.outdated, whole=pixels), files.image, files.depth):
+            said.append(
+                f"{files.depth}: made of another picture than {files.image} is now; "
+                "scripts/prepare.py --folder makes it anew."
+            )
     return said
 
 

@@ -1,15 +1,18 @@
 """Anyone's own tiles as a part of an experiment."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from rdepth_keras.data.dataset import Dataset, Opened, Place
 from rdepth_keras.data.folder.checks import constant_depths, faults, mask_faults
+from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.fingerprints import fingerprints
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 
+MAPS = "maps of the folder"  # the source of its depth, whatever made them
 NO_CLASSES = ClassTable((), (), ())
 
 
@@ -33,7 +36,7 @@ class Folder(Dataset):
     def open(self, place: Place, with_depth: bool = True) -> Opened:
         root = self._root(place)
         folder = open_folder(root, self.classes, with_depth=with_depth)
-        depth = {"source": "maps of the folder" if with_depth else "none"}
+        depth = _origin(folder.places.values()) if with_depth else {"source": "none"}
         return Opened(depth, folder.tiles, faults, constant_depths, fingerprints, mask_faults)
 
     def settled(self, place: Place) -> Self:
@@ -67,3 +70,11 @@ class Folder(Dataset):
         if missing:
             raise ValueError(f'dataset "folder" needs {missing}.')
         return Path(str(place)).expanduser()
+
+
+def _origin(places: Iterable[Path]) -> dict[str, str]:
+    """What made the depth: ``origin`` is a checkpoint's, where it alone made all maps there are."""
+    records = [DepthRecord(place) for place in places if (place / "depths").is_dir()]
+    sources = {record.source if record.covers() else None for record in records}
+    origin = sources.pop() if len(sources) == 1 else None
+    return {"source": MAPS} | ({"origin": origin} if origin else {})

@@ -147,6 +147,15 @@ def image_files(root: Path) -> list[Path]:
     return found
 
 
+def depth_maps(domain: Path) -> dict[str, Path]:
+    """A domain's depth maps by name without suffix; ValueError for what does not belong there."""
+    strange: list[str] = []
+    place = domain / "depths"
+    found = _by_name(place, strange) if place.is_dir() else {}
+    _refuse(strange)
+    return found
+
+
 def _folders(place: Path) -> list[Path]:
     """The folders in a place, but for hidden ones."""
     return sorted(path for path in place.glob("[!.]*") if path.is_dir())

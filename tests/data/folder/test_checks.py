@@ -1,5 +1,6 @@
 """Every bad file of a folder is found before a step is made, and all of them are named."""
 
+import json
 import re
 import shutil
 
@@ -9,6 +10,7 @@ import pytest
 
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.checks import constant_depths, empty_masks, faults, verify_folder
+from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 
@@ -132,7 +134,7 @@ def test_foreign_tiles(root):
 
 
 def test_what_verification_tells_beside_faults(root):
-    """A mask that ignores all, and pictures that are trained on and scored."""
+    """A mask that ignores all, and pictures in two splits, or in two domains of one."""
     train, val = root / "train/town", root / "val/town"
     said = []
     assert verify_folder(root, TABLE, said.append) == [] and len(said) == 1
@@ -149,6 +151,36 @@ def test_what_verification_tells_beside_faults(root):
     assert verify_folder(root, TABLE, said.append) == []
     assert said[0].startswith("train/town: 4 tiles, 4 labelled")
     assert said[1] == f"WARNING: masks without a labelled pixel, 1: {train / 'masks/c.png'}"
-    assert said[3].startswith("WARNING: 1 pictures are byte for byte in several splits")
+    assert said[3].startswith("WARNING: 1 pictures are byte for byte in several places")
     assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[3] and len(said) == 4
     assert empty_masks(town(root)) == [str(train / "masks/c.png")]
+    shutil.rmtree(val)
+    shutil.copytree(train, root / "train/field")
+    said.clear()
+    assert verify_folder(root, TABLE, said.append) == []
+    assert said[-1].startswith("WARNING: 3 pictures are byte for byte in several places")
+    assert f"{root / 'train/field/images/a.png'} = {train / 'images/a.png'}" in said[-1]
+
+
+def test_maps_of_earlier_images(root):
+    """Told without reading pixels, where the record notes the ends of images, and with them."""
+    place = root / "train/town"
+    image, depth, record = place / "images/a.png", place / "depths/a.png", DepthRecord(place)
+    record.begin("own/checkpoint")
+    record.note(image, depth)
+    assert faults(town(root)) == faults(town(root), pixels=True) == []
+    spoil(image, np.zeros((*SIZE, 3), np.uint8))
+    for pixels in (False, True):
+        (line,) = faults(town(root), pixels)
+        assert line.startswith(f"{depth}: made of another picture than {image} is now")
+    assert verify_folder(root, TABLE, lambda _: None) == [line]
+    content = json.loads(record.path.read_text())
+    older = {"source": content["source"], "images": content["images"]}
+    record.path.write_text(json.dumps(older))
+    assert faults(town(root)) == [] and faults(town(root), pixels=True) == [line]
+    record.path.write_text("{")
+    (damaged,) = faults(town(root))
+    assert f"{record.path} is damaged" in damaged and "delete it" in damaged
+    record.path.write_text(json.dumps(content))
+    spoil(depth, np.eye(*SIZE, dtype=np.uint8))
+    assert faults(town(root), pixels=True) == [], "a map of one's own in its place"

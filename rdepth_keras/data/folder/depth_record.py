@@ -1,0 +1,88 @@
+"""What is known of the depth maps that were made for a folder: by what, and of which pictures.
+
+``depths.json`` lies beside the folder ``depths``. Maps that it does not tell of are one's own.
+"""
+
+import json
+from hashlib import blake2b
+from pathlib import Path
+
+from rdepth_keras.atomic import write_text
+from rdepth_keras.data.fingerprints import describe, digest
+from rdepth_keras.data.folder.folder import depth_maps
+
+RECORD = "depths.json"
+_END_BYTES = 4096
+_KINDS = ("images", "ends", "maps")  # digests by name of image; older records hold images alone
+
+
+class DepthRecord:
+    """The record of a domain's folder; nothing is known where there is no file.
+
+    ``source`` is the origin of the checkpoint that made the maps, see
+    :mod:`rdepth_keras.depth.presets`; None where none were made. Raises ValueError for a damaged
+    file, with the remedy.
+    """
+
+    def __init__(self, place: Path):
+        self.depths, self.path = place / "depths", place / RECORD
+        self.source: str | None = None
+        self._noted: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
+        if self.path.is_file():
+            try:
+                content = json.loads(self.path.read_text(encoding="utf-8"))
+                self.source = content["source"]
+                content["images"]  # every record holds these
+                self._noted = {kind: dict(content.get(kind, {})) for kind in _KINDS}
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ValueError(
+                    f"{self.path} is damaged ({error}): delete it, and {self.depths} where its "
+                    "maps may be of other images."
+                ) from error
+
+    def covers(self) -> bool:
+        """Whether there are maps, and every one was made here."""
+        images = {Path(name).stem: name for name in self._noted["images"]}
+        maps = depth_maps(self.depths.parent)
+        return bool(maps) and all(
+            stem in images and self._made(images[stem], depth) for stem, depth in maps.items()
+        )
+
+    def outdated(self, image: Path, depth: Path, *, whole: bool = True) -> bool:
+        """Whether a map was made here, of another picture than the image is now.
+
+        It goes by all bytes of the image, or by its size, start and end alone: nothing is seen
+        then where the record is an older one, or where another JPEG or TIFF differs in its middle.
+        """
+        kind, look = ("images", _digest) if whole else ("ends", _digest_ends)
+        noted = self._noted[kind].get(image.name)
+        return noted is not None and noted != look(image) and self._made(image.name, depth)
+
+    def begin(self, source: str) -> None:
+        """Maps are made by this source."""
+        if self.source is None:
+            self.source = source
+            self._write()
+
+    def note(self, image: Path, depth: Path) -> None:
+        """The image's map is there."""
+        digests = _digest(image), _digest_ends(image), _digest_ends(depth)
+        for kind, found in zip(_KINDS, digests, strict=True):
+            self._noted[kind][image.name] = found
+        self._write()
+
+    def _made(self, image: str, depth: Path) -> bool:
+        """Whether the map of a noted image is the one made here; of older records, by its name."""
+        noted = self._noted["maps"].get(image)
+        return depth.suffix == ".png" if noted is None else noted == _digest_ends(depth)
+
+    def _write(self) -> None:
+        write_text(self.path, json.dumps({"source": self.source, **self._noted}, indent=1))
+
+
+def _digest(path: Path) -> str:
+    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+
+def _digest_ends(path: Path) -> str:  # a PNG ends in a checksum of all its pixels
+    return digest([describe(path, _END_BYTES, _END_BYTES)])
