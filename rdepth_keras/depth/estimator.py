@@ -32,8 +32,8 @@ METHOD = (  # in cache keys
 class DepthEstimator:
     """Relative depth of RGB images, larger = nearer.
 
-    ``backbone`` is a KerasHub DepthAnythingBackbone. ``fingerprint`` names weights, precision and
-    preprocessing: equal fingerprints give equal depth.
+    ``backbone`` is a KerasHub DepthAnythingBackbone. ``fingerprint`` names weights, wiring,
+    precision and preprocessing: equal fingerprints give equal depth.
     """
 
     def __init__(self, backbone, *, precision: str = "float32"):
@@ -155,7 +155,9 @@ def build_backbone(config: Mapping[str, Any], precision: str = "float32") -> Any
 
 
 def _fingerprint(backbone, precision: str) -> str:
-    digest = hashlib.sha256(f"{METHOD}; {precision}".encode())
+    encoder = backbone.image_encoder
+    wiring = sorted(backbone.feature_keys), backbone.head_in_index, bool(encoder.apply_layernorm)
+    digest = hashlib.sha256(f"{METHOD}; {precision}; {wiring}".encode())
     for variable in backbone.variables:
         if "interpolated" not in variable.path:
             array = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)

@@ -1,7 +1,7 @@
 """Estimated depth on disk, one file an image and checkpoint, so that a killed run can go on.
 
 A file appears whole or not at all. Its name is made from the image's pixels, the network's weights
-and the preprocessing; nothing can be stale.
+and wiring and the preprocessing; nothing can be stale.
 """
 
 import hashlib

@@ -85,6 +85,22 @@ def test_damaged_files_are_refused_or_count_as_another_network(found):
     )
 
 
+def test_another_wiring_of_the_same_weights_is_another_network():
+    def backbone(keys=("stage3", "stage6"), head_in_index=-1, apply_layernorm=True):
+        encoder = SimpleNamespace(apply_layernorm=apply_layernorm)
+        return SimpleNamespace(
+            variables=[], feature_keys=keys, head_in_index=head_in_index, image_encoder=encoder
+        )
+
+    found = [backbone(), backbone(("stage2", "stage6")), backbone(head_in_index=0)]
+    found.append(backbone(apply_layernorm=False))
+    assert len({estimator.DepthEstimator(one).fingerprint for one in found}) == 4
+    again = backbone(["stage6", "stage3"])  # any order is the same network
+    assert estimator.DepthEstimator(again).fingerprint == (
+        estimator.DepthEstimator(backbone()).fingerprint
+    )
+
+
 def make_golden():
     spec = importlib.util.spec_from_file_location("make_golden", HERE / "make_golden.py")
     module = importlib.util.module_from_spec(spec)
