@@ -60,7 +60,7 @@ def submit(
             f"The prepared test split of {domain} holds tiles {sorted(outside)}, which are none of "
             f"the published ones. Prepare Test.zip as it was published."
         )
-    predictor = load_ensemble([run, *members], inference)
+    predictor = load_ensemble([run, *members], inference, domain)
     for line in (*predictor.damaged, *_unfinished([run, *members])):
         console.print(line)
     labels = (

@@ -40,5 +40,5 @@ def _digest(variables: Variables) -> str:
     for path, value in sorted(variables.items()):
         array = np.asarray(value.addressable_data(0))
         digest.update(f"{path} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())
     return digest.hexdigest()

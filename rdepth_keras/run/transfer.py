@@ -64,7 +64,7 @@ def start_from(
     return replace(assembly, state=state), step
 
 
-def _fixed(experiment: Experiment, state: State) -> dict[str, Params]:
+def _fixed(experiment: Experiment, state: State) -> Mapping[str, Params]:
     """What never trains: networks without an optimizer, and the segmenter's frozen encoders."""
     own = {name: {**state.params[name], **state.buffers[name]} for name in state.params}
     found = {name: variables for name, variables in own.items() if name not in state.optimizer}
