@@ -32,7 +32,7 @@ class Predict:
     """Segment pictures with a trained run."""
 
     image: tyro.conf.Positional[Path]
-    """The picture, 8-bit RGB; or a folder of pictures, or a pattern such as 'tiles/*.png'."""
+    """The picture, 8-bit RGB; or a folder of pictures, or a pattern such as 'tiles/**/*.png'."""
     out: tyro.conf.Positional[Path]
     """PNG of the class ids (0..6 for LoveDA, whose masks hold 1..7); or a folder for many."""
     run: Path

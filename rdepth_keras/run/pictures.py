@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
+from rdepth_keras.data.folder.dataset import MAPS
 from rdepth_keras.depth.normalise import constant_notice, is_constant, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
@@ -82,7 +83,7 @@ def load_picture_predictor(
     experiment, pixels = run.experiment, _tile_pixels(run, notify)
     estimate: Estimate = _no_estimate
     if experiment.network.reads_depth and estimates:
-        estimate = _load_estimator(depth_checkpoint or _depth_origin(run), pixels, notify)
+        estimate = _load_estimator(run, depth_checkpoint, pixels, notify)
     inference = inference or experiment.training.inference.seamless()
     predictor = load_predictor(run, inference)
     for note in predictor.damaged:
@@ -132,23 +133,27 @@ def _tile_pixels(run: Run, notify: Tell) -> int:
     return known or WINDOW_PIXELS
 
 
-def _load_estimator(source: str, tile_pixels: int, notify: Tell) -> Estimate:
+def _load_estimator(run: Run, source: str | None, tile_pixels: int, notify: Tell) -> Estimate:
+    own = _depth_origin(run)
+    if source is None and own is None:
+        noted = run.environment.get("depth", {}).get("source", "nowhere")
+        raise ValueError(
+            f"The run in {run} was trained with depth from {noted}, which cannot be estimated by "
+            "name. Give a depth map with --depth FILE, or name an estimator with "
+            "--depth-checkpoint, e.g. depth_anything_v1_large."
+        )
     # Imported here: the estimator needs KerasHub, which the base install does not have.
     from rdepth_keras.depth.estimator import load_estimator
 
-    preset = find_checkpoint(source)
+    preset = find_checkpoint(source or own or "")
     notify(str(preset))
+    if own not in (None, preset.origin, preset.repository):
+        notify(f"WARNING: {run} was trained with other depth, by {own}")
     view = load_estimator(preset.origin).view
     return partial(estimate_scene, view, window_pixels=window_of(tile_pixels))
 
 
-def _depth_origin(run: Run) -> str:
-    """The checkpoint behind the depth the run was trained with."""
+def _depth_origin(run: Run) -> str | None:
+    """The checkpoint behind the depth the run was trained with; None where no name leads to it."""
     depth = run.environment.get("depth", {})
-    if depth.get("source") not in PRESETS or "origin" not in depth:
-        raise ValueError(
-            f"The run in {run} was trained with depth from {depth.get('source', 'nowhere')}, "
-            "which cannot be estimated by name. Give a depth map with --depth FILE, or name an "
-            "estimator with --depth-checkpoint, e.g. depth_anything_v1_large."
-        )
-    return depth["origin"]
+    return depth.get("origin") if depth.get("source") in (*PRESETS, MAPS) else None

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from rdepth_keras import run
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.dataset import Folder
+from rdepth_keras.data.folder.dataset import MAPS, Folder
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import LOVEDA
@@ -163,6 +163,21 @@ def test_depth_that_no_name_leads_to(copied, noted, picture, source):
     noted(copied[0], run.Run(copied[0]).experiment, depth=depth)
     with pytest.raises(ValueError, match=f"from {source}, which cannot be estimated by name"):
         predict(copied[0], path, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"), [(None, 1), ("depth_anything_v2_small", 1), ("somebody/weights", 2)]
+)
+def test_depth_that_prepare_made_for_a_folder(of_a_folder, picture, monkeypatch, asked, said):
+    """Is estimated alike; that another estimator is not the run's own is told."""
+    heard, origin = [], "keras_hub:depth_anything_v2_small"
+    estimator = SimpleNamespace(view=lambda image, size: image[..., 0].astype(np.float32))
+    monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", lambda name: estimator)
+    depth = {"source": MAPS, "origin": origin}
+    directory, path = of_a_folder(tile_pixels=64, depth=depth), picture(64, 64)[0]
+    predict(directory, path, None, depth_checkpoint=asked, notify=heard.append)
+    assert len(heard) == said and (said == 1) == (origin in heard[0])
+    assert said == 1 or f"trained with other depth, by {origin}" in heard[1]
 
 
 def test_a_turned_or_damaged_picture_is_refused(tmp_path):
