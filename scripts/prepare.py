@@ -1,6 +1,6 @@
 """Prepares data: LoveDA with a depth map for every tile, or depth maps for tiles of your own.
 
-Fetch LoveDA (CC BY-NC-SA 4.0, for academic use only):
+Fetch LoveDA (CC BY-NC-SA 4.0, for academic use only), and with --config prepare it, too:
     python scripts/prepare.py --download --accept_license --manual_dir LoveDA
 Prepare it, with depth by SOURCE:
     python scripts/prepare.py --config SOURCE --manual_dir LoveDA --data_dir data
@@ -24,8 +24,8 @@ Places and how much
     --manual_dir DIR    where LoveDA lies: Train, Val and Test as folders or as downloaded
     --data_dir DIR      where the result goes; ~/tensorflow_datasets when left out
     --download_dir DIR  where depth maps are kept, so that a killed preparation goes on
-    --overwrite         prepare again
-    --max_examples_per_split N    a part, to try things
+    --overwrite         prepare again; what is there stays until that is done
+    --max_examples_per_split N    a part, to try things; the whole then takes --overwrite
 All flags, which are those of `tfds build` and some more: --helpfull
 """
 
@@ -39,6 +39,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import simple_parsing
 from rich.progress import (
@@ -51,7 +52,7 @@ from rich.progress import (
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
 from rdepth_keras.atomic import write_bytes
-from rdepth_keras.command import fail, guarded
+from rdepth_keras.command import check_folder, fail, guarded
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.checks import verify_folder
 from rdepth_keras.data.folder.classes import load_classes
@@ -59,11 +60,18 @@ from rdepth_keras.data.loveda.census import verify
 from rdepth_keras.data.loveda.depth_report import class_depth, draw_sheet
 from rdepth_keras.data.loveda.download import LICENCE, URL, download
 from rdepth_keras.data.loveda.prepared import open_loveda
+from rdepth_keras.data.loveda.replacing import replacing
 from rdepth_keras.depth.presets import PRESETS, PUBLISHED, find_checkpoint
 
 DATASET = Path(__file__).resolve().parents[1] / "datasets" / "loveda_rdepth"
 HELP = (__doc__ or "").replace("{presets}", "\n    ".join(PRESETS))
 NOT_ESTIMATED = ("depths_png", "checkpoint")  # configs that are no checkpoint's name
+COMPANIONS = {  # what is done -> the flags that go with it; with the rest, those of tfds
+    ("verify", "folder"): {"classes"},
+    ("verify",): {"config", "data_dir"},
+    ("depth_report",): {"config", "data_dir"},
+    ("folder",): {"config"},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,7 +103,7 @@ class Args(build.Args):
     def manual_dir(self) -> Path:
         """Where the archives belong, as TFDS has it."""
         downloads = self.paths.download_dir or self.paths.data_dir / "downloads"
-        return Path(self.paths.manual_dir or downloads / "manual")
+        return Path(self.paths.manual_dir or downloads / "manual").expanduser()
 
 
 def parse(argv: Sequence[str]) -> Args:
@@ -113,12 +121,11 @@ def parse(argv: Sequence[str]) -> Args:
 
 def run(args: Args) -> int:
     """Downloads, builds or verifies; returns the exit code."""
-    if args.classes and not (args.verify and args.folder):
-        raise ValueError("--classes goes with --verify --folder DIR.")
+    check_flags(args)
     if args.verify:
         return verify_all(args)
     if args.depth_report:
-        report_depth(args, Path(args.depth_report))
+        report_depth(args, Path(args.depth_report).expanduser())
         return 0
     if args.folder:
         source = args.generation.config or PUBLISHED
@@ -127,14 +134,41 @@ def run(args: Args) -> int:
         return 0
     if args.download:
         fetch(args)
+    source = args.generation.config
     if not (args.positional_datasets or args.datasets):
-        if args.download:
+        if args.download and source is None:
             return 0
         args.positional_datasets.append(str(DATASET))
-    config = builder_config(args.generation.config)
-    generation = dataclasses.replace(args.generation, config=config)
-    dataclasses.replace(args, generation=generation).execute()
+    generation = dataclasses.replace(args.generation, config=builder_config(source))
+    name, anew = prepared_config(source) or PUBLISHED, args.debug.overwrite
+    with replacing(Path(args.paths.data_dir), name, anew):
+        dataclasses.replace(args, generation=generation).execute()
     return 0
+
+
+def check_flags(args: Args) -> None:
+    """Raises ValueError for flags that would be passed over."""
+    flags, usual = flags_of(args), flags_of(parse([]))
+    given = {name for name, value in flags.items() if value != usual[name]}
+    own = vars(args).keys() - {field.name for field in dataclasses.fields(build.Args)}
+    of_tfds = flags.keys() - own
+    download = {"accept_license", "archives_url"} | of_tfds
+    known = COMPANIONS | {("download",): download, (): of_tfds}
+    task = next(task for task in known if given >= {*task})
+    if strange := given - {*task} - known[task]:
+        done, left = (
+            ", ".join(f"--{name.removeprefix('positional_')}" for name in names)
+            for names in (task, sorted(strange))
+        )
+        raise ValueError(f"{done or 'Preparing LoveDA'} takes no {left}: leave it away.")
+
+
+def flags_of(part: Any) -> dict[str, Any]:
+    """Every flag of a (nested) dataclass with its value."""
+    found: dict[str, Any] = {}
+    for name, value in vars(part).items():
+        found |= flags_of(value) if dataclasses.is_dataclass(value) else {name: value}
+    return found
 
 
 def builder_config(source: str | None) -> str | None:
@@ -163,7 +197,7 @@ def builder_config(source: str | None) -> str | None:
 def prepared_config(source: str | None) -> str | None:
     """The name of the config that was prepared with a depth source."""
     config = builder_config(source) if source and ("/" in source or Path(source).is_dir()) else None
-    return json.loads(config)["name"] if config else source
+    return json.loads(config)["name"] if config and config != source else source
 
 
 def verify_all(args: Args) -> int:
@@ -203,14 +237,18 @@ def estimate_folder(root: Path, source: str) -> None:
 
 def report_depth(args: Args, out: Path, rows: int = 8, most: int = 200) -> None:
     """A sheet of the first tiles, and the depth of the classes in up to ``most`` tiles a split."""
+    check_folder("--depth_report", out)
+    if out.suffix.lower() != ".png":
+        raise ValueError(f"--depth_report writes a picture; name it .png, not {out}.")
     prepared = open_loveda(str(args.paths.data_dir), prepared_config(args.generation.config))
     sheet = []
     for split, domain in prepared.splits():
         tiles = prepared.tiles(split, domain)
         sheet += [tiles[index] for index in range(min(len(tiles), 2))]
         if tiles.labelled:
-            print(f"{split} {domain}, depth by {prepared.depth['source']}")
-            print(class_depth(tiles[index] for index in range(min(len(tiles), most))))
+            looked_at, by = min(len(tiles), most), prepared.depth["source"]
+            print(f"{split} {domain}, {looked_at} of {len(tiles)} tiles, depth by {by}")
+            print(class_depth(map(tiles.__getitem__, range(looked_at))))
     write_bytes(out, png.encode(draw_sheet(sheet[:rows])))
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from tensorflow_datasets.core.utils import tqdm
 
+from rdepth_keras.data.loveda.depth_origin import describe_origin
 from rdepth_keras.data.loveda.raw import read_depth, read_image
 from rdepth_keras.data.loveda.tree import TileFiles
 from rdepth_keras.depth.normalise import StoredDepth, quantise
@@ -71,10 +72,9 @@ class Estimated:
         self._cache = WatchedCache(opening.cache_dir, self._estimator.fingerprint, forecast)
 
     def describe(self) -> dict[str, str]:
-        origin = Path(self._opening.origin)
         return {
             "source": self._opening.name,
-            "origin": origin.name if origin.is_dir() else self._opening.origin,
+            **describe_origin(self._opening.origin),
             "licence": self._opening.licence,
             "fingerprint": self._estimator.fingerprint,
         }

@@ -13,6 +13,7 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2 as protocol
 
 from rdepth_keras.data import png
+from rdepth_keras.data.loveda.depth_origin import describe_origin
 from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
 from rdepth_keras.data.loveda.spelling import DOMAINS
 from rdepth_keras.data.loveda.statistics import format_shares
@@ -121,6 +122,38 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _example_writer(self) -> SortedWriter:
         return SortedWriter(_known(self.info.file_format))
 
+    def download_and_prepare(self, *, download_dir=None, download_config=None, **others) -> None:
+        """As ever; what is prepared already is told, and refused where its depth is another's."""
+        config = download_config or tfds.download.DownloadConfig()
+        if self.is_prepared() and not config.download_mode.overwrite_dataset:
+            downloads = Path(download_dir or Path(self._data_dir_root) / "downloads")
+            self._check_prepared(Path(config.manual_dir or downloads / "manual").expanduser())
+        super().download_and_prepare(
+            download_dir=download_dir, download_config=download_config, **others
+        )
+
+    def _check_prepared(self, manual_dir: Path) -> None:
+        """Tells what there is; ValueError where another checkpoint of the name estimated it."""
+        origin, noted = self._origin(manual_dir), _known(self.info.metadata)["depth"]
+        is_absent = Path(origin).is_absolute() and not Path(origin).exists()
+        asked = {} if origin == "" or is_absent else describe_origin(origin)
+        if any(noted.get(name, value) != value for name, value in asked.items()):
+            raise ValueError(
+                f"{self.data_path} holds depth by {noted['origin']}, and now another checkpoint is "
+                f"asked for under the name {noted['source']}: give another --data_dir, rename the "
+                "checkpoint's folder, or replace what is prepared with --overwrite."
+            )
+        print(f"{self.data_path} is prepared and stays as it is; --overwrite prepares it again.")
+        if asked.keys() - noted.keys():
+            print("It does not say by which checkpoint of that name its depth was estimated.")
+        self._tell_parts()
+
+    def _origin(self, manual_dir: Path) -> str:
+        """What estimates the depth; "" for ready-made maps."""
+        config = _known(self.builder_config)
+        is_manual = config.name == "checkpoint"
+        return str(manual_dir.resolve() / "depth_checkpoint") if is_manual else config.origin
+
     def _download_and_prepare(self, dl_manager, download_config) -> None:
         if download_config.max_examples_per_split == 0:
             raise ValueError(
@@ -138,10 +171,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         places = find_tiles(manual_dir, with_depth=name == "depths_png")
         tree = _by_split(places)
         cache_dir = Path(dl_manager.download_dir) / "depth_cache"
-        origin, licence = config.origin, config.licence
-        if name == "checkpoint":
-            origin, licence = str(manual_dir / "depth_checkpoint"), "that of the checkpoint"
-        opening = Opening(name, origin, licence, cache_dir, sum(map(len, tree.values())))
+        licence = "that of the checkpoint" if name == "checkpoint" else config.licence
+        total = sum(map(len, tree.values()))
+        opening = Opening(name, self._origin(manual_dir), licence, cache_dir, total)
         source = open_source(opening)
         print(config.description)
         if absent := absent_places(places):
@@ -183,9 +215,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         return beam.Create(chunks) | beam.Reshuffle() | beam.FlatMap(make_examples, opening)
 
     def _post_download_and_prepare_hook(self) -> None:
-        statistics = _known(self.info.metadata)["tiles"]
-        print(format_shares(statistics))
-        for split, entry in statistics.items():
+        print(format_shares(_known(self.info.metadata)["tiles"]))
+        self._tell_parts()
+
+    def _tell_parts(self) -> None:
+        for split, entry in _known(self.info.metadata)["tiles"].items():
             written, found = self.info.splits[split].num_examples, len(entry["ids"])
             if written < found:
                 print(

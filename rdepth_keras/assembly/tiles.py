@@ -73,6 +73,7 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
     read = [*found.values(), *([target.tiles] if target else [])]
     check_files(data, read)
     notices = [f"Not used for training: {reason}" for reason in reasons]
+    notices += [f"PARTIAL: {lack}" for tiles in read if (lack := data.lacking(tiles))]
     for split, tiles in found.items():
         without = len(data.tiles(split, domain)) - len(tiles)
         if without:

@@ -42,6 +42,7 @@ class Opened:
             same names; empty where the experiment and ``depth`` say all there is to say.
         mask_faults: tiles -> what is wrong with the pixels of their masks, a line for each; None
             where masks were read when they were written, or are made.
+        lacking: tiles -> that they are but a part of what was published, in words; else empty.
     """
 
     depth: Mapping[str, str]
@@ -50,6 +51,7 @@ class Opened:
     constant_depths: Callable[[Tiles], list[str]] = field(default=lambda tiles: [])
     fingerprints: Callable[[Tiles], Mapping[str, str]] = field(default=lambda tiles: {})
     mask_faults: Callable[[Tiles], list[str]] | None = None
+    lacking: Callable[[Tiles], str] = field(default=lambda tiles: "")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Which tiles train: what is left out is said, what is bad is named, nothing is dropped."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -130,6 +130,11 @@ def test_depth_that_tells_nothing_is_told():
 
     (notice,) = training_sources(recipe("demo"), data(RURAL, flat=flat)).notices
     assert notice.startswith("WARNING: 1 depth map is constant") and "val/7.png" in notice
+
+
+def test_a_part_of_the_published_tiles_is_told():
+    parts = replace(data(RURAL), lacking=lambda tiles: "val has 2 of 9 tiles" * (len(tiles) == 2))
+    assert training_sources(recipe("demo"), parts).notices == ("PARTIAL: val has 2 of 9 tiles",)
 
 
 def test_rare_classes_are_drawn_more_often():

@@ -143,6 +143,39 @@ def test_records_hold_the_range_of_the_source(ready_made):
             assert (stored.min(), stored.max()) == (0, 65535)
 
 
+def test_another_checkpoint_of_the_same_name_is_refused(
+    builder_module, ready_made, tmp_path, capsys
+):
+    """Not what is prepared already is taken for what was asked for."""
+    config = {"name": "checkpoint_hf", "description": "d"}
+    prepared = tmp_path / "loveda_rdepth/checkpoint_hf/1.0.0"
+    shutil.copytree(ready_made, prepared)
+    checkpoints = [tmp_path / version / "hf" for version in ("v1", "v2")]
+    for place in checkpoints:
+        place.mkdir(parents=True)
+        (place / "config.json").write_text(str(place))
+    content = json.loads((prepared / "metadata.json").read_text())
+
+    def build(asked, **noted):
+        depth = {"source": "checkpoint_hf", "licence": "its own", **noted}
+        (prepared / "metadata.json").write_text(json.dumps(content | {"depth": depth}))
+        kind = builder_module.Builder.builder_config_cls(**config, origin=str(asked))
+        builder_module.Builder(config=kind, data_dir=tmp_path).download_and_prepare()
+        return capsys.readouterr().out
+
+    told = builder_module.describe_origin(str(checkpoints[0]))
+    said = build(checkpoints[0], **told)
+    assert f"{prepared} is prepared and stays as it is" in said and "does not say" not in said
+    with pytest.raises(
+        ValueError, match=r"1\.0\.0 holds depth by hf, and now another .*--overwrite"
+    ):
+        build(checkpoints[1], **told)
+    with pytest.raises(ValueError, match=r"holds depth by a/b-c, and now another"):
+        build("a-b/c", origin="a/b-c")
+    assert "does not say by which checkpoint" in build(checkpoints[1], origin="hf"), "older data"
+    assert "does not say" not in build(tmp_path / "gone/hf", **told), "nothing to compare with"
+
+
 @pytest.fixture
 def sources(builder_module):
     return importlib.import_module("loveda_rdepth.depth_sources")

@@ -106,10 +106,23 @@ def test_prepared_data_are_reused_and_overwritten_on_demand(build, data_dir, tmp
     manual = shutil.copytree(DUMMY, tmp_path / "manual")
     shutil.copytree(data_dir / "loveda_rdepth", tmp_path / "loveda_rdepth")
     shutil.rmtree(manual / "Test")
-    build(manual, tmp_path)
+    folder = tmp_path / "loveda_rdepth/depths_png/1.0.0"
+    said = f"{folder} is prepared and stays as it is; --overwrite prepares it again."
+    assert said in build(manual, tmp_path)
     assert ("test", "urban") in open_loveda(tmp_path).splits()
-    build(manual, tmp_path, "--overwrite")
+    assert "stays as it is" not in build(manual, tmp_path, "--overwrite")
     assert ("test", "urban") not in open_loveda(tmp_path).splits()
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_failed_overwrite_leaves_what_was_prepared(script, capsys, data_dir, tmp_path):
+    shutil.copytree(data_dir / "loveda_rdepth", tmp_path / "loveda_rdepth")
+    before = contents(tmp_path / "loveda_rdepth")
+    manual = shutil.copytree(DUMMY, tmp_path / "manual")
+    spoil(manual, "truncated PNG")
+    flags = ("--manual_dir", manual, "--data_dir", tmp_path, "--config", "depths_png")
+    assert "truncated PNG" in refusal(script, capsys, *flags, "--overwrite")
+    assert contents(tmp_path / "loveda_rdepth") == before
 
 
 def test_a_cut_dataset_says_so(build, tmp_path):
@@ -117,6 +130,7 @@ def test_a_cut_dataset_says_so(build, tmp_path):
     assert "PARTIAL: train_rural has 2 of 3 tiles" in said
     assert "val_rural has" not in said
     assert len(open_loveda(tmp_path).tiles("train", "rural")) == 2
+    assert "PARTIAL: train_rural has 2 of 3 tiles" in build(DUMMY, tmp_path), "once more"
 
 
 def test_what_is_absent_and_constant_is_said(build, tmp_path):
@@ -177,7 +191,6 @@ def spoil(manual: Path, what: str) -> None:
         ("nothing to write", "--max_examples_per_split 0", "empty dataset that looks finished"),
         ("no consent", "--download", "give --accept_license with --download"),
         ("no server", "--download --accept_license --archives_url http://127.0.0.1:9", "127.0.0.1"),
-        ("not there", "--verify", "is not prepared in"),
     ],
 )
 def test_wrong_use_is_one_line_and_leaves_nothing_half_done(
@@ -226,8 +239,10 @@ def test_an_unknown_config_lists_the_known_ones(script, capsys, flags, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
-def test_one_flag_takes_names_of_all_kinds(script, tmp_path):
+def test_one_flag_takes_names_of_all_kinds(script, tmp_path, monkeypatch):
     """As they are where a config bears that name; else a config made for the checkpoint."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoint").mkdir()  # bears a config's name, and is none of its own
     for name in (None, "depths_png", "checkpoint", *PRESETS):
         assert script.builder_config(name) == script.prepared_config(name) == name
     folder = tmp_path / "my checkpoint"
@@ -285,13 +300,40 @@ def test_verify_a_folder(script, own, capsys):
 
 def test_verify_a_folder_needs_its_classes(script, own, capsys):
     assert "needs --classes FILE" in refusal(script, capsys, "--verify", "--folder", own)
-    assert "goes with --verify" in refusal(script, capsys, "--classes", own / "classes.yaml")
+
+
+def test_verify_what_is_not_there(script, tmp_path, capsys):
+    said = refusal(script, capsys, "--verify", "--data_dir", tmp_path, "--config", "depths_png")
+    assert "loveda_rdepth/depths_png is not prepared in" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--classes c.yaml", "Preparing LoveDA takes no --classes: leave it away"),
+        ("--accept_license", "Preparing LoveDA takes no --accept_license"),
+        ("--folder D --overwrite", "--folder takes no --overwrite"),
+        ("--folder D --max_examples_per_split 4", "--folder takes no --max_examples_per_split"),
+        ("--folder D --depth_report r.png", "--depth_report takes no --folder"),
+        ("--verify --download", "--verify takes no --download"),
+        ("--verify --manual_dir D x", "--verify takes no --manual_dir, --datasets"),
+        ("--verify --folder D --config c", "--verify, --folder takes no --config"),
+        ("--download --accept_license --folder D", "--folder takes no --accept_license, --down"),
+        ("--depth_report r.jpg", "name it .png, not r.jpg"),
+        ("--depth_report nowhere/r.png", "--depth_report nowhere/r.png: there is no folder"),
+    ],
+)
+def test_no_flag_is_passed_over(script, capsys, flags, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert said in refusal(script, capsys, *flags.split())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_download_without_a_dataset_stops_there(script, tmp_path, monkeypatch, capsys):
     fetched = []
     monkeypatch.setattr(script, "download", lambda folder, **_: fetched.append(folder))
-    flags = ["--download", "--accept_license", "--manual_dir", str(tmp_path / "LoveDA")]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flags = ["--download", "--accept_license", "--manual_dir=~/LoveDA"]
     assert script.main([*flags, "--data_dir", str(tmp_path / "data")]) == 0
     assert fetched == [tmp_path / "LoveDA"]
     said = capsys.readouterr().out

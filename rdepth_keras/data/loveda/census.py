@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rdepth_keras.data.loveda.checks import constant_depths, faults
+from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.loveda.checks import constant_depths, faults, prepared
 from rdepth_keras.data.loveda.prepared import LovedaTiles, Prepared
 from rdepth_keras.depth.normalise import constant_notice
 from rdepth_keras.labels import LOVEDA
@@ -60,6 +61,13 @@ def load_census() -> dict[str, Any]:
     """The published figures by split, such as ``train_urban``."""
     text = files("rdepth_keras.data.loveda").joinpath("census.json").read_text()
     return json.loads(text)["splits"]
+
+
+def lacking(tiles: Tiles) -> str:
+    """How many of the published tiles are there, in words; empty where all are."""
+    own = prepared(tiles)
+    published = load_census()[own.name]["images"]
+    return f"{own.name} has {len(own)} of {published} tiles" if len(own) < published else ""
 
 
 def verify(prepared: Prepared, workers: int = 4) -> Verdict:

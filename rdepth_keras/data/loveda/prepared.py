@@ -175,11 +175,11 @@ class Prepared:
 
 def prepared_configs(data_dir: Path | str | None = None) -> tuple[str, ...]:
     """Names of the configs that are prepared, finished, under ``data_dir``."""
-    return tuple(sorted(_find_finished(data_dir)))
+    return tuple(sorted(finished_folders(data_dir)))
 
 
-def _find_finished(data_dir: Path | str | None) -> dict[str, Path]:
-    """Config -> folder of its newest version; unfinished builds carry no valid version name."""
+def finished_folders(data_dir: Path | str | None) -> dict[str, Path]:
+    """Config -> folder of its newest version; those unfinished or set aside have no valid name."""
     root = Path(data_dir).expanduser() if data_dir else default_data_dir()
     finished: dict[str, tuple[tuple[int, ...], Path]] = {}
     for info in root.glob(f"{NAME}/*/*/dataset_info.json"):
@@ -198,7 +198,7 @@ def open_loveda(data_dir: Path | str | None = None, config: str | None = None) -
     is prepared, and ValueError when several are and none was named.
     """
     root = Path(data_dir).expanduser() if data_dir else default_data_dir()
-    finished = _find_finished(root)
+    finished = finished_folders(root)
     if config is None and len(finished) > 1:
         names = ", ".join(sorted(finished))
         raise ValueError(f"{root} holds several configs: {names}. Choose one with --config.")

@@ -3,6 +3,7 @@ import pytest
 
 from rdepth_keras.data.loveda import census
 from rdepth_keras.data.loveda.census import Survey, Verdict, load_census
+from rdepth_keras.data.loveda.prepared import open_loveda
 
 TRAIN = load_census()["train_urban"]
 PIXELS = np.array(list(TRAIN["pixels_per_mask_value"].values()))
@@ -40,6 +41,13 @@ def test_the_published_dataset_is_complete():
     assert not verdict.missing
     assert not verdict.wrong
     assert "COMPLETE" in str(verdict)
+
+
+def test_how_many_of_the_published_tiles_are_there(data_dir, monkeypatch):
+    tiles = open_loveda(data_dir).tiles("train", "rural")
+    assert census.lacking(tiles) == "train_rural has 3 of 1366 tiles"
+    monkeypatch.setattr(census, "load_census", lambda: {"train_rural": {"images": 3}})
+    assert census.lacking(tiles) == ""
 
 
 def test_a_part_is_partial_not_wrong():
