@@ -43,7 +43,7 @@ class DepthRecord:
     def covers(self) -> bool:
         """Whether there are maps, and every one was made here."""
         images = {Path(name).stem: name for name in self._noted["images"]}
-        maps = depth_maps(self.depths.parent)
+        maps = depth_maps(self.depths.parent) if images else {}
         return bool(maps) and all(
             stem in images and self._made(images[stem], depth) for stem, depth in maps.items()
         )

@@ -52,4 +52,5 @@ def test_one_map_of_ones_own_among_them(root, name):
 
 def test_no_record(root):
     (root / "train/A/depths.json").unlink()
+    (root / "train/A/depths/notes.doc").write_text("where it is not asked for, nothing is listed")
     assert depth(root) == OWN
