@@ -12,12 +12,13 @@ from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.files import refuse_no_data, unreadable
+from rdepth_keras.data.folder.headers import TIFF
 from rdepth_keras.data.folder.oddities import has_coordinates, no_data, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 
 
 def read_image(path: Path) -> Image:
-    """An 8-bit picture of any format OpenCV reads, as RGB uint8 (H, W, 3).
+    """An 8-bit PNG, JPEG, TIFF, WebP or BMP, as RGB uint8 (H, W, 3).
 
     One that a tag turns is refused: its map would not lie on it as other programs show it.
     """
@@ -212,9 +213,10 @@ def _read(path: Path) -> np.ndarray:
 def _decode_other(data: bytes) -> np.ndarray:
     if data.startswith(jpeg.START):
         return jpeg.decode(data)
-    picture = _decode_quietly(data) if data else None
+    # Others have turns, frames and ranges of their own, which OpenCV passes over.
+    picture = _decode_quietly(data) if data.startswith((*TIFF, b"RIFF", b"BM")) else None
     if picture is None:
-        raise ValueError("not a picture of a known format")
+        raise ValueError("not a picture: PNG, JPEG, TIFF, WebP or BMP is expected")
     colour = picture.ndim == 3 and picture.shape[2] == 3
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if colour else picture
 

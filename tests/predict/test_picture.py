@@ -172,9 +172,18 @@ def test_a_picture_too_large_for_opencv_is_told(tmp_path, kind):
         check_inputs([(path, None)])
 
 
+@pytest.mark.parametrize("kind", ["GIF", "PPM", "JPEG2000"])
+def test_other_kinds_are_refused(tmp_path, kind):
+    """Of several pictures OpenCV shows the first, and dark what has a range of its own."""
+    path = tmp_path / "a.bin"
+    Pillow.new("RGB", (8, 8)).save(path, kind)
+    with pytest.raises(ValueError, match=r"a\.bin: not a picture: PNG, JPEG, TIFF, WebP or BMP"):
+        read_image(path)
+
+
 def test_what_is_no_picture(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"a\.jpg: not a picture of a known format"):
+    with pytest.raises(ValueError, match=r"a\.jpg: not a picture: PNG, JPEG, TIFF, WebP or BMP"):
         read_image(tmp_path / "a.jpg")
     with pytest.raises(FileNotFoundError, match="no such file"):
         read_image(tmp_path / "b.png")

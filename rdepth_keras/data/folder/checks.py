@@ -1,5 +1,6 @@
 """All files of a folder's tiles held against what is expected, before anything uses them."""
 
+import filecmp
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,8 @@ def _look(
         tried(check, files.mask, size, table)
     if files.depth is not None:
         tried(reading.decode_depth if pixels else reading.peek_depth, files.depth, size)
+        if files.mask is not None and filecmp.cmp(files.mask, files.depth, shallow=False):
+            said.append(f"{files.depth}: no depth map, but the mask {files.mask}; replace it.")
         record = records[files.image.parents[1]]
         if tried(partial(record.outdated, whole=pixels), files.image, files.depth):
             said.append(

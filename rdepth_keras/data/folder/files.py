@@ -14,7 +14,7 @@ from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.headers import JPEG, TIFF, Form, form_of, read_form
 from rdepth_keras.data.folder.oddities import lossy, no_data, refuse_odd
 from rdepth_keras.depth.normalise import normalise
-from rdepth_keras.labels import ClassTable
+from rdepth_keras.labels import IGNORE, ClassTable
 
 SUFFIXES = (".png", *JPEG, ".tif", ".tiff")
 Size = tuple[int, int]  # height and width of the image that a file belongs to
@@ -39,9 +39,17 @@ def decode_mask(path: Path, size: Size | None, table: ClassTable) -> Label:
     mask = _decode(path)
     _check_mask(path, form_of(mask), size, table)
     try:
-        return table.encode(mask)
+        label = table.encode(mask)
     except ValueError as error:
         raise ValueError(f"{path}: {error} Put them into the class file.") from error
+    value = _no_data(path)
+    if value is not None and mask.ndim == 2 and (label[mask == value] != IGNORE).any():
+        raise ValueError(
+            f"{path}: its file says that pixels of {value:g} hold no data, and they are a class of "
+            "the class file. Take the mark away (`gdal_edit.py -unsetnodata FILE`), or the value "
+            "out of the classes."
+        )
+    return label
 
 
 def decode_depth(path: Path, size: Size | None) -> Depth:

@@ -3,6 +3,7 @@
 Decoders differ in what they make of it, and OpenCV hands out damaged TIFFs with a warning.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -27,17 +28,18 @@ _COLOURS = {
     10: "Lab",
 }  # photometric interpretations
 _COMPRESSION, _ORIENTATION, _NO_DATA = 259, 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG
 _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 
 
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
     """Raises ValueError, with the remedy, where a picture is not what its pixels seem to be.
 
-    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages or with a second
-    band beside grey, an animated PNG or WebP, CMYK, Lab or reversed grey, a PNG of which one colour
-    is transparent, a BigTIFF, of which no tag would be looked at. ``unpack`` also looks for damage
-    in a packed TIFF's pixels. Other kinds of files, and damaged headers, are left to their
-    decoders.
+    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, with a second band
+    beside grey, of values that are no whole bytes, or with blocks that are not there, an animated
+    PNG or WebP, CMYK, Lab or reversed grey, a PNG of which one colour is transparent, a BigTIFF, of
+    which no tag would be looked at. ``unpack`` also looks for damage in a packed TIFF's pixels.
+    Other kinds of files, and damaged headers, are left to their decoders.
     """
     file.seek(0)
     start = file.read(4)
@@ -53,6 +55,8 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
             _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
             if _first(tags, 277, 1) == 2:
                 raise ValueError("it has two bands, grey or RGB alone is expected")
+            _refuse_bits(tags)
+            _refuse_holes(tags)
             if unpack and _first(tags, _COMPRESSION, _PLAIN) != _PLAIN:
                 _unpack(file, tags)
     except struct.error:
@@ -91,6 +95,8 @@ def _refuse_odd_jpeg(file: BinaryIO) -> None:
     for kind, content in _segments(file):
         if kind == 0xE1 and content.startswith(b"Exif\0\0"):
             _refuse_turned(tiff_tags(BytesIO(content[6:])))
+        if kind == 0xE1:
+            _refuse_turned_xmp(content)
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC) and len(content) > 5:
             _refuse_colours("CMYK" if content[5] == 4 else None)
 
@@ -109,6 +115,8 @@ def _refuse_odd_chunks(file: BinaryIO, webp: bool) -> None:
     for kind, content in _chunks(file, webp):
         if kind.upper() == b"EXIF":
             _refuse_turned(tiff_tags(BytesIO(content.removeprefix(b"Exif\0\0"))))
+        if kind in _TEXTS:
+            _refuse_turned_text(kind, content)
         if kind == b"tRNS":
             raise ValueError("one of its colours is transparent, RGB or grey alone is expected")
         if kind in (b"acTL", b"ANIM"):
@@ -116,7 +124,7 @@ def _refuse_odd_chunks(file: BinaryIO, webp: bool) -> None:
 
 
 def _chunks(file: BinaryIO, webp: bool) -> Iterator[tuple[bytes, bytes]]:
-    """Kind of each chunk of a PNG (third edition, 5.3) or WebP (RFC 9649, 2.3), and Exif's content.
+    """Kind of each chunk of a PNG (third edition, 5.3) or WebP (RFC 9649, 2.3), and what tags say.
 
     Ends in struct.error where the file stops.
     """
@@ -125,8 +133,47 @@ def _chunks(file: BinaryIO, webp: bool) -> Iterator[tuple[bytes, bytes]]:
         file.seek(place)
         head = struct.unpack("<4sI" if webp else ">I4s", file.read(8))
         kind, length = head if webp else head[::-1]
-        yield kind, file.read(length) if kind.upper() == b"EXIF" else b""
+        told = kind.upper() == b"EXIF" or kind in _TEXTS
+        yield kind, file.read(length) if told else b""
         place += 8 + length + (length % 2 if webp else 4)
+
+
+def _refuse_turned_text(kind: bytes, content: bytes) -> None:
+    """ImageMagick writes Exif as hexadecimal text, others write XMP."""
+    name, _, text = content.partition(b"\0")
+    _refuse_turned_xmp(text)
+    if name in (b"Raw profile type exif", b"Raw profile type APP1"):
+        try:
+            text = zlib.decompress(text[1:]) if kind == b"zTXt" else text
+            exif = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+        except (zlib.error, ValueError):
+            return  # readers of damaged text turn nothing
+        if exif.startswith(b"Exif\0\0"):
+            _refuse_turned(tiff_tags(BytesIO(exif[6:])))
+
+
+def _refuse_turned_xmp(text: bytes) -> None:
+    found = re.search(rb"tiff:Orientation\W{1,3}(\d)", text)
+    _refuse_turned({_ORIENTATION: (int(found[1]),)} if found else {})
+
+
+def _refuse_bits(tags: Tags) -> None:
+    """OpenCV stretches single bits to 0 and 255, and others in its own way."""
+    bits = set(tags.get(258, (1,)))
+    if not bits <= {8, 16, 32, 64}:
+        raise ValueError(
+            f"its values have {', '.join(map(str, sorted(bits)))} bit(s) each, whole bytes are "
+            "expected: `gdal_translate -ot Byte -co NBITS=8 IN OUT`"
+        )
+
+
+def _refuse_holes(tags: Tags) -> None:
+    """Blocks of a sparse TIFF that lie nowhere: decoders make of them what they like."""
+    if not all(all(tags.get(tag, (1,))) for tag in (273, 324, 279, 325)):
+        raise ValueError(
+            "a sparse TIFF, some of its blocks are not there: `gdal_translate -co SPARSE_OK=FALSE "
+            "IN OUT`"
+        )
 
 
 def _refuse_turned(tags: Tags) -> None:

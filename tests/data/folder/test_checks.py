@@ -81,6 +81,14 @@ def test_all_bad_files_are_named(root, pixels):
         assert re.search(expected, line) and "\n" not in line
 
 
+def test_a_mask_in_the_place_of_a_depth_map(root):
+    """A copy or a link of it: the labels would be what the network reads."""
+    place = root / "train/town"
+    (place / "depths/a.png").write_bytes((place / "masks/a.png").read_bytes())
+    (said,) = faults(town(root))
+    assert said.startswith(f"{place}/depths/a.png: no depth map, but the mask {place}/masks/a.png")
+
+
 def test_a_float_map_with_nan(root):
     (root / "train/town/depths/a.png").unlink()
     depth = np.ones(SIZE, np.float32)

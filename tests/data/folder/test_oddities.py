@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 from PIL import TiffImagePlugin
+from PIL.PngImagePlugin import PngInfo
 
 from rdepth_keras.data.folder.files import (
     decode_depth,
@@ -168,10 +169,63 @@ def test_several_pages_are_refused_but_not_smaller_copies(tmp_path):
         (0, pytest.raises(ValueError, match="several pages")),
         (1, nullcontext()),
     ):
-        first = struct.pack("<4sIHI", b"II*\0", 8, 0, 14)  # no entries; the next one follows
+        # Bits of a value alone; the next one follows.
+        first = struct.pack("<4sIHHHIHHI", b"II*\0", 8, 1, 258, 3, 1, 8, 0, 26)
         second = struct.pack("<HHHIHHI", 1, 254, 3, 1, kind, 0, 0)
         with expected:
             refuse_odd(BytesIO(first + second))
+
+
+def test_values_that_are_no_whole_bytes_are_refused(tmp_path):
+    """OpenCV makes 255 of a single bit, and a mask of two classes would lose one."""
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(RGB[..., 0] > 99).save(path)
+    looks = [(decode_mask, SIZE, TABLE), (peek_mask, SIZE, TABLE), (peek_depth, SIZE)]
+    refused(r"1 bit\(s\) each, whole bytes are expected: .*NBITS=8", path, *looks)
+
+
+def test_a_sparse_tiff_is_refused(tmp_path):
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(DEPTH).save(path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(struct.pack("<HHI", 273, 4, 1)) + 8, 0)
+    path.write_bytes(data)
+    refused("a sparse TIFF, some of its blocks", path, (decode_depth, SIZE), (peek_depth, SIZE))
+
+
+def test_a_class_that_is_marked_as_no_data_is_refused(tmp_path):
+    path, mask = tmp_path / "a.tif", RGB[..., 0] % 2
+    for value, problem in (("1", True), ("7", False)):
+        Pillow.fromarray(mask).save(path, tiffinfo=tags({42113: value}))
+        if problem:
+            refused(
+                "pixels of 1 hold no data, and they are a class", path, (decode_mask, SIZE, TABLE)
+            )
+        else:
+            decode_mask(path, SIZE, TABLE)
+
+
+@pytest.mark.parametrize("text", ["hexadecimal", "xmp"])
+def test_a_png_turned_by_a_text_is_refused(text, tmp_path):
+    """As ImageMagick and Adobe's programs write it."""
+    path, info = tmp_path / "a.png", PngInfo()
+    exif = Pillow.Exif()
+    for orientation, problem in ((6, True), (1, False)):
+        exif[ORIENTATION] = orientation
+        if text == "xmp":
+            info.add_itxt("XML:com.adobe.xmp", f'<x tiff:Orientation="{orientation}"/>')
+        else:
+            content = exif.tobytes()
+            info = PngInfo()
+            info.add_text(
+                "Raw profile type exif", f"\nexif\n{len(content):8}\n{content.hex()}\n", zip=True
+            )
+        Pillow.fromarray(RGB).save(path, pnginfo=info)
+        if problem:
+            refused("turned or mirrored", path, (decode_image,), (peek_image,))
+            info = PngInfo()
+        else:
+            decode_image(path)
 
 
 def test_pixels_without_data_are_no_depth(tmp_path):
