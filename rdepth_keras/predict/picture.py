@@ -82,6 +82,8 @@ def check_inputs(pairs: Iterable[tuple[Path, Path | None]]) -> None:
             size = _look_at_image(image)
             if depth is not None:
                 _look_at_depth(depth, size)
+                if depth.samefile(image):
+                    raise ValueError(f"{depth} is the picture itself, and no depth map of it.")
         except (ValueError, OSError) as error:
             faults.append(str(error))
     if faults:

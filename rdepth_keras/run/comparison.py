@@ -16,6 +16,7 @@ from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import seen, target_seen, trained_on
 from rdepth_keras.run.directory import Run
@@ -68,7 +69,7 @@ def protocol(evaluated: Evaluated) -> Protocol:
         result.get("absent", "union"),
         seen(evaluated.run, domain),
         tuple(sorted(result["iou"])),
-        _tiles(result.get("files", {})),
+        _tiles(result.get("files", {}), experiment.data.classes),
     )
 
 
@@ -81,13 +82,15 @@ def _role(experiment: Experiment, domain: str, split: str) -> str:
     return "source" if domain == data.source else "other-domain"
 
 
-def _tiles(files: Mapping[str, str]) -> str:
-    """Digest of a folder's pictures and masks, whatever its depth; empty where none were noted.
+def _tiles(files: Mapping[str, str], classes: ClassTable) -> str:
+    """Digest of a folder's pictures, its masks and how they are read; empty where none were noted.
 
     LoveDA's records hold depth as well: there the name must do, and the labels that were counted.
     """
     told = "".join(files.get(kind, "") for kind in ("images", "masks"))
-    return told and blake2b(told.encode(), digest_size=4).hexdigest()
+    stored = classes.values if classes.ignored_colors is None else classes.colors
+    read = sorted(zip(classes.names, stored, strict=True)), classes.ignored, classes.ignored_colors
+    return told and blake2b(f"{told} {read}".encode(), digest_size=4).hexdigest()
 
 
 def row(evaluated: Evaluated) -> Row:

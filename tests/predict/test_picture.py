@@ -119,6 +119,14 @@ def test_all_that_does_not_fit_is_named_before_any_work(tmp_path):
     assert "\n" not in said and "good.png" not in said
 
 
+def test_a_picture_is_no_depth_map_of_its_own(tmp_path):
+    """A grey one in three channels would pass for one."""
+    path = tmp_path / "a.png"
+    path.write_bytes(png.encode(np.repeat(IMAGE[..., :1], 3, 2)))
+    with pytest.raises(ValueError, match="is the picture itself, and no depth map"):
+        check_inputs([(path, path)])
+
+
 def test_coordinates_are_told_and_tags_are_no_noise(tmp_path, capfd):
     tags = ImageFileDirectory_v2()
     tags[34735], tags.tagtype[34735] = (1, 1, 0, 1, 1024, 0, 1, 1), 3

@@ -18,7 +18,7 @@ from rdepth_keras.experiment import Choice, Economy, to_json
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes import recipe
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.comparison import compare, describe_inference, headline
+from rdepth_keras.run.comparison import _tiles, compare, describe_inference, headline
 from rdepth_keras.run.directory import Run
 
 
@@ -251,6 +251,17 @@ def test_other_pictures_are_not_compared(tmp_path):
     edited(runs[1], files={"images": "7", "masks": "2"})
     text = compare(runs, published=False, format="markdown")
     assert text.count("### ") == 2 and "minus" not in text
+
+
+def test_masks_that_are_read_otherwise_are_other_labels():
+    """The files are the same, the class file is another; its order and colours are no matter."""
+    files, colors = {"images": "1", "masks": "2"}, ((0, 0, 0), (1, 1, 1))
+    own = _tiles(files, ClassTable(("field", "roof"), (0, 1), colors))
+    assert own != _tiles(files, ClassTable(("field", "roof"), (1, 0), colors))
+    assert own != _tiles(files, ClassTable(("field", "roof"), (0, 1), colors, ignored=(9,)))
+    assert own == _tiles(files, ClassTable(("roof", "field"), (1, 0), colors))
+    by_colour = [ClassTable(("field", "roof"), (0, 1), c, (), ()) for c in (colors, colors[::-1])]
+    assert _tiles(files, by_colour[0]) != _tiles(files, by_colour[1])
 
 
 def test_seeds_on_other_files_are_no_family(tmp_path):
