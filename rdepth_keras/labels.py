@@ -81,6 +81,14 @@ class ClassTable:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def reading(self) -> str:
+        """How masks are read, in words; order, and colours that masks do not hold, do not count."""
+        by_colour = self.ignored_colors is not None
+        stored = self.colors if by_colour else self.values
+        known = dict(sorted(zip(self.names, stored, strict=True)))
+        return f"{known}, ignored {sorted(self.ignored_colors or self.ignored)}"
+
     def encode(self, raw: np.ndarray) -> np.ndarray:
         """Stored mask values -> train ids (uint8, :data:`IGNORE` where the value is ignored).
 

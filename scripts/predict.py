@@ -79,6 +79,11 @@ def main() -> None:
     if any(job.out.parent == arguments.out for job in jobs):
         arguments.out.mkdir(parents=True, exist_ok=True)
     check_outputs(outputs, inputs, arguments.overwrite)
+    if not arguments.color and (left := [job.out for job in jobs if colored(job.out).exists()]):
+        raise FileExistsError(
+            f"{colored(left[0])} would stay beside a new map, and show another: delete it, or add "
+            "--color."
+        )
     for notice in notices(job.image for job in jobs):
         print(notice)
     predict = run.load_picture_predictor(

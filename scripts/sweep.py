@@ -59,6 +59,7 @@ def main() -> int:
         if arguments.page.absolute().parent == arguments.out.absolute():
             arguments.out.mkdir(parents=True, exist_ok=True)  # the runs would, anyway
         command.check_folder("--page", arguments.page)
+        sweep.check_page(arguments.page)
     cap = None if arguments.cap_hours is None else 3600 * arguments.cap_hours
     failed = 0
     for number, cell in enumerate(cells, 1):

@@ -41,12 +41,13 @@ def seen(run: Run, domain: str) -> str:
 
 
 def trained_on(run: Run) -> dict[str, Any]:
-    """Depth, numbers of tiles and digests of the files that decided its weights.
+    """What decided its weights: depth, tiles and digests of their files, how masks are read.
 
     As far as they were noted when it began. Seeds of a mean and members of an ensemble share them.
     """
     noted = run.environment
     found = {"depth": noted.get("depth"), "tiles": noted.get("trained_on")}
+    found["reading of masks"] = run.experiment.data.classes.reading
     if files := noted.get("files"):
         for name in decisive(run.experiment):
             found |= {f"{kind} of {name}": told for kind, told in files.get(name, {}).items()}

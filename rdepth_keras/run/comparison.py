@@ -88,9 +88,8 @@ def _tiles(files: Mapping[str, str], classes: ClassTable) -> str:
     LoveDA's records hold depth as well: there the name must do, and the labels that were counted.
     """
     told = "".join(files.get(kind, "") for kind in ("images", "masks"))
-    stored = classes.values if classes.ignored_colors is None else classes.colors
-    read = sorted(zip(classes.names, stored, strict=True)), classes.ignored, classes.ignored_colors
-    return told and blake2b(f"{told} {read}".encode(), digest_size=4).hexdigest()
+    told = told and f"{told} {classes.reading}"
+    return told and blake2b(told.encode(), digest_size=4).hexdigest()
 
 
 def row(evaluated: Evaluated) -> Row:

@@ -16,7 +16,7 @@ from rdepth_keras.run.ancestry import target_seen
 from rdepth_keras.run.comparison import compare
 from rdepth_keras.run.ending import examples
 from rdepth_keras.run.evaluation import prepare_trial
-from rdepth_keras.run.sweep import Cell, check_means
+from rdepth_keras.run.sweep import HEADING, Cell, check_means
 
 SIDE = 160  # pixels of a panel
 ORACLE = "oracle"  # trained on the target's own labels
@@ -43,7 +43,7 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
     places = [cell.directory for cell in scored]
     tables = compare(places, published=False, format="markdown", differences=False)
     missing = [cell.directory.name for cell in cells if not cell.scored]
-    parts = [f"# Leaderboard\n\n```bash\n{command}\n```", table]
+    parts = [f"{HEADING}\n\n```bash\n{command}\n```", table]
     parts += [
         f"## Tiles of {target}\n\nThe first seed of each.{told}\n\n![{target}]({picture.name})"
         for target, (picture, told) in pictures.items()

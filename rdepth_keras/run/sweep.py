@@ -19,6 +19,7 @@ from rdepth_keras.run.scores import own_evaluation, refuse_scores
 from rdepth_keras.run.surroundings import settled
 from rdepth_keras.run.training import changes
 
+HEADING = "# Leaderboard"  # of a page
 DECIDED = {  # flags of the training script that would make all runs one, or none
     *("--recipe", "--direction", "--seed", "--out", "--resume", "--rerun"),
     *("--list-recipes", "--print-config", "--help", "-h"),
@@ -208,6 +209,12 @@ def summarise(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
         }
         for name, runs in rows.items()
     }
+
+
+def check_page(page: Path) -> None:
+    """Raises FileExistsError where another file than a leaderboard would be replaced."""
+    if page.exists() and not page.read_bytes().startswith(HEADING.encode()):
+        raise FileExistsError(f"{page} is no leaderboard, and would be replaced: name another.")
 
 
 def check_means(cells: Sequence[Cell]) -> None:

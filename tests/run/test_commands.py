@@ -229,5 +229,9 @@ def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path):
     again = ("--run", copied[0], a, tmp_path / "c.png", "--depth", depth)
     code, said, error = call("predict", *again)
     assert code == 2 and not said and "c.png would be replaced" in error
+    (tmp_path / "c_color.png").write_bytes(b"of another map")
+    code, said, error = call("predict", *again, "--overwrite")
+    assert code == 2 and not said and "c_color.png would stay beside a new map" in error
+    (tmp_path / "c_color.png").unlink()
     assert call("predict", *again, "--overwrite")[0] == 0
     assert all(np.array_equal(png.decode(path.read_bytes()), pixels) for path in folder.iterdir())

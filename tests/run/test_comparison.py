@@ -255,13 +255,14 @@ def test_other_pictures_are_not_compared(tmp_path):
 
 def test_masks_that_are_read_otherwise_are_other_labels():
     """The files are the same, the class file is another; its order and colours are no matter."""
-    files, colors = {"images": "1", "masks": "2"}, ((0, 0, 0), (1, 1, 1))
-    own = _tiles(files, ClassTable(("field", "roof"), (0, 1), colors))
-    assert own != _tiles(files, ClassTable(("field", "roof"), (1, 0), colors))
-    assert own != _tiles(files, ClassTable(("field", "roof"), (0, 1), colors, ignored=(9,)))
-    assert own == _tiles(files, ClassTable(("roof", "field"), (1, 0), colors))
-    by_colour = [ClassTable(("field", "roof"), (0, 1), c, (), ()) for c in (colors, colors[::-1])]
-    assert _tiles(files, by_colour[0]) != _tiles(files, by_colour[1])
+    colors = ((0, 0, 0), (1, 1, 1))
+    own = ClassTable(("field", "roof"), (0, 1), colors)
+    files, swapped = {"images": "1", "masks": "2"}, dataclasses.replace(own, values=(1, 0))
+    assert _tiles(files, own) != _tiles(files, swapped)
+    assert _tiles(files, own) != _tiles(files, dataclasses.replace(own, ignored=(9,)))
+    assert _tiles(files, own) == _tiles(files, ClassTable(("roof", "field"), (1, 0), colors))
+    by_colour = dataclasses.replace(own, ignored_colors=())
+    assert by_colour.reading != dataclasses.replace(by_colour, colors=colors[::-1]).reading
 
 
 def test_seeds_on_other_files_are_no_family(tmp_path):

@@ -23,6 +23,18 @@ def test_nothing_is_trained_and_counted_twice(given, tmp_path):
         plan(*given, tmp_path)
 
 
+def test_a_page_replaces_a_leaderboard_alone(tmp_path):
+    page = tmp_path / "notes.md"
+    sweep.check_page(page)
+    page.write_text("# Leaderboard\n\nof before")
+    sweep.check_page(page)
+    page.write_text("# My notes")
+    with pytest.raises(
+        FileExistsError, match=r"notes\.md is no leaderboard, and would be replaced"
+    ):
+        sweep.check_page(page)
+
+
 def test_oracles_train_on_the_target_of_every_direction(tmp_path):
     found = plan(["a", "b"], ["r2u", "u2r"], [0], tmp_path, ["a"])
     assert [(cell.recipe, cell.direction) for cell in found[4:]] == [("a", "u2u"), ("a", "r2r")]

@@ -61,7 +61,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
     """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
 
     Tells of each split what it holds, which depth maps are constant, which masks ignore every
-    pixel, and which pictures of one split or domain are in another, too. Raises as
+    pixel, and which pictures are there more than once. Raises as
     :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
@@ -83,12 +83,12 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
             tell(f"WARNING: masks without a labelled pixel, {len(empty)}: {_some(empty)}")
         for files in tiles.files:
             seen.setdefault(_digest(files.image), []).append(files.image)
-    shared = [paths for paths in seen.values() if len({path.parent for path in paths}) > 1]
+    shared = [paths for paths in seen.values() if len(paths) > 1]
     if shared:
         pairs = [" = ".join(map(str, paths)) for paths in shared]
         tell(
-            f"WARNING: {len(shared)} pictures are byte for byte in several places, so that what is "
-            f"trained on may be scored: {_some(pairs)}"
+            f"WARNING: {len(shared)} pictures are there more than once, byte for byte, so that "
+            f"what is trained on may be scored, or counted twice: {_some(pairs)}"
         )
     return wrong
 
@@ -155,8 +155,9 @@ def _look(
         tried(check, files.mask, size, table)
     if files.depth is not None:
         tried(reading.decode_depth if pixels else reading.peek_depth, files.depth, size)
-        if files.mask is not None and filecmp.cmp(files.mask, files.depth, shallow=False):
-            said.append(f"{files.depth}: no depth map, but the mask {files.mask}; replace it.")
+        for other in filter(None, (files.mask, files.image)):
+            if filecmp.cmp(other, files.depth, shallow=False):
+                said.append(f"{files.depth}: no depth map, but the same as {other}; replace it.")
         record = records[files.image.parents[1]]
         if tried(partial(record.outdated, whole=pixels), files.image, files.depth):
             said.append(

@@ -210,6 +210,7 @@ def _match(place: Path, with_depth: bool) -> tuple[Files, ...]:
         )
     _require(masks, images, f"{place / 'images'} lacks the images of")
     if with_depth:
+        _require(depths, images, f"{place / 'images'} lacks, of those in depths, the images of")
         _require(
             images,
             depths,

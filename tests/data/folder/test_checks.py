@@ -86,7 +86,10 @@ def test_a_mask_in_the_place_of_a_depth_map(root):
     place = root / "train/town"
     (place / "depths/a.png").write_bytes((place / "masks/a.png").read_bytes())
     (said,) = faults(town(root))
-    assert said.startswith(f"{place}/depths/a.png: no depth map, but the mask {place}/masks/a.png")
+    assert said.startswith(f"{place}/depths/a.png: no depth map, but the same as {place}/masks/a")
+    (place / "depths/e.png").write_bytes((place / "depths/b.png").read_bytes())
+    with pytest.raises(FileNotFoundError, match=r"images lacks, of those in depths, .* e\."):
+        town(root)
 
 
 def test_a_float_map_with_nan(root):
@@ -142,7 +145,7 @@ def test_foreign_tiles(root):
 
 
 def test_what_verification_tells_beside_faults(root):
-    """A mask that ignores all, and pictures in two splits, or in two domains of one."""
+    """A mask that ignores all, and pictures in two splits or domains, or twice in one."""
     train, val = root / "train/town", root / "val/town"
     said = []
     assert verify_folder(root, TABLE, said.append) == [] and len(said) == 1
@@ -159,14 +162,14 @@ def test_what_verification_tells_beside_faults(root):
     assert verify_folder(root, TABLE, said.append) == []
     assert said[0].startswith("train/town: 4 tiles, 4 labelled")
     assert said[1] == f"WARNING: masks without a labelled pixel, 1: {train / 'masks/c.png'}"
-    assert said[3].startswith("WARNING: 1 pictures are byte for byte in several places")
+    assert said[3].startswith("WARNING: 2 pictures are there more than once")
     assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[3] and len(said) == 4
     assert empty_masks(town(root)) == [str(train / "masks/c.png")]
     shutil.rmtree(val)
     shutil.copytree(train, root / "train/field")
     said.clear()
     assert verify_folder(root, TABLE, said.append) == []
-    assert said[-1].startswith("WARNING: 3 pictures are byte for byte in several places")
+    assert said[-1].startswith("WARNING: 3 pictures are there more than once")
     assert f"{root / 'train/field/images/a.png'} = {train / 'images/a.png'}" in said[-1]
 
 
