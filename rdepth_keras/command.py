@@ -45,6 +45,20 @@ def _class_table(info):
     )
 
 
+@_CONSTRUCTORS.primitive_rule
+def _path(info):
+    """A shell leaves ``--out=~/runs`` as it is."""
+    if info.type is not Path:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="PATH",
+        instance_from_str=lambda given: Path(given[0]).expanduser(),
+        is_instance=lambda value: isinstance(value, Path),
+        str_from_instance=lambda path: [str(path)],
+    )
+
+
 def peek(kind: type[Arguments]) -> Arguments:
     """What the command line says of a ``kind``; arguments it does not know are left alone."""
     return parse(kind, add_help=False, return_unknown_args=True)[0]  # pyright: ignore

@@ -144,3 +144,10 @@ def test_no_file_is_taken_for_a_folder(tmp_path):
 
 def test_tables_are_wide_where_there_is_no_terminal():
     assert command.console().width == 120
+
+
+def test_a_home_that_the_shell_left_as_it_was(monkeypatch, tmp_path):
+    """It does so in ``--out=~/runs``."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["script", "--out=~/runs"])
+    assert command.parse(Options).out == tmp_path / "runs"

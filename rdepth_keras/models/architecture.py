@@ -100,6 +100,9 @@ class Architecture:
         """
         check_count("classes", classes, MOST_CLASSES)
         check_count("accumulate", accumulate)
+        for name_, value in {"taps": taps, "remat": remat}.items():
+            if not isinstance(value, bool):
+                raise ValueError(f"{name_} must be True or False; received {value!r}.")
         _check_floats(dtype)
         options = {"dtype": dtype, "remat": remat, "accumulate": accumulate}
         inputs, maps = self.connect(classes, **options)

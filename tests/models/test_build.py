@@ -45,6 +45,10 @@ def sizes(depths=(1, 1, 1, 1), widths=(4, 6, 8, 10)):
             ({"accumulate": parts}, "accumulate must be a whole number, at least 1; received")
             for parts in (0, -1, 2.0, True)
         ),
+        *(
+            ({flag: "no"}, f"{flag} must be True or False; received 'no'")
+            for flag in ("taps", "remat")
+        ),
         *(({"dtype": dtype}, "dtype must be a policy of floats") for dtype in ("int8", "bool")),
         ({"dtype": "int8_from_float32"}, "dtype must be a policy of floats"),
         ({"drop_path": 1.0}, "drop_path must be at least 0 and below 1"),
@@ -133,7 +137,7 @@ def test_what_names_no_network(name):
         models.build(name)
 
 
-@pytest.mark.parametrize("weights", [5, ["imagenet"], {"image_encoder": 5}])
+@pytest.mark.parametrize("weights", [5, ["imagenet"], {"image_encoder": 5}, {}])
 def test_weights_that_cannot_be(weights):
     with pytest.raises(ValueError, match="weights must be None, 'imagenet', a file, .* received"):
         models.build("convnext_b", weights=weights, **SMALL)

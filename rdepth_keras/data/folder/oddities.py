@@ -29,6 +29,7 @@ _COLOURS = {
 }  # photometric interpretations
 _COMPRESSION, _ORIENTATION, _NO_DATA = 259, 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG
+_XMP = 700  # tag of TIFF
 _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 
 
@@ -51,6 +52,7 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
         elif start in TIFF + BIG_TIFF:
             tags = tiff_tags(file)
             _refuse_turned(tags)
+            _refuse_turned_xmp(bytes(tags.get(_XMP, ())))
             _refuse_pages(file, tags)
             _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
             if _first(tags, 277, 1) == 2:
@@ -115,6 +117,8 @@ def _refuse_odd_chunks(file: BinaryIO, webp: bool) -> None:
     for kind, content in _chunks(file, webp):
         if kind.upper() == b"EXIF":
             _refuse_turned(tiff_tags(BytesIO(content.removeprefix(b"Exif\0\0"))))
+        if kind == b"XMP ":
+            _refuse_turned_xmp(content)
         if kind in _TEXTS:
             _refuse_turned_text(kind, content)
         if kind == b"tRNS":
@@ -133,7 +137,7 @@ def _chunks(file: BinaryIO, webp: bool) -> Iterator[tuple[bytes, bytes]]:
         file.seek(place)
         head = struct.unpack("<4sI" if webp else ">I4s", file.read(8))
         kind, length = head if webp else head[::-1]
-        told = kind.upper() == b"EXIF" or kind in _TEXTS
+        told = kind.upper() == b"EXIF" or kind in (*_TEXTS, b"XMP ")
         yield kind, file.read(length) if told else b""
         place += 8 + length + (length % 2 if webp else 4)
 
@@ -141,15 +145,18 @@ def _chunks(file: BinaryIO, webp: bool) -> Iterator[tuple[bytes, bytes]]:
 def _refuse_turned_text(kind: bytes, content: bytes) -> None:
     """ImageMagick writes Exif as hexadecimal text, others write XMP."""
     name, _, text = content.partition(b"\0")
+    try:
+        if kind == b"zTXt":
+            text = zlib.decompress(text[1:])
+        elif kind == b"iTXt" and text.startswith(b"\1"):  # packed, after two more names
+            text = zlib.decompress(text[2:].split(b"\0", 2)[-1])
+        profile = name in (b"Raw profile type exif", b"Raw profile type APP1")
+        exif = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii")) if profile else b""
+    except (zlib.error, ValueError):
+        return  # readers of damaged text turn nothing
     _refuse_turned_xmp(text)
-    if name in (b"Raw profile type exif", b"Raw profile type APP1"):
-        try:
-            text = zlib.decompress(text[1:]) if kind == b"zTXt" else text
-            exif = bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
-        except (zlib.error, ValueError):
-            return  # readers of damaged text turn nothing
-        if exif.startswith(b"Exif\0\0"):
-            _refuse_turned(tiff_tags(BytesIO(exif[6:])))
+    if exif.startswith(b"Exif\0\0"):
+        _refuse_turned(tiff_tags(BytesIO(exif[6:])))
 
 
 def _refuse_turned_xmp(text: bytes) -> None:
@@ -186,10 +193,19 @@ def _refuse_turned(tags: Tags) -> None:
 
 
 def _refuse_pages(file: BinaryIO, tags: Tags) -> None:
-    """Smaller copies of the same picture, and its mask, are no pages (tag 254, bits 0 and 2)."""
-    following = _first(tags, 0, 0)
-    if following and not _first(tiff_tags(file, following), 254, 0) & 5:
-        raise ValueError("a TIFF of several pages, one is expected")
+    """Smaller copies of the same picture are no pages (tag 254, bit 0); a mask is one (bit 2)."""
+    passed: set[int] = set()
+    while (place := _first(tags, 0, 0)) and place not in passed:
+        passed.add(place)
+        tags = tiff_tags(file, place)
+        kind = _first(tags, 254, 0)
+        if kind & 4:
+            raise ValueError(
+                "a mask inside it says which pixels hold data, and is not read here: "
+                "`gdal_translate -mask none IN OUT` leaves it out"
+            )
+        if not kind & 1:
+            raise ValueError("a TIFF of several pages, one is expected")
 
 
 def _refuse_colours(name: str | None) -> None:

@@ -81,7 +81,8 @@ def load(model: keras.Model, weights: Weights) -> None:
     Raises ValueError where a checkpoint does not fit, in one line; the network is untouched then.
     """
     sources = weights.values() if isinstance(weights, Mapping) else [weights]
-    if not all(isinstance(source, str | Path) or source is None for source in sources):
+    known = all(isinstance(source, str | Path) or source is None for source in sources)
+    if not known or weights == {}:
         raise ValueError(
             "weights must be None, 'imagenet', a file, a folder or a hub name, or a dict of these "
             f"by the names of encoders; received {weights!r}."

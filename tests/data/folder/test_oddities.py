@@ -168,6 +168,8 @@ def test_several_pages_are_refused_but_not_smaller_copies(tmp_path):
     for kind, expected in (
         (0, pytest.raises(ValueError, match="several pages")),
         (1, nullcontext()),
+        (4, pytest.raises(ValueError, match="a mask inside it")),
+        (5, pytest.raises(ValueError, match="a mask inside it")),
     ):
         # Bits of a value alone; the next one follows.
         first = struct.pack("<4sIHHHIHHI", b"II*\0", 8, 1, 258, 3, 1, 8, 0, 26)
@@ -205,15 +207,30 @@ def test_a_class_that_is_marked_as_no_data_is_refused(tmp_path):
             decode_mask(path, SIZE, TABLE)
 
 
-@pytest.mark.parametrize("text", ["hexadecimal", "xmp"])
+@pytest.mark.parametrize("kind", ["TIFF", "WebP"])
+def test_a_picture_turned_by_xmp_is_refused(kind, tmp_path):
+    path, xmp = tmp_path / "a.tif", b'<x tiff:Orientation="8"/>'
+    if kind == "TIFF":
+        directory = TiffImagePlugin.ImageFileDirectory_v2()
+        directory[700], directory.tagtype[700] = xmp, 1
+        Pillow.fromarray(RGB).save(path, tiffinfo=directory)
+    else:
+        Pillow.fromarray(RGB).save(path, "WebP", xmp=xmp)
+    with path.open("rb") as file, pytest.raises(ValueError, match="turned or mirrored"):
+        refuse_odd(file)
+
+
+@pytest.mark.parametrize("text", ["hexadecimal", "xmp", "packed xmp"])
 def test_a_png_turned_by_a_text_is_refused(text, tmp_path):
     """As ImageMagick and Adobe's programs write it."""
     path, info = tmp_path / "a.png", PngInfo()
     exif = Pillow.Exif()
     for orientation, problem in ((6, True), (1, False)):
         exif[ORIENTATION] = orientation
-        if text == "xmp":
-            info.add_itxt("XML:com.adobe.xmp", f'<x tiff:Orientation="{orientation}"/>')
+        if "xmp" in text:
+            packed = text.startswith("packed")
+            told = f'<x tiff:Orientation="{orientation}"/>'
+            info.add_itxt("XML:com.adobe.xmp", told, zip=packed)
         else:
             content = exif.tobytes()
             info = PngInfo()
