@@ -53,7 +53,12 @@ def plan(
         raise ValueError(f"Several pictures would be written as {twice[0]}.png; rename them.")
     if out.suffix.lower() == ".png":
         raise ValueError(f"For {len(pictures)} pictures name a folder to write to, not {out}.")
-    return [Job(path, out / f"{path.stem}.png", _depth_of(path, depth)) for path in pictures]
+    jobs = [Job(path, out / f"{path.stem}.png", _depth_of(path, depth)) for path in pictures]
+    others = sorted(path.name for path in (depth.iterdir() if depth else ()) if not _oddity(path))
+    others = [name for name in others if Path(name).stem not in stems]
+    if others:
+        notify(f"Left out: {len(others)} depth maps of no picture here ({', '.join(others[:4])}).")
+    return jobs
 
 
 def _oddity(path: Path) -> str:

@@ -73,6 +73,17 @@ def test_maps_of_the_same_names(folder, tmp_path):
         plan(folder, Path("maps"), depths)
 
 
+def test_maps_of_no_picture_are_told(folder, tmp_path):
+    maps, said = tmp_path / "maps", []
+    maps.mkdir()
+    jobs = plan(folder, tmp_path / "out")
+    for name in (*(job.image.stem for job in jobs), "lost"):
+        (maps / f"{name}.png").write_bytes(b"")
+    (maps / "lost.txt").write_bytes(b"")
+    plan(folder, tmp_path / "out", maps, said.append)
+    assert said[-1] == "Left out: 1 depth maps of no picture here (lost.png)."
+
+
 def test_two_pictures_of_one_name_and_a_file_for_many(folder):
     with pytest.raises(ValueError, match="name a folder"):
         plan(folder, Path("out.png"))

@@ -81,6 +81,11 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
             tell(constant_notice(constant))
         if empty := empty_masks(tiles):
             tell(f"WARNING: masks without a labelled pixel, {len(empty)}: {_some(empty)}")
+        if gaps := [str(files.image) for files in tiles.files if reading.has_gaps(files.image)]:
+            tell(
+                f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
+                f"from where their masks have labels: {_some(gaps)}"
+            )
         for files in tiles.files:
             seen.setdefault(_digest(files.image), []).append(files.image)
     shared = [paths for paths in seen.values() if len(paths) > 1]

@@ -136,6 +136,11 @@ def refuse_no_data(path: Path, depth: np.ndarray) -> None:
         )
 
 
+def has_gaps(path: Path) -> bool:
+    """Whether a file marks some value as no data."""
+    return _no_data(path) is not None
+
+
 def _no_data(path: Path) -> float | None:
     with path.open("rb") as file:
         return no_data(file)

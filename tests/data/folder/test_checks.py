@@ -7,6 +7,8 @@ import shutil
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.checks import constant_depths, empty_masks, faults, verify_folder
@@ -171,6 +173,17 @@ def test_what_verification_tells_beside_faults(root):
     assert verify_folder(root, TABLE, said.append) == []
     assert said[-1].startswith("WARNING: 3 pictures are there more than once")
     assert f"{root / 'train/field/images/a.png'} = {train / 'images/a.png'}" in said[-1]
+
+
+def test_images_that_mark_pixels_as_without_data_are_told(root):
+    path, directory = root / "train/town/images/a.png", ImageFileDirectory_v2()
+    directory[42113], directory.tagtype[42113] = "0", 2
+    pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    Pillow.fromarray(pixels).save(path.with_suffix(".tif"), tiffinfo=directory)
+    path.unlink()
+    said = []
+    assert verify_folder(root, TABLE, said.append) == []
+    assert said[-1].startswith("WARNING: images that mark pixels as without data, 1, which")
 
 
 def test_maps_of_earlier_images(root):
