@@ -63,7 +63,7 @@ def toy(name, files=None, network=None):
     if isinstance(method, STDASegNet):  # whose critics see the last map, of 2 x 2 places
         method = replace(method, widths=())
     return experiment.changed(
-        data=Demo(train_tiles=2, val_tiles=1, test_tiles=1, tile_pixels=160),
+        data=Demo(train_tiles=2, val_tiles=1, test_tiles=1, tile_pixels=192),
         network=small,
         method=method,
         training={**weights, "steps": 2, "batch_size": 2, "crop": 64},

@@ -110,7 +110,7 @@ def test_prepared_data_are_reused_and_overwritten_on_demand(build, data_dir, tmp
     said = f"{folder} is prepared and stays as it is; --overwrite prepares it again."
     assert said in build(manual, tmp_path)
     assert ("test", "urban") in open_loveda(tmp_path).splits()
-    assert "stays as it is" not in build(manual, tmp_path, "--overwrite")
+    assert said not in build(manual, tmp_path, "--overwrite")
     assert ("test", "urban") not in open_loveda(tmp_path).splits()
     assert list(folder.parent.iterdir()) == [folder]
 
