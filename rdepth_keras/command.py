@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import tyro
 from rich.console import Console
@@ -31,32 +31,31 @@ _STYLE = (
 _CONSTRUCTORS = tyro.constructors.ConstructorRegistry()
 
 
-@_CONSTRUCTORS.primitive_rule
-def _class_table(info):
-    """On the command line a class table is a class file."""
-    if info.type is not ClassTable:
-        return None
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="FILE",
-        instance_from_str=lambda given: load_classes(Path(given[0])),
-        is_instance=lambda value: isinstance(value, ClassTable),
-        str_from_instance=lambda table: [", ".join(table.names) or "none"],
-    )
+def _read_as(kind: type, metavar: str, read: Callable[[str], Any], show: Callable[[Any], str]):
+    """On the command line a ``kind`` is one word."""
+
+    def rule(info):
+        if info.type is not kind:
+            return None
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=metavar,
+            instance_from_str=lambda given: read(given[0]),
+            is_instance=lambda value: isinstance(value, kind),
+            str_from_instance=lambda value: [show(value)],
+        )
+
+    _CONSTRUCTORS.primitive_rule(rule)
 
 
-@_CONSTRUCTORS.primitive_rule
-def _path(info):
-    """A shell leaves ``--out=~/runs`` as it is."""
-    if info.type is not Path:
-        return None
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="PATH",
-        instance_from_str=lambda given: Path(given[0]).expanduser(),
-        is_instance=lambda value: isinstance(value, Path),
-        str_from_instance=lambda path: [str(path)],
-    )
+_read_as(
+    ClassTable,
+    "FILE",
+    lambda file: load_classes(Path(file)),
+    lambda t: ", ".join(t.names) or "none",
+)
+# A shell leaves the ~ of ``--out=~/runs`` as it is.
+_read_as(Path, "PATH", lambda path: Path(path).expanduser(), str)
 
 
 def peek(kind: type[Arguments]) -> Arguments:
