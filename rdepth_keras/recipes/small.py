@@ -28,15 +28,18 @@ FROM_SCRATCH: dict[type[Method], dict[str, Any]] = {
     adapt.IAST: {"threshold": TEACHER["confidence"]},
     adapt.STDASegNet: {"widths": (16,), "halvings": 0, **TEACHER},
 }
+# MiT's last map is a 32nd of the crop, 2 x 2 of 64, of which each convolution takes one away.
+ON_FEW_PLACES = {"st_dasegnet_segformer": {"widths": ()}}
 
 
 def small(experiment: Experiment) -> Experiment:
     """The recipe with the smallest encoders of its families and the demo's data and training.
 
-    Kept are the method with its weights and thresholds, but for :data:`FROM_SCRATCH`, the network's
-    kind, and which images of the target are seen. The optimizer is the demo's: the recipes' rates
-    are for pretrained networks. Where a recipe sees the target otherwise than the source, since it
-    labels what it sees, the target is not turned, and keeps its colours.
+    Kept are the method with its weights and thresholds, but for :data:`FROM_SCRATCH` and
+    :data:`ON_FEW_PLACES`, the network's kind, and which images of the target are seen. The
+    optimizer is the demo's: the recipes' rates are for pretrained networks. Where a recipe sees the
+    target otherwise than the source, since it labels what it sees, the target is not turned, and
+    keeps its colours.
     """
     base = demo(experiment.data.direction)
     method, sampling = experiment.method, experiment.training.sampling
@@ -49,11 +52,13 @@ def small(experiment: Experiment) -> Experiment:
         target_augmentation=experiment.training.target_augmentation and AS_IT_IS,
     )
     critic = CRITIC if experiment.optimizers.critic else None
+    changes = narrow(method) | FROM_SCRATCH.get(type(method), {})
+    changes |= ON_FEW_PLACES.get(experiment.recipe, {})
     return Experiment(
         f"demo_{experiment.recipe}",
         data=base.data,
         network=shrink(experiment.network),
-        method=replace(method, **narrow(method) | FROM_SCRATCH.get(type(method), {})),
+        method=replace(method, **changes),
         optimizers=Optimizers(base.optimizers.segmenter, critic),
         training=training,
         resources=base.resources,

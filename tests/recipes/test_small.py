@@ -2,6 +2,7 @@
 
 import pytest
 
+from rdepth_keras.adapt.discriminators import style_critic
 from rdepth_keras.experiment import from_json, to_json
 from rdepth_keras.models import ENCODERS
 from rdepth_keras.recipes import RECIPES, recipe
@@ -51,6 +52,15 @@ def test_narrow_resnets():
 def test_critics_are_narrow_as_well():
     assert recipe("demo_adaptsegnet").method.widths == (16, 32, 64, 128)
     assert recipe("demo_fada").method.widths == (128, 64)
+
+
+@pytest.mark.parametrize(("heads", "stride"), [("deeplabv3", 16), ("segformer", 32)])
+def test_critics_of_styles_find_something_in_a_crop_of_64(heads, stride):
+    """In the leaderboard's crops every sweep over SegFormer's row failed."""
+    method, side = recipe(f"demo_st_dasegnet_{heads}").method, 64 // stride
+    critic = style_critic("critic", 8, method.widths, method.halvings, seed=0).model
+    left = side - len(method.widths) - 1
+    assert critic.compute_output_shape({"map": (1, side, side, 8)}) == (1, left, left, 1)
 
 
 def test_a_small_recipe_of_nothing():
