@@ -43,6 +43,7 @@ class Opened:
         mask_faults: tiles -> what is wrong with the pixels of their masks, a line for each; None
             where masks were read when they were written, or are made.
         lacking: tiles -> that they are but a part of what was published, in words; else empty.
+        twins: (tiles, others) -> those of the first whose picture is among the others' as well.
     """
 
     depth: Mapping[str, str]
@@ -52,6 +53,7 @@ class Opened:
     fingerprints: Callable[[Tiles], Mapping[str, str]] = field(default=lambda tiles: {})
     mask_faults: Callable[[Tiles], list[str]] | None = None
     lacking: Callable[[Tiles], str] = field(default=lambda tiles: "")
+    twins: Callable[[Tiles, Tiles], list[str]] = field(default=lambda tiles, others: [])
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,10 @@ class Dataset:
     def tile_pixels(self) -> int | None:
         """Side of its tiles, for runs that did not note it; None where they may have any."""
         return None
+
+    def folders(self, place: Place) -> list[Path]:
+        """Where its tiles lie and nothing else may."""
+        return []
 
     def settled(self, place: Place) -> Self:
         """The same with what was left open filled in, so that a run never changes its data."""

@@ -46,6 +46,20 @@ def check_blend(inference: Inference) -> None:
         )
 
 
+def check_apart(experiment: Experiment, directory: Path) -> None:
+    """Raises ValueError for a run or a cache among the tiles, which would then be no dataset."""
+    own = experiment.data.folders(experiment.resources.data_dir)
+    cache = experiment.resources.economy.cache
+    places = {"--out": directory} | ({"--cache": Path(cache).expanduser()} if cache else {})
+    for flag, place in places.items():
+        for folder in own:
+            if place.resolve().is_relative_to(folder.resolve()):
+                raise ValueError(
+                    f"{flag} {place} lies among the tiles in {folder}, which would not be read any "
+                    "more: name another place."
+                )
+
+
 def check_extension(experiment: Experiment, run: Run, done: int) -> None:
     """Raises ValueError where a longer run would not go on from the end it had come to."""
     ends = experiment.training.extended_at

@@ -123,7 +123,8 @@ def note(evaluated: Evaluated) -> str:
     """What a reader must know of the scores beside their tags; empty where there is nothing."""
     changed = "; ".join(evaluated.result.get("changed_data", []))
     changed = changed and f"the data have changed since the run began: {changed}"
-    said = [_unfinished(evaluated), changed, deviation(evaluated.experiment)]
+    said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
+    said += [deviation(evaluated.experiment)]
     return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
 
 

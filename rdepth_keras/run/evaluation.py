@@ -21,7 +21,7 @@ from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.checks import check_blend
 from rdepth_keras.run.comparison import note
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.files import changed_files
+from rdepth_keras.run.files import changed_files, trained_on_too
 from rdepth_keras.run.predictor import Predictor, load_ensemble
 from rdepth_keras.run.scores import Evaluated, in_short, other_checkpoint, other_inference
 
@@ -137,6 +137,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "member_notes": _member_notes(trial),
         "files": dict(trial.data.fingerprints(trial.tiles)),
         "changed_data": list(trial.changed),
+        "trained_on_too": trained_on_too(experiment, trial.data, trial.split, trial.domain),
         "passed_over": list(predictor.damaged),
     }
 

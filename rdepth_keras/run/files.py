@@ -14,6 +14,7 @@ from rdepth_keras.run.directory import Run
 from rdepth_keras.run.surroundings import Files
 
 WITHOUT_LABELS = " (without labels)"
+_SHOWN = 4  # names
 
 
 def noted_files(experiment: Experiment, data: Opened) -> Files:
@@ -71,6 +72,29 @@ def decisive(experiment: Experiment) -> list[str]:
     if training.choice.selection != "last":
         names.append(f"val/{experiment.validation_domain}")
     return names
+
+
+def trained_on_too(experiment: Experiment, data: Opened, split: str, domain: str) -> str:
+    """In words, which tiles of a split that is scored are trained on under another name.
+
+    Empty where there are none, and of a split that is trained on as a whole: that its tags tell.
+    """
+    trained = [f"{own}/{experiment.data.source}" for own in experiment.training_splits]
+    tiles = labelled_tiles(data, split, domain)
+    if isinstance(tiles, str) or f"{split}/{domain}" in trained:
+        return ""
+    found: dict[str, None] = {}
+    for name in trained:
+        others = labelled_tiles(data, *name.split("/", 1))
+        if not isinstance(others, str):
+            found |= dict.fromkeys(data.twins(tiles, others))
+    paths = list(found)
+    if not paths:
+        return ""
+    return (
+        f"{len(paths)} of the {len(tiles)} tiles of {split}/{domain} are trained on as well, "
+        f"byte for byte, with labels: {', '.join(paths[:_SHOWN])}{', …' * (len(paths) > _SHOWN)}"
+    )
 
 
 def _fingerprints(data: Opened, name: str) -> dict[str, str] | None:

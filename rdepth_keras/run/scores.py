@@ -177,6 +177,7 @@ _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "passed_over": _list_of(_is_text),
     "changed_data": _list_of(_is_text),
     "member_notes": _list_of(_is_text),
+    "trained_on_too": _is_text,
     **dict.fromkeys(("step", "trained_steps"), _or_none(_is_count)),
 }
 

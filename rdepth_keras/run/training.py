@@ -28,6 +28,7 @@ from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import handed_on
 from rdepth_keras.run.checks import (
+    check_apart,
     check_effects,
     check_extension,
     check_masks,
@@ -39,7 +40,7 @@ from rdepth_keras.run.checks import (
 )
 from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.run.ending import score_the_end
-from rdepth_keras.run.files import check_training_files, noted_files
+from rdepth_keras.run.files import check_training_files, noted_files, trained_on_too
 from rdepth_keras.run.fixed import check_fixed, fixed_networks
 from rdepth_keras.run.room import check_room
 from rdepth_keras.run.surroundings import located, settled, surroundings
@@ -177,6 +178,7 @@ def _note(experiment: Experiment, prepared: _Prepared, run: Run, done: int) -> N
 
 def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -> _Prepared:
     training = experiment.training
+    check_apart(experiment, run.directory)
     check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     _check_watch(watch, training.steps)
     check_validation(experiment)
@@ -190,6 +192,8 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     run.check_data(data, counts)
     files = noted_files(experiment, data)
     changed = check_training_files(run, experiment, files)
+    if twice := trained_on_too(experiment, data, "val", experiment.data.target):
+        console.print(f"WARNING: {twice}")
     random = random_for_good(experiment)
     for line in [deviation(experiment), random, *sources.notices, *changed, introduce(counts)]:
         if line:

@@ -205,6 +205,12 @@ def test_one_class_everywhere_is_a_warning(tmp_path):
     assert not check_submission(pack(tmp_path / "b.zip", constant), EXPECTED).warnings
 
 
+def test_one_map_everywhere_is_a_warning(tmp_path):
+    map_ = encode(np.arange(256).reshape(16, 16) % 7)
+    found = check_submission(pack(tmp_path / "a.zip", dict.fromkeys(members(), map_)), EXPECTED)
+    assert not found.faults and "maps are the same, byte for byte" in str(found)
+
+
 def test_no_background_anywhere_is_a_warning(tmp_path):
     shifted = {name: encode(np.arange(256).reshape(16, 16) % 6 + 1) for name in members()}
     found = check_submission(pack(tmp_path / "a.zip", shifted), EXPECTED)

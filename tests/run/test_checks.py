@@ -1,5 +1,7 @@
 """What is refused before a training: a target that is nowhere, masks that cannot be scored."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,8 @@ from rdepth_keras.labels import ClassTable
 from rdepth_keras.models import MODELS
 from rdepth_keras.optimizers import AdamW
 from rdepth_keras.recipes import RECIPES, recipe
-from rdepth_keras.run.checks import check_effects, check_masks, check_scored
+from rdepth_keras.run.checks import check_apart, check_effects, check_masks, check_scored
+from rdepth_keras.run.files import trained_on_too
 
 TABLE = ClassTable(("ground", "roof"), (0, 1), ((1, 1, 1), (2, 2, 2)), (255,))
 
@@ -52,6 +55,38 @@ def test_a_target_that_is_nowhere_is_refused_and_one_without_labels_is_not(root)
         check(root, "South")
     (root / "test/East/images/a.png").rename(root / "test/East/images/b.txt.gz")
     check(root, "East")
+
+
+@pytest.mark.parametrize("place", ["train/North/images/run", "val", "test/East/x"])
+def test_a_run_or_a_cache_among_the_tiles_is_refused(root, place):
+    """The dataset could not be read any more, by any command."""
+    experiment, _ = opened(root, "East")
+    experiment = experiment.changed(resources={"data_dir": str(root)})
+    check_apart(experiment, root / "runs" / "one")
+    with pytest.raises(ValueError, match=r"--out .* lies among the tiles"):
+        check_apart(experiment, root / place)
+    economy = dataclasses.replace(experiment.resources.economy, cache=str(root / place))
+    experiment = experiment.changed(resources={"economy": economy})
+    with pytest.raises(ValueError, match=r"--cache .* lies among the tiles"):
+        check_apart(experiment, root / "runs")
+
+
+def test_scored_tiles_that_are_trained_on_are_told(root):
+    experiment, data = opened(root, "North")
+    assert trained_on_too(experiment, data, "train", "North") == ""
+    assert trained_on_too(experiment, data, "test", "East") == ""  # nothing is scored there
+    for split in ("train", "val"):
+        for number, name in enumerate("ab"):
+            pixels = np.full((32, 32, 3), 9 * number + (split == "val"), np.uint8)
+            (root / f"{split}/North/images/{name}.png").write_bytes(png.encode(pixels))
+    (root / "val/North").rename(root / "val/West")
+    experiment, data = opened(root, "West")
+    assert trained_on_too(experiment, data, "val", "West") == ""
+    picture = (root / "train/North/images/b.png").read_bytes()
+    (root / "val/West/images/a.png").write_bytes(picture)
+    assert "1 of the 2 tiles of val/West are trained on" in trained_on_too(
+        experiment, data, "val", "West"
+    )
 
 
 def test_every_mask_that_the_end_is_scored_on_is_read_before(root):

@@ -81,18 +81,19 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
             tell(constant_notice(constant))
         if empty := empty_masks(tiles):
             tell(f"WARNING: masks without a labelled pixel, {len(empty)}: {_some(empty)}")
-        if gaps := [str(files.image) for files in tiles.files if reading.has_gaps(files.image)]:
+        if gaps := [str(files.image) for files in tiles.files if _has_gaps(files.image, wrong)]:
             tell(
                 f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
                 f"from where their masks have labels: {_some(gaps)}"
             )
         for files in tiles.files:
-            seen.setdefault(_digest(files.image), []).append(files.image)
+            if digest := _digest(files.image):
+                seen.setdefault(digest, []).append(files.image)
     shared = [paths for paths in seen.values() if len(paths) > 1]
     if shared:
         pairs = [" = ".join(map(str, paths)) for paths in shared]
         tell(
-            f"WARNING: {len(shared)} pictures are there more than once, byte for byte, so that "
+            f"WARNING: {len(shared)} pictures are there more than once, pixel for pixel, so that "
             f"what is trained on may be scored, or counted twice: {_some(pairs)}"
         )
     return wrong
@@ -122,9 +123,21 @@ def _is_empty_mask(table: ClassTable, path: Path) -> bool:
         return False
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _has_gaps(image: Path, wrong: list[str]) -> bool:
+    try:
+        return reading.has_gaps(image)
+    except ValueError as error:
+        wrong.append(str(error))
+        return False
+
+
+def _digest(path: Path) -> str | None:
+    """Of the pixels, however they are packed; None for a bad file, which is told as such."""
+    try:
+        pixels = reading.decode_image(path)
+    except (ValueError, OSError):
+        return None
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

@@ -1,15 +1,16 @@
 """Anyone's own tiles as a part of an experiment."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from rdepth_keras.data.dataset import Dataset, Opened, Place
 from rdepth_keras.data.folder.checks import constant_depths, faults, mask_faults
 from rdepth_keras.data.folder.depth_record import DepthRecord
-from rdepth_keras.data.folder.fingerprints import fingerprints
+from rdepth_keras.data.folder.fingerprints import fingerprints, twins
 from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.labels import ClassTable
 
 MAPS = "maps of the folder"  # the source of its depth, whatever made them
@@ -37,7 +38,11 @@ class Folder(Dataset):
         root = self._root(place)
         folder = open_folder(root, self.classes, with_depth=with_depth)
         depth = _origin(folder.places.values()) if with_depth else {"source": "none"}
-        return Opened(depth, folder.tiles, faults, constant_depths, fingerprints, mask_faults)
+        found = Opened(depth, folder.tiles, faults, constant_depths, fingerprints, mask_faults)
+        return replace(found, twins=twins)
+
+    def folders(self, place: Place) -> list[Path]:
+        return [self._root(place) / split for split in SPLITS]
 
     def settled(self, place: Place) -> Self:
         self._root(place)

@@ -5,6 +5,7 @@ What can be told from a file's header is checked alike before it is decoded and 
 
 from io import BytesIO
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image, Label
 from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.headers import JPEG, TIFF, Form, form_of, read_form
-from rdepth_keras.data.folder.oddities import lossy, no_data, refuse_odd
+from rdepth_keras.data.folder.oddities import lossy, no_data, number, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import IGNORE, ClassTable
 
@@ -137,13 +138,23 @@ def refuse_no_data(path: Path, depth: np.ndarray) -> None:
 
 
 def has_gaps(path: Path) -> bool:
-    """Whether a file marks some value as no data."""
+    """Whether a file marks some value as no data. Raises ValueError for a mark that is none."""
     return _no_data(path) is not None
 
 
 def _no_data(path: Path) -> float | None:
-    with path.open("rb") as file:
-        return no_data(file)
+    """The value that marks pixels without data, in the file or in GDAL's file beside it."""
+    beside = path.with_name(f"{path.name}.aux.xml")
+    try:
+        with path.open("rb") as file:
+            own = no_data(file)
+        if own is None and beside.is_file():
+            own = number(ElementTree.parse(beside).findtext(".//NoDataValue") or "")
+        return own
+    except ElementTree.ParseError as error:
+        raise ValueError(f"{beside}: no XML ({error}); delete or replace it.") from error
+    except ValueError as error:
+        raise unreadable(path, error) from error
 
 
 def _refuse_lossy(path: Path) -> None:

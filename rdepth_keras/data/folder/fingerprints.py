@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.fingerprints import describe, digest
-from rdepth_keras.data.folder.folder import FolderTiles
+from rdepth_keras.data.folder.folder import Files, FolderTiles
 
 _READING = 4  # files read at once
 _END_BYTES = 4096
@@ -21,14 +21,35 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
     and a PNG with more than 4 KiB of text behind its pixels. A picture that was merely written
     anew, by another program, counts as another.
     """
-    if not isinstance(tiles, FolderTiles):
-        raise TypeError(f"These are no tiles of a folder: {type(tiles).__name__}.")
+    files = _files(tiles)
     kinds = {
-        "images": [files.image for files in tiles.files],
-        "masks": [files.mask for files in tiles.files if files.mask],
-        "depths": [files.depth for files in tiles.files if files.depth],
+        "images": [own.image for own in files],
+        "masks": [own.mask for own in files if own.mask],
+        "depths": [own.depth for own in files if own.depth],
     }
     return {kind: _digest(paths, kind == "masks") for kind, paths in kinds.items() if paths}
+
+
+def twins(tiles: Tiles, others: Tiles) -> list[str]:
+    """The pictures of ``tiles`` that ``others`` hold as well, under any name, byte for byte.
+
+    Told as in :func:`fingerprints`.
+    """
+    with ThreadPoolExecutor(_READING) as pool:
+        known = set(pool.map(_mark, [files.image for files in _files(others)]))
+        images = [files.image for files in _files(tiles)]
+        marks = pool.map(_mark, images)
+        return [str(path) for path, mark in zip(images, marks, strict=True) if mark in known]
+
+
+def _mark(image: Path) -> str:
+    return describe(image, _END_BYTES, _END_BYTES).removeprefix(image.name)
+
+
+def _files(tiles: Tiles) -> tuple[Files, ...]:
+    if not isinstance(tiles, FolderTiles):
+        raise TypeError(f"These are no tiles of a folder: {type(tiles).__name__}.")
+    return tiles.files
 
 
 def _digest(paths: Iterable[Path], masks: bool) -> str:

@@ -12,7 +12,8 @@ from rdepth_keras.data import png
 
 JPEG = (".jpg", ".jpeg")
 TIFF, BIG_TIFF = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # beginnings
-_TIFF_TYPES = {1: "B", 2: "s", 3: "H", 4: "I"}  # whole numbers and text among a TIFF's field types
+# Whole numbers, text and bytes of no said kind among a TIFF's field types.
+_TIFF_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i"}
 _KINDS = {1: "uint", 3: "float"}  # a TIFF's sample formats that are read
 
 

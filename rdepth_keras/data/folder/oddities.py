@@ -27,7 +27,8 @@ _COLOURS = {
     9: "Lab",
     10: "Lab",
 }  # photometric interpretations
-_COMPRESSION, _ORIENTATION, _NO_DATA = 259, 274, 42113  # tags of TIFF, and so of Exif; GDAL's own
+_COMPRESSION, _ORIENTATION = 259, 274  # tags of TIFF, and so of Exif
+_GDAL_METADATA, _NO_DATA = 42112, 42113  # GDAL's own
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG
 _XMP = 700  # tag of TIFF
 _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
@@ -36,10 +37,11 @@ _GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
     """Raises ValueError, with the remedy, where a picture is not what its pixels seem to be.
 
-    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, with a second band
-    beside grey, of values that are no whole bytes, or with blocks that are not there, an animated
-    PNG or WebP, CMYK, Lab or reversed grey, a PNG of which one colour is transparent, a BigTIFF, of
-    which no tag would be looked at. ``unpack`` also looks for damage in a packed TIFF's pixels.
+    That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, of several bands of
+    grey, of values that are no whole bytes or count downwards, or with blocks that are not there,
+    an animated PNG or WebP, CMYK, Lab or reversed grey, a PNG of which one colour is transparent, a
+    BigTIFF, of which no tag would be looked at. ``unpack`` also looks for damage in a packed TIFF's
+    pixels.
     Other kinds of files, and damaged headers, are left to their decoders.
     """
     file.seek(0)
@@ -52,11 +54,11 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
         elif start in TIFF + BIG_TIFF:
             tags = tiff_tags(file)
             _refuse_turned(tags)
-            _refuse_turned_xmp(bytes(tags.get(_XMP, ())))
+            _refuse_turned_xmp(_text(tags, _XMP))
             _refuse_pages(file, tags)
             _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
-            if _first(tags, 277, 1) == 2:
-                raise ValueError("it has two bands, grey or RGB alone is expected")
+            _refuse_bands(tags)
+            _refuse_reversed(_text(tags, _GDAL_METADATA))
             _refuse_bits(tags)
             _refuse_holes(tags)
             if unpack and _first(tags, _COMPRESSION, _PLAIN) != _PLAIN:
@@ -66,12 +68,19 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
 
 
 def no_data(file: BinaryIO) -> float | None:
-    """The value that a TIFF marks pixels without data by, as GDAL writes it; None for none."""
-    text = _tags(file).get(_NO_DATA, (b"",))[0]
+    """The value that a TIFF marks pixels without data by, as GDAL writes it; None for none.
+
+    Raises ValueError for a mark that is no number.
+    """
+    return number(_text(_tags(file), _NO_DATA).rstrip(b"\0 ").decode("ascii", "replace"))
+
+
+def number(text: str) -> float | None:
+    """What a mark of no data says; None for an empty one, ValueError for other words."""
     try:
-        return float(text.rstrip(b"\0 ")) if text else None
-    except ValueError:
-        return None
+        return float(text) if text.strip() else None
+    except ValueError as error:
+        raise ValueError(f"its mark of no data, {text!r}, is no number") from error
 
 
 def lossy(file: BinaryIO) -> str:
@@ -164,6 +173,26 @@ def _refuse_turned_xmp(text: bytes) -> None:
     _refuse_turned({_ORIENTATION: (int(found[1]),)} if found else {})
 
 
+def _refuse_bands(tags: Tags) -> None:
+    """Decoders drop a second band, and make of further ones what they like."""
+    bands = _first(tags, 277, 1)
+    if bands > 1 and _first(tags, 262, 1) in (0, 1):
+        raise ValueError(
+            f"it has {bands} bands of grey, grey or RGB alone is expected: `gdal_translate -b 1 IN "
+            "OUT` takes the first, `-b 1 -b 2 -b 3 -co PHOTOMETRIC=RGB` calls three red, green and "
+            "blue"
+        )
+
+
+def _refuse_reversed(metadata: bytes) -> None:
+    """A negative scale, as GDAL writes it."""
+    if re.search(rb"role=.scale.[^>]*>\s*-", metadata):
+        raise ValueError(
+            "its scale is negative, so that larger values mean less: `gdal_translate -unscale -ot "
+            "Float32 IN OUT` counts them upwards"
+        )
+
+
 def _refuse_bits(tags: Tags) -> None:
     """OpenCV stretches single bits to 0 and 255, and others in its own way."""
     bits = set(tags.get(258, (1,)))
@@ -235,6 +264,12 @@ def _load(file: BinaryIO) -> None:
             f"damaged TIFF, or packed in a way whose damage does not show ({error}); where it is "
             "sound, `gdal_translate -co COMPRESS=DEFLATE IN OUT` packs it anew"
         ) from error
+
+
+def _text(tags: Tags, tag: int) -> bytes:
+    """Of a tag of any type that bytes can be in."""
+    values = tags.get(tag, ())
+    return b"".join(v if isinstance(v, bytes) else bytes([v % 256]) for v in values)
 
 
 def _first(tags: Tags, tag: int, default: int) -> int:

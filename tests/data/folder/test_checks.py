@@ -156,7 +156,9 @@ def test_what_verification_tells_beside_faults(root):
     for name in NAMES[1:]:
         for kind in ("images", "masks", "depths"):
             (val / kind / f"{name}.png").unlink()
-    (val / "images/a.png").rename(val / "images/other.png")
+    with Pillow.open(val / "images/a.png") as image:  # packed otherwise
+        image.save(val / "images/other.png", compress_level=1)
+    (val / "images/a.png").unlink()
     for kind in ("masks", "depths"):
         (val / kind / "a.png").rename(val / kind / "other.png")
     shutil.copy(train / "images/b.png", train / "images/d.png")  # within one split
@@ -184,6 +186,10 @@ def test_images_that_mark_pixels_as_without_data_are_told(root):
     said = []
     assert verify_folder(root, TABLE, said.append) == []
     assert said[-1].startswith("WARNING: images that mark pixels as without data, 1, which")
+    directory[42113] = "nought"
+    Pillow.fromarray(pixels).save(path.with_suffix(".tif"), tiffinfo=directory)
+    (line,) = verify_folder(root, TABLE, lambda _: None)
+    assert "'nought', is no number" in line
 
 
 def test_maps_of_earlier_images(root):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.fingerprints import _digest, fingerprints
+from rdepth_keras.data.folder.fingerprints import _digest, fingerprints, twins
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 
@@ -78,6 +78,20 @@ def test_inverted_depth_and_other_names_are_noticed(tmp_path):
             place = tmp_path / "train/town" / kind
             (place / path.name).rename(place / f"z{path.name}")
     assert changed(before, found(tmp_path)) == ["images", "masks", "depths"]
+
+
+def test_twins_have_other_names_but_the_same_bytes(tmp_path):
+    write(tmp_path / "one")
+    write(tmp_path / "other", seed=1)
+    one, other = (
+        open_folder(tmp_path / root, TABLE, with_depth=False).tiles("train", "town")
+        for root in ("one", "other")
+    )
+    assert twins(one, other) == []
+    picture = (tmp_path / "one/train/town/images/b.png").read_bytes()
+    (tmp_path / "other/train/town/images/a.png").write_bytes(picture)
+    assert twins(one, other) == [str(tmp_path / "one/train/town/images/b.png")]
+    assert twins(other, one) == [str(tmp_path / "other/train/town/images/a.png")]
 
 
 def test_other_tiles_are_no_folder():

@@ -140,7 +140,12 @@ def test_reversed_grey_and_a_second_band_are_refused(tmp_path):
     path.write_bytes(data)
     refused("reversed .0 is white.", path, *looks)
     Pillow.fromarray(RGB).convert("LA").save(path)
-    refused("it has two bands", path, *looks)
+    refused("it has 2 bands of grey", path, *looks)
+    Pillow.fromarray(RGB).save(path, tiffinfo=tags({262: 1}))
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<H", data, data.index(struct.pack("<HHI", 262, 3, 1)) + 8, 1)
+    path.write_bytes(data)
+    refused("it has 3 bands of grey.*PHOTOMETRIC=RGB", path, *looks, (decode_image,))
 
 
 def test_a_tiff_whose_packing_changes_values_is_no_mask(tmp_path):
@@ -258,6 +263,66 @@ def test_pixels_without_data_are_no_depth(tmp_path):
         assert no_data(file) == -9999
 
 
+@pytest.mark.parametrize("kind", [1, 2, 7])
+def test_a_mark_of_any_type_is_read(kind, tmp_path):
+    """Else depth is stretched from -9999, or a picture turned, without a word."""
+    path, looks = tmp_path / "a.tif", [(decode_depth, SIZE), (peek_depth, SIZE)]
+    turned = b'<x tiff:Orientation="6"/>'
+    gap = DEPTH.copy()
+    gap[:3] = -9999
+    for tag, text, match in ((42113, b"-9999", "no data"), (700, turned, "turned or mirrored")):
+        directory = TiffImagePlugin.ImageFileDirectory_v2()
+        directory[tag] = text.decode() if kind == 2 else text
+        directory.tagtype[tag] = kind
+        Pillow.fromarray(gap).save(path, tiffinfo=directory)
+        refused(match, path, *looks)
+
+
+def test_a_turn_of_a_signed_number_is_read(tmp_path):
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(RGB).save(path, tiffinfo=tags({ORIENTATION: 3}))
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<H", data, data.index(struct.pack("<HHI", 274, 3, 1)) + 2, 8)
+    path.write_bytes(data)
+    refused("turned or mirrored", path, (decode_image,), (peek_image,))
+
+
+@pytest.mark.parametrize("mark", ["-9999,5", "-9999 0"])
+def test_a_mark_that_is_no_number_is_refused(mark, tmp_path):
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(DEPTH).save(path, tiffinfo=tags({42113: mark}))
+    refused("no number", path, (decode_depth, SIZE), (peek_depth, SIZE))
+
+
+def test_a_mark_in_the_file_beside_counts_as_well(tmp_path):
+    """GDAL writes a PNG's there."""
+    path, beside = tmp_path / "a.png", tmp_path / "a.png.aux.xml"
+    Pillow.fromarray((DEPTH * 200).astype("u1") + 1).save(path)
+    looks = [(decode_depth, SIZE), (peek_depth, SIZE)]
+    layout = "<PAMDataset><PAMRasterBand band='1'>{}</PAMRasterBand></PAMDataset>"
+    for mark in ("", "<NoDataValue>0</NoDataValue>"):
+        beside.write_text(layout.format(mark))
+        for look, size in looks:
+            look(path, size)
+    beside.write_text(layout.format(f"<NoDataValue>{int(DEPTH[0, 0] * 200) + 1}</NoDataValue>"))
+    refused("no data.*fillnodata", path, *looks)
+    beside.write_text("<PAM")
+    with pytest.raises(ValueError, match=r"aux.xml: no XML"):
+        peek_depth(path, SIZE)
+
+
+@pytest.mark.parametrize(("scale", "good"), [("-1", False), ("0.5", True)])
+def test_depth_that_counts_downwards_is_refused(scale, good, tmp_path):
+    path = tmp_path / "a.tif"
+    item = f'<GDALMetadata><Item name="SCALE" sample="0" role="scale">{scale}</Item></GDALMetadata>'
+    Pillow.fromarray(DEPTH).save(path, tiffinfo=tags({42112: item}))
+    looks = [(decode_depth, SIZE), (peek_depth, SIZE)]
+    if good:
+        assert decode_depth(path, SIZE).max() == 1
+    else:
+        refused("its scale is negative", path, *looks)
+
+
 def test_every_cut_and_mutation_is_left_to_the_decoder(tmp_path, mutations):
     """ValueError or nothing, whatever is in the file."""
     path, rng = tmp_path / "a.jpg", np.random.default_rng(0)
@@ -270,6 +335,7 @@ def test_every_cut_and_mutation_is_left_to_the_decoder(tmp_path, mutations):
         for _ in range(mutations):
             data = bytearray(whole[: rng.integers(4, len(whole) + 1)])
             data[rng.integers(len(data))] = rng.integers(256)
-            no_data(BytesIO(data))
+            with suppress(ValueError):
+                no_data(BytesIO(data))
             with suppress(ValueError):
                 refuse_odd(BytesIO(data), unpack=True)
