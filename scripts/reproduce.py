@@ -14,12 +14,17 @@ import rdepth_keras.interrupts  # noqa: F401  # isort: skip
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdepth_keras import command
 from rdepth_keras.data.dataset import Direction
 from rdepth_keras.recipes import recipe
+
+if TYPE_CHECKING:
+    from rdepth_keras.run import Run
 
 HERE = Path(__file__).resolve().parent
 
@@ -56,6 +61,7 @@ def main() -> int:
     if arguments.check:
         return preflight(arguments, rows, options)
 
+    from rdepth_keras import run
     from rdepth_keras.run import sweep
 
     cells = sweep.plan(rows, (arguments.direction,), range(arguments.seeds), arguments.out)
@@ -76,7 +82,8 @@ def main() -> int:
         if not end.startswith("finished"):
             print("Go on with the same command.", file=sys.stderr)
             return 1
-    return finish(arguments, [cell.directory for cell in cells])
+    place = sweep.settings(cells[0], HERE / "train.py", options).resources.data_dir
+    return finish(arguments, [run.Run(cell.directory, place) for cell in cells])
 
 
 def preflight(arguments: Reproduce, rows: tuple[str, ...], options: list[str]) -> int:
@@ -91,15 +98,14 @@ def preflight(arguments: Reproduce, rows: tuple[str, ...], options: list[str]) -
     return 0 if all(finding.good for finding in findings) else 1
 
 
-def finish(arguments: Reproduce, directories: list[Path]) -> int:
+def finish(arguments: Reproduce, runs: "Sequence[Run]") -> int:
     """Submissions and the table; what is there already is left alone. 1 where one is missing."""
     from rdepth_keras import run
 
     console, code = command.console(), 0
-    for directory in directories:
-        own = run.Run(directory)
+    for own in runs:
         domain = own.experiment.data.target
-        out = directory / f"submission_{domain}.zip"
+        out = own.directory / f"submission_{domain}.zip"
         if not out.exists():
             try:
                 run.submit(own, domain, out, console)
@@ -108,7 +114,7 @@ def finish(arguments: Reproduce, directories: list[Path]) -> int:
                 code = 1
                 continue
         print(out)
-    text = run.compare(directories, published=True, format="markdown")
+    text = run.compare([own.directory for own in runs], published=True, format="markdown")
     (arguments.out / "comparison.md").write_text(text, encoding="utf-8")
     print(text, end="")
     return code

@@ -29,7 +29,7 @@ class DAFormer(SourceOnly):
     Domain Adaptation", CVPR 2023. The third strategy, rare classes drawn more often, is a setting
     of the sampling and the crop. Source: lhoyer/DAFormer, ``mmseg/models/uda/dacs.py``.
 
-    What a network reads is mixed whole: image, depth and label. The teacher sees the target as it
+    Image and label are mixed, and the depth only with ``mixed_depth``. The teacher sees the target as it
     is, without dropout and stochastic depth but with the batch's statistics in batch norms.
     What lies outside of a turned or scaled target tile would have labels as well: leave the
     target's rotation away.
@@ -45,6 +45,9 @@ class DAFormer(SourceOnly):
         confidence: probability from which on a pixel of the teacher's is sure; the share of sure
             pixels weighs all of them.
         mixed_weight: factor of the mixed images' cross-entropy.
+        mixed_depth: pastes the depth as well. It is relative to the tile it was cut out of: what is
+            pasted then gives itself away, and what is pasted and what is guessed are learnt apart.
+            Hence off; no published row reads depth.
         recolouring: of the mixed images.
         released_masks: draws the pasted classes as the released code: among those of the whole
             batch, and with ignored pixels as a class.
@@ -59,6 +62,7 @@ class DAFormer(SourceOnly):
     decay: float = 0.999
     confidence: float = 0.968
     mixed_weight: float = 1.0
+    mixed_depth: bool = False
     recolouring: Recolouring = Recolouring()
     released_masks: bool = False
     feature_weight: float = 0.005
@@ -116,7 +120,8 @@ class DAFormer(SourceOnly):
             guess, sure = self._labels(network, given)
             classes, released = outputs["prediction"].shape[-1], self.released_masks
             mask = class_masks(source["label"], next(draws), classes, as_released=released)
-            mixed = self._recoloured(paste(mask, source, target, network.input_names), next(draws))
+            mixed = paste(mask, source, target, network.input_names, depth=self.mixed_depth)
+            mixed = self._recoloured(mixed, next(draws))
             seen, kept = see(network, own, kept, mixed, next(draws))
             label, weights = jnp.where(mask, source["label"], guess), jnp.where(mask, 1.0, sure)
             terms["mixed"] = self.mixed_weight * self._weighed(seen, label, weights)

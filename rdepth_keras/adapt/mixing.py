@@ -1,6 +1,7 @@
 """Images made of two, and images with holes: what a segmenter is trained on beside real ones.
 
-All that a network reads is mixed or hidden alike, so that the depth stays the image's own.
+Image and depth are hidden alike. Where images are mixed the depth may stay one tile's: it is relative
+to its own tile, so that a part of another tells where it was cut out, and not how high it is.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,10 +45,19 @@ def class_masks(
 
 
 def paste(
-    mask: jax.Array, source: Mapping[str, jax.Array], target: Mapping[str, jax.Array], names
+    mask: jax.Array,
+    source: Mapping[str, jax.Array],
+    target: Mapping[str, jax.Array],
+    names: Iterable[str],
+    *,
+    depth: bool = True,
 ) -> dict[str, jax.Array]:
-    """The named inputs of ``source`` where ``mask`` (B, H, W) holds, else those of ``target``."""
-    return {name: jnp.where(mask[..., None], source[name], target[name]) for name in names}
+    """The named inputs of ``source`` where ``mask`` (B, H, W) holds, else those of ``target``.
+
+    Without ``depth`` that is the target's everywhere.
+    """
+    pasted = {name: mask[..., None] & (depth or name != "depth") for name in names}
+    return {name: jnp.where(own, source[name], target[name]) for name, own in pasted.items()}
 
 
 def hide(

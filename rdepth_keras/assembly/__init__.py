@@ -7,8 +7,10 @@ from rdepth_keras.assembly.networks import (
 )
 from rdepth_keras.assembly.tiles import (
     Sources,
+    all_at_once,
     check_files,
     domain_batches,
+    flat_depth,
     kept,
     labelled_tiles,
     open_data,
@@ -20,10 +22,12 @@ from rdepth_keras.assembly.training import Assembly, assemble
 __all__ = [
     "Assembly",
     "Sources",
+    "all_at_once",
     "assemble",
     "check_files",
     "class_variables",
     "domain_batches",
+    "flat_depth",
     "inference_network",
     "kept",
     "labelled_tiles",

@@ -55,8 +55,9 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
     Raises ValueError where nothing is left, and for bad files, naming every one of them.
     """
     domain, found, reasons = experiment.data.source, {}, []
-    for split in experiment.training_splits:
-        tiles = labelled_tiles(data, split, domain)
+    splits = experiment.training_splits
+    looks = [partial(labelled_tiles, data, split, domain) for split in splits]
+    for split, tiles in zip(splits, all_at_once(*looks), strict=True):
         if isinstance(tiles, str):
             reasons.append(tiles)
         else:
@@ -93,7 +94,23 @@ def check_files(data: Opened, parts: Sequence[Tiles], pixels: bool = False) -> N
     """Raises ValueError that names every file that is bad, by its header or by every pixel."""
     faults = [fault for tiles in parts for fault in data.faults(tiles, pixels)]
     if faults:
-        raise ValueError(f"{len(faults)} files are bad: {'; '.join(faults)}")
+        count = "1 file is" if len(faults) == 1 else f"{len(faults)} files are"
+        raise ValueError(f"{count} bad: {'; '.join(faults)}")
+
+
+def all_at_once(*looks: Callable[[], Any]) -> list[Any]:
+    """What each returns; where any raise, ValueError with all that they say, and not the first."""
+    found, wrong = [], []
+    for look in looks:
+        try:
+            found.append(look())
+        except ValueError as error:
+            wrong.append(error)
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        raise ValueError(" ".join(dict.fromkeys(map(str, wrong))))
+    return found
 
 
 def labelled_tiles(data: Opened, split: str, domain: str) -> Tiles | str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rdepth_keras.adapt import Method
-from rdepth_keras.assembly import Sources, check_files, labelled_tiles
+from rdepth_keras.assembly import Sources, check_files, flat_depth, labelled_tiles
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
@@ -94,6 +94,8 @@ def check_scored(experiment: Experiment, data: Opened, notify: Tell = print) -> 
             if len(tiles) >= MANY:
                 notify(f"Looking at every pixel of val/{domain}, {len(tiles)} tiles")
             check_files(data, [tiles], pixels=True)
+            if experiment.network.reads_depth and (notice := flat_depth(data, tiles)):
+                notify(notice)
         elif domain == target and all(_is_absent(data, split, target) for split in SPLITS):
             raise ValueError(
                 f"The target domain {target!r} is in no split, is it misspelled? {tiles}"

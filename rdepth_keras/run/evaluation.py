@@ -1,7 +1,9 @@
 """A trained run, counted on labelled tiles."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -10,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from rdepth_keras.arrays import Tile, Tiles
-from rdepth_keras.assembly import check_files, labelled_tiles, open_data
+from rdepth_keras.assembly import check_files, flat_depth, labelled_tiles, open_data
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import in_order
 from rdepth_keras.evaluate.confusion import Absent
@@ -24,6 +26,7 @@ from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import changed_files, trained_on_too
 from rdepth_keras.run.predictor import Predictor, load_ensemble
 from rdepth_keras.run.scores import Evaluated, in_short, other_checkpoint, other_inference
+from rdepth_keras.train.progress import LINE_SECONDS
 
 
 class NoLabels(ValueError):
@@ -108,6 +111,9 @@ def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[s
     The counts of every tile lie beside the scores, so that runs are compared without predicting
     again. ``absent`` says which classes are averaged. Raises :class:`NoLabels`.
     """
+    flat = flat_depth(trial.data, trial.tiles) if "depth" in trial.predictor.input_names else ""
+    if flat:
+        console.print(flat)
     counts = count(trial, trial.tiles, console)
     result = {**counts.all_scores(trial.table, absent), **describe(trial)}
     if jax.process_index() == 0:
@@ -165,9 +171,23 @@ def count(trial: Trial, tiles: Tiles, console: Console, title: str = "") -> Coun
 
 
 def tracked(tiles: Tiles, title: str, console: Console) -> Iterator[Tile]:
-    """Every tile once, in order, with a progress bar where there is a terminal."""
-    disable = not console.is_terminal or jax.process_index() > 0
-    yield from track(in_order(tiles), title, len(tiles), console=console, disable=disable)
+    """Every tile once, in order: a progress bar in a terminal, a line now and then elsewhere."""
+    if jax.process_index() > 0:
+        yield from in_order(tiles)
+    elif console.is_terminal:
+        yield from track(in_order(tiles), title, len(tiles), console=console)
+    else:
+        yield from _told(in_order(tiles), title, len(tiles), console)
+
+
+def _told(tiles: Iterable[Tile], title: str, count: int, console: Console) -> Iterator[Tile]:
+    began = said = time.perf_counter()
+    for number, tile in enumerate(tiles):
+        if (now := time.perf_counter()) - said >= LINE_SECONDS and number:
+            left = timedelta(seconds=round((now - began) / number * (count - number)))
+            console.print(f"{title}: {number} of {count} tiles, {left} left")
+            said = now
+        yield tile
 
 
 def _together(members: Sequence[Run]) -> str:

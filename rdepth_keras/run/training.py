@@ -13,6 +13,7 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.assembly import (
     Assembly,
     Sources,
+    all_at_once,
     assemble,
     domain_batches,
     inference_network,
@@ -185,8 +186,10 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     check_rounds(experiment)
     check_weights(training.weights)
     data = open_data(experiment)
-    sources = training_sources(experiment, data)
-    check_scored(experiment, data, console.print)
+    sources, _ = all_at_once(
+        partial(training_sources, experiment, data),
+        partial(check_scored, experiment, data, console.print),
+    )
     check_masks(data, sources, console.print)
     counts = sources.counts(experiment)
     run.check_data(data, counts)

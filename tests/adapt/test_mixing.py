@@ -65,6 +65,9 @@ def test_all_inputs_are_pasted_alike():
     mixed = paste(mask, ours, theirs, ["image", "depth"])
     np.testing.assert_array_equal(mixed["image"][0, ..., 1], 200 * np.eye(4))
     np.testing.assert_array_equal(mixed["depth"][0, ..., 0], np.eye(4))
+    kept = paste(mask, ours, theirs, ["image", "depth"], depth=False)
+    np.testing.assert_array_equal(kept["image"], mixed["image"])
+    np.testing.assert_array_equal(kept["depth"], theirs["depth"])
 
 
 def test_hidden_blocks_are_nothing_to_the_network():

@@ -98,6 +98,12 @@ def test_every_other_trouble_is_an_error(error):
         labelled_tiles(data(places), "train", "rural")
 
 
+def test_the_trouble_of_one_split_hides_no_other():
+    places = {("train", "rural"): ValueError("one."), ("val", "rural"): ValueError("other.")}
+    with pytest.raises(ValueError, match=r"one\. other\."):
+        training_sources(recipe("demo"), data(places))
+
+
 def test_all_bad_files_are_named_before_the_first_step():
     def faults(tiles, pixels):
         assert not pixels, "headers are enough here"

@@ -103,7 +103,7 @@ def test_every_mask_that_a_checkpoint_is_chosen_by_is_read_before(root):
     experiment, data = opened(root, "East")
     check_scored(experiment, data)
     choice = Choice("best", validation_steps=5)
-    with pytest.raises(ValueError, match=r"1 files are bad: .*val/North/masks/a\.png.*\[99\]"):
+    with pytest.raises(ValueError, match=r"1 file is bad: .*val/North/masks/a\.png.*\[99\]"):
         check_scored(experiment.changed(training={"choice": choice}), data)
 
 

@@ -19,7 +19,7 @@ from rdepth_keras.experiment import Choice
 from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.ending import idle_teacher, score_the_end
-from rdepth_keras.run.evaluation import NoLabels, describe
+from rdepth_keras.run.evaluation import NoLabels, describe, tracked
 from rdepth_keras.run.leaderboard import draw
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
 from rdepth_keras.run.sweep import Cell
@@ -44,6 +44,27 @@ def test_scores_and_counts_of_every_tile(copied):
     assert (result["split"], result["domain"], result["direction"]) == ("val", "urban", "r2u")
     assert result["depth"] == {"source": "procedural heights"} and result["tiles"] == 3
     assert result["miou_interval"][0] <= result["miou_interval"][1]
+
+
+def test_flat_depth_of_what_is_scored_is_told(copied):
+    said, own = io.StringIO(), run.prepare_trial(run.Run(copied[0]), "val")
+    data = dataclasses.replace(own.data, constant_depths=lambda tiles: ["a.png"])
+    for trial in (own, dataclasses.replace(own, data=data)):
+        assert "WARNING" not in said.getvalue()
+        run.evaluate(trial, Console(file=said, width=200))
+    assert "WARNING: 1 depth map is constant" in said.getvalue()
+
+
+def test_a_log_of_a_long_evaluation_is_not_silent(copied, monkeypatch):
+    said, trial = io.StringIO(), run.prepare_trial(run.Run(copied[0]), "val")
+    console = Console(file=said, width=200)
+    assert len(list(tracked(trial.tiles, "val urban", console))) == 3 and not said.getvalue()
+    monkeypatch.setattr("rdepth_keras.run.evaluation.LINE_SECONDS", 0.0)
+    assert len(list(tracked(trial.tiles, "val urban", console))) == 3
+    lines = said.getvalue().splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        f"val urban: {number} of 3 tiles" for number in (1, 2)
+    ]
 
 
 class Unmarked(list):
