@@ -29,8 +29,8 @@ class DAFormer(SourceOnly):
     Domain Adaptation", CVPR 2023. The third strategy, rare classes drawn more often, is a setting
     of the sampling and the crop. Source: lhoyer/DAFormer, ``mmseg/models/uda/dacs.py``.
 
-    Image and label are mixed, and the depth only with ``mixed_depth``. The teacher sees the target as it
-    is, without dropout and stochastic depth but with the batch's statistics in batch norms.
+    Image and label are mixed, and the depth only with ``mixed_depth``. The teacher sees the target
+    as it is, without dropout and stochastic depth but with the batch's statistics in batch norms.
     What lies outside of a turned or scaled target tile would have labels as well: leave the
     target's rotation away.
 

@@ -1,7 +1,8 @@
 """Images made of two, and images with holes: what a segmenter is trained on beside real ones.
 
-Image and depth are hidden alike. Where images are mixed the depth may stay one tile's: it is relative
-to its own tile, so that a part of another tells where it was cut out, and not how high it is.
+Image and depth are hidden alike. Where images are mixed the depth may stay one tile's: it is
+relative to its own tile, so that a part of another tells where it was cut out, and not how high it
+is.
 """
 
 from collections.abc import Iterable, Mapping

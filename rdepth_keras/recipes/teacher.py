@@ -57,9 +57,9 @@ def rdepth_daformer(direction: Direction = "r2u") -> Experiment:
     """The paper's two encoders, adapted as DAFormer does: depth and adaptation together.
 
     Image and label are mixed, the depth stays the target's (``--method.mixed-depth`` mixes it as
-    well, which the demo's leaderboard is lower with). The network is the published row's of the direction.
-    Hues hardly turn: on land they tell the classes.
-    ``--method.masked-weight 1`` adds MIC's masked images.
+    well; with it the demo's rows are far lower). The network is the published row's of the
+    direction. Hues hardly turn: on land they tell the classes. ``--method.masked-weight 1`` adds
+    MIC's masked images.
 
     Source: this project.
     Command: python scripts/train.py --recipe rdepth_daformer --direction r2u

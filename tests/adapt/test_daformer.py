@@ -27,6 +27,7 @@ from rdepth_keras.train.step import training_step
 TOYS = Path(__file__).parents[1] / "contracts" / "toys.py"
 toys = SimpleNamespace(**runpy.run_path(str(TOYS)))
 case = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("make_daformer.py"))))
+DEPTH_ALONE = {"image": 3, "depth": 1}  # channels of what a network is given; it reads the depth
 PLAIN = Recolouring(probability=0.0, blur_probability=0.0)
 
 
@@ -152,6 +153,26 @@ def test_the_distance_of_a_frozen_encoder_is_refused():
     own.segmenter.model.get_layer("image_encoder").trainable = False
     with pytest.raises(ValueError, match="where a frozen one is anyway: add --method.feature-w"):
         DAFormer().networks(own)
+
+
+@pytest.mark.parametrize("mixed_depth", [False, True])
+def test_the_depth_of_what_is_pasted_is_seen_only_where_it_is_mixed(mixed_depth):
+    inputs = {name: keras.Input((None, None, n), name=name) for name, n in DEPTH_ALONE.items()}
+    logits = keras.layers.Dense(case.CLASSES, name="head")(inputs["depth"])
+    network = Network(keras.Model(inputs, {"logits": logits, "features": (logits,)}))
+    method = DAFormer(feature_weight=0.0, mixed_depth=mixed_depth)
+    (phase,) = method.phases(method.networks(parts()._replace(segmenter=network)))
+    params, buffers = network.init()
+    memory, found = {"teacher": params}, []
+    for depth in (0.2, 0.7):
+        own, other = case.batch(0, 0), case.batch(1, 0)
+        shape = (*own["image"].shape[:3], 1)
+        source = {**own, "depth": jnp.full(shape, depth)}
+        target = {**other, "depth": jnp.linspace(0, 1, np.prod(shape)).reshape(shape)}
+        key = jax.random.key(0)
+        given = Given(source, target, {SEGMENTER: buffers}, memory, key, jnp.asarray(0), 0.0)
+        found.append(float(phase.loss({SEGMENTER: params}, given).logs["mixed"]))
+    assert (found[0] != found[1]) == mixed_depth and found[0] > 0
 
 
 def test_several_heads_learn_what_they_predict_together():
