@@ -29,8 +29,9 @@ class DAFormer(SourceOnly):
     Domain Adaptation", CVPR 2023. The third strategy, rare classes drawn more often, is a setting
     of the sampling and the crop. Source: lhoyer/DAFormer, ``mmseg/models/uda/dacs.py``.
 
-    Image and label are mixed, and the depth only with ``mixed_depth``. The teacher sees the target
-    as it is, without dropout and stochastic depth but with the batch's statistics in batch norms.
+    What a network reads is mixed whole, the depth only with ``mixed_depth``. The teacher sees the
+    target as it is, without dropout and stochastic depth but with the batch's statistics in batch
+    norms.
     What lies outside of a turned or scaled target tile would have labels as well: leave the
     target's rotation away.
 
@@ -45,9 +46,9 @@ class DAFormer(SourceOnly):
         confidence: probability from which on a pixel of the teacher's is sure; the share of sure
             pixels weighs all of them.
         mixed_weight: factor of the mixed images' cross-entropy.
-        mixed_depth: pastes the depth as well. It is relative to the tile it was cut out of: what is
-            pasted then gives itself away, and what is pasted and what is guessed are learnt apart.
-            Hence off; no published row reads depth.
+        mixed_depth: pastes the depth as well, which is relative to the tile it was cut out of, and
+            so may tell where something was pasted; else the target's is kept. On the demo either is
+            far better in one direction. No published row reads depth.
         recolouring: of the mixed images.
         released_masks: draws the pasted classes as the released code: among those of the whole
             batch, and with ignored pixels as a class.
@@ -62,7 +63,7 @@ class DAFormer(SourceOnly):
     decay: float = 0.999
     confidence: float = 0.968
     mixed_weight: float = 1.0
-    mixed_depth: bool = False
+    mixed_depth: bool = True
     recolouring: Recolouring = Recolouring()
     released_masks: bool = False
     feature_weight: float = 0.005

@@ -56,10 +56,9 @@ def daformer(direction: Direction = "r2u") -> Experiment:
 def rdepth_daformer(direction: Direction = "r2u") -> Experiment:
     """The paper's two encoders, adapted as DAFormer does: depth and adaptation together.
 
-    Image and label are mixed, the depth stays the target's (``--method.mixed-depth`` mixes it as
-    well; with it the demo's rows are far lower). The network is the published row's of the
-    direction. Hues hardly turn: on land they tell the classes. ``--method.masked-weight 1`` adds
-    MIC's masked images.
+    Image, depth and label are mixed alike; ``--method.mixed-depth False`` keeps the target's depth.
+    The network is the published row's of the direction. Hues hardly turn: on land they tell the
+    classes. ``--method.masked-weight 1`` adds MIC's masked images.
 
     Source: this project.
     Command: python scripts/train.py --recipe rdepth_daformer --direction r2u
