@@ -56,7 +56,7 @@ def daformer(direction: Direction = "r2u") -> Experiment:
 def rdepth_daformer(direction: Direction = "r2u") -> Experiment:
     """The paper's two encoders, adapted as DAFormer does: depth and adaptation together.
 
-    Image, depth and label are mixed alike; ``--method.mixed-depth False`` keeps the target's depth.
+    Image, depth and label are mixed alike; ``--method.no-mixed-depth`` keeps the target's depth.
     The network is the published row's of the direction. Hues hardly turn: on land they tell the
     classes. ``--method.masked-weight 1`` adds MIC's masked images.
 
