@@ -99,12 +99,12 @@ def check_files(data: Opened, parts: Sequence[Tiles], pixels: bool = False) -> N
 
 
 def all_at_once(*looks: Callable[[], Any]) -> list[Any]:
-    """What each returns; where any raise, ValueError with all that they say, and not the first."""
+    """What each returns; where several raise, ValueError with all that they say."""
     found, wrong = [], []
     for look in looks:
         try:
             found.append(look())
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             wrong.append(error)
     if len(wrong) == 1:
         raise wrong[0]

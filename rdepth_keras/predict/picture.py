@@ -11,9 +11,9 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
-from rdepth_keras.data.folder.files import refuse_no_data, unreadable
+from rdepth_keras.data.folder.files import has_gaps, refuse_no_data, unreadable
 from rdepth_keras.data.folder.headers import TIFF
-from rdepth_keras.data.folder.oddities import has_coordinates, no_data, refuse_odd
+from rdepth_keras.data.folder.oddities import has_coordinates, refuse_odd
 from rdepth_keras.depth.normalise import normalise
 
 
@@ -102,7 +102,7 @@ def _look_at_image(path: Path) -> tuple[int, int]:
 
 def _look_at_depth(path: Path, size: tuple[int, int]) -> None:
     header = _header(path)
-    if header is None or header.colour != "grey":  # only its pixels tell whether it is grey
+    if header is None or header.colour != "grey" or has_gaps(path):  # only its pixels tell
         read_depth(path, *size)
     else:
         _require_size(path, (header.height, header.width), size)
@@ -135,7 +135,7 @@ def notices(pictures: Iterable[Path]) -> list[str]:
     for path in pictures:
         with path.open("rb") as file:
             placed += [path.name] if has_coordinates(file) else []
-            gaps += [path.name] if no_data(file) is not None else []
+        gaps += [path.name] if _may_have_gaps(path) else []
     said = []
     if placed:
         said += [
@@ -148,6 +148,13 @@ def notices(pictures: Iterable[Path]) -> list[str]:
             "others are."
         ]
     return said
+
+
+def _may_have_gaps(path: Path) -> bool:
+    try:
+        return has_gaps(path)
+    except ValueError:  # a mark that is no number may mean anything
+        return True
 
 
 def _shown(names: Sequence[str]) -> str:

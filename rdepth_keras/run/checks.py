@@ -32,6 +32,10 @@ def check_effects(experiment: Experiment) -> None:
             "--optimizer.decay-depth-encoder has no effect: the network has no depth encoder. "
             "Leave it away."
         )
+    if "method.mixed_depth" in changed and not experiment.network.reads_depth:
+        raise ValueError(
+            "--method.no-mixed-depth has no effect: the network reads no depth. Leave it away."
+        )
     if "training.inference.blend" in changed:
         check_blend(experiment.training.inference)
 
@@ -51,6 +55,7 @@ def check_apart(experiment: Experiment, directory: Path) -> None:
     own = experiment.data.folders(experiment.resources.data_dir)
     cache = experiment.resources.economy.cache
     places = {"--out": directory} | ({"--cache": Path(cache).expanduser()} if cache else {})
+    own += [place for folder in own for pattern in ("*", "*/*") for place in folder.glob(pattern)]
     for flag, place in places.items():
         for folder in own:
             if place.resolve().is_relative_to(folder.resolve()):

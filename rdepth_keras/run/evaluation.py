@@ -40,7 +40,10 @@ class NoLabels(ValueError):
 class Trial:
     """A predictor and the labelled tiles it is tried on.
 
-    ``changed`` says in words which of the data are no longer as the run began with.
+    Attributes:
+        changed: in words, which of the data are no longer as the run began with.
+        trained_on_too: in words, which of the tiles are trained on under another name.
+        flat: in words, which of the tiles have a depth that is one value all over.
     """
 
     run: Run
@@ -52,6 +55,8 @@ class Trial:
     tiles: Tiles
     predictor: Predictor
     changed: tuple[str, ...] = ()
+    trained_on_too: str = ""
+    flat: str = ""
 
     @property
     def table(self) -> ClassTable:
@@ -102,7 +107,10 @@ def prepare_trial(
     check_files(data, [tiles])
     predictor = load_ensemble([run, *members], inference, domain)
     changed = tuple(changed_files(run, data).values())
-    return Trial(run, split, domain, tuple(members), experiment, data, tiles, predictor, changed)
+    twice = trained_on_too(experiment, data, split, domain)
+    flat = flat_depth(data, tiles) if "depth" in predictor.input_names else ""
+    parts = run, split, domain, tuple(members), experiment, data, tiles, predictor
+    return Trial(*parts, changed, twice, flat)
 
 
 def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[str, Any]:
@@ -111,9 +119,6 @@ def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[s
     The counts of every tile lie beside the scores, so that runs are compared without predicting
     again. ``absent`` says which classes are averaged. Raises :class:`NoLabels`.
     """
-    flat = flat_depth(trial.data, trial.tiles) if "depth" in trial.predictor.input_names else ""
-    if flat:
-        console.print(flat)
     counts = count(trial, trial.tiles, console)
     result = {**counts.all_scores(trial.table, absent), **describe(trial)}
     if jax.process_index() == 0:
@@ -143,7 +148,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "member_notes": _member_notes(trial),
         "files": dict(trial.data.fingerprints(trial.tiles)),
         "changed_data": list(trial.changed),
-        "trained_on_too": trained_on_too(experiment, trial.data, trial.split, trial.domain),
+        "trained_on_too": trial.trained_on_too,
         "passed_over": list(predictor.damaged),
     }
 

@@ -5,6 +5,7 @@ did not note any.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from rdepth_keras.assembly import labelled_tiles
 from rdepth_keras.data.dataset import Opened
@@ -83,18 +84,23 @@ def trained_on_too(experiment: Experiment, data: Opened, split: str, domain: str
     tiles = labelled_tiles(data, split, domain)
     if isinstance(tiles, str) or f"{split}/{domain}" in trained:
         return ""
-    found: dict[str, None] = {}
+    said, found = [], dict[str, None]()
     for name in trained:
-        others = labelled_tiles(data, *name.split("/", 1))
+        try:
+            others = labelled_tiles(data, *name.split("/", 1))
+        except (ValueError, OSError) as error:  # data may be moved in parts
+            said.append(f"nobody knows whether some of its tiles are in {name} ({error})")
+            continue
         if not isinstance(others, str):
-            found |= dict.fromkeys(data.twins(tiles, others))
-    paths = list(found)
-    if not paths:
-        return ""
-    return (
-        f"{len(paths)} of the {len(tiles)} tiles of {split}/{domain} are trained on as well, "
-        f"byte for byte, with labels: {', '.join(paths[:_SHOWN])}{', …' * (len(paths) > _SHOWN)}"
-    )
+            found |= dict.fromkeys(Path(path).name for path in data.twins(tiles, others))
+    names = list(found)
+    if names:
+        more = ", …" if len(names) > _SHOWN else ""
+        said.append(
+            f"{len(names)} of the {len(tiles)} tiles of {split}/{domain} are trained on as well, "
+            f"byte for byte, with labels: {', '.join(names[:_SHOWN])}{more}"
+        )
+    return "; ".join(said)
 
 
 def _fingerprints(data: Opened, name: str) -> dict[str, str] | None:

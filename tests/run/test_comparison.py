@@ -333,8 +333,14 @@ WRONG = {
     **{"miou": "0.5", "iou": {"water": "wet"}, "tiles": "2", "miou_interval": [float("nan"), 1.0]},
     **{"split": 7, "domain": None, "dataset": [], "absent": "some", "inference": {}, "step": -1},
     **{"seeds": "abc", "depth": {"source": ["x"]}, "passed_over": "x", "members": [1], "files": 3},
-    **{"changed_data": [None], "trained_steps": "all", "member_notes": "b"},
+    **{"changed_data": [None], "trained_steps": "all", "member_notes": "b", "trained_on_too": 1},
 }
+
+
+def test_tiles_that_are_trained_on_are_told(tmp_path):
+    run = make(tmp_path / "a")
+    edited(run, trained_on_too="2 of the 3 tiles are trained on as well")
+    assert "2 of the 3 tiles are trained on as well" in str(table([run]))
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG.items(), ids=WRONG)

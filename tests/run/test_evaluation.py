@@ -44,15 +44,19 @@ def test_scores_and_counts_of_every_tile(copied):
     assert (result["split"], result["domain"], result["direction"]) == ("val", "urban", "r2u")
     assert result["depth"] == {"source": "procedural heights"} and result["tiles"] == 3
     assert result["miou_interval"][0] <= result["miou_interval"][1]
+    assert result["trained_on_too"] == ""
 
 
 def test_flat_depth_of_what_is_scored_is_told(copied):
-    said, own = io.StringIO(), run.prepare_trial(run.Run(copied[0]), "val")
+    own = run.prepare_trial(run.Run(copied[0]), "val")
     data = dataclasses.replace(own.data, constant_depths=lambda tiles: ["a.png"])
-    for trial in (own, dataclasses.replace(own, data=data)):
-        assert "WARNING" not in said.getvalue()
-        run.evaluate(trial, Console(file=said, width=200))
-    assert "WARNING: 1 depth map is constant" in said.getvalue()
+    assert not own.flat and not own.trained_on_too
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
+        trial = run.prepare_trial(own.run, "val")
+    assert trial.flat.startswith("WARNING: 1 depth map is constant")
+    told = dataclasses.replace(trial, trained_on_too="one is trained on")
+    assert run.evaluate(told, QUIET)["trained_on_too"] == "one is trained on"
 
 
 def test_a_log_of_a_long_evaluation_is_not_silent(copied, monkeypatch):

@@ -398,6 +398,22 @@ def test_a_full_disk_is_told_before_the_first_step(experiment, tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
+    """A run among the tiles, and tiles that are scored and trained on."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Demo, "folders", lambda self, place: [tmp_path])
+        with pytest.raises(ValueError, match="lies among the tiles"):
+            run.start(experiment, Run(tmp_path / "run"), QUIET)
+
+    def asked(experiment, data, split, domain):
+        raise ValueError(f"asked of {split}/{domain}")
+
+    monkeypatch.setattr("rdepth_keras.run.training.trained_on_too", asked)
+    with pytest.raises(ValueError, match="asked of val/urban"):
+        run.start(experiment, Run(tmp_path / "run"), QUIET)
+    assert not (tmp_path / "run").exists()
+
+
 def test_two_trainings_never_share_a_directory(experiment, tmp_path):
     with lock(tmp_path), pytest.raises(RuntimeError, match="is in use: process .* choose another"):
         run.start(experiment, Run(tmp_path), QUIET)

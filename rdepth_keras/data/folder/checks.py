@@ -86,9 +86,11 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
                 f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
                 f"from where their masks have labels: {_some(gaps)}"
             )
-        for files in tiles.files:
-            if digest := _digest(files.image):
-                seen.setdefault(digest, []).append(files.image)
+        images = [files.image for files in tiles.files]
+        with ThreadPoolExecutor(_READING) as pool:
+            for image, digest in zip(images, pool.map(_digest, images), strict=True):
+                if digest:
+                    seen.setdefault(digest, []).append(image)
     shared = [paths for paths in seen.values() if len(paths) > 1]
     if shared:
         pairs = [" = ".join(map(str, paths)) for paths in shared]
@@ -126,7 +128,7 @@ def _is_empty_mask(table: ClassTable, path: Path) -> bool:
 def _has_gaps(image: Path, wrong: list[str]) -> bool:
     try:
         return reading.has_gaps(image)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         wrong.append(str(error))
         return False
 

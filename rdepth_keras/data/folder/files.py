@@ -5,6 +5,7 @@ What can be told from a file's header is checked alike before it is decoded and 
 
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import cv2
@@ -43,12 +44,11 @@ def decode_mask(path: Path, size: Size | None, table: ClassTable) -> Label:
         label = table.encode(mask)
     except ValueError as error:
         raise ValueError(f"{path}: {error} Put them into the class file.") from error
-    value = _no_data(path)
-    if value is not None and mask.ndim == 2 and (label[mask == value] != IGNORE).any():
+    mark = _no_data(path)
+    if mark and mask.ndim == 2 and (label[mask == mark.value] != IGNORE).any():
         raise ValueError(
-            f"{path}: its file says that pixels of {value:g} hold no data, and they are a class of "
-            "the class file. Take the mark away (`gdal_edit.py -unsetnodata FILE`), or the value "
-            "out of the classes."
+            f"{path}: {mark.place} says that pixels of {mark.value:g} hold no data, and they are a "
+            f"class of the class file. {mark.remedy}, or take the value out of the classes."
         )
     return label
 
@@ -84,7 +84,7 @@ def peek_mask(path: Path, size: Size | None, table: ClassTable) -> None:
 def peek_depth(path: Path, size: Size | None) -> None:
     """Checks a depth map by its header. Raises as :func:`decode_depth`, but for NaN."""
     form = _peek(path)
-    if form.bands == 1 and _no_data(path) is None:
+    if form.bands == 1 and not _no_data(path):
         _check_size(path, form, size)
     else:
         decode_depth(path, size)  # only its pixels tell whether it is grey, and has data everywhere
@@ -129,11 +129,12 @@ def refuse_no_data(path: Path, depth: np.ndarray) -> None:
 
     Stretched from a value that is none, such as -9999, true depth would be nearly constant.
     """
-    value = _no_data(path)
-    if value is not None and np.isclose(depth.astype(np.float64), value, rtol=1e-6, atol=0).any():
+    mark = _no_data(path)
+    if mark and np.isclose(depth.astype(np.float64), mark.value, rtol=1e-6, atol=0).any():
         raise ValueError(
-            f"{path}: a depth map must hold depth everywhere; this one has pixels of {value:g}, "
-            "which its file says is no data. Fill them, e.g. with `gdal_fillnodata IN OUT`."
+            f"{path}: a depth map must hold depth everywhere; this one has pixels of "
+            f"{mark.value:g}, which {mark.place} says is no data. Fill them, e.g. with "
+            f"`gdal_fillnodata IN OUT`; or, where they are depth: {mark.remedy}."
         )
 
 
@@ -142,19 +143,37 @@ def has_gaps(path: Path) -> bool:
     return _no_data(path) is not None
 
 
-def _no_data(path: Path) -> float | None:
-    """The value that marks pixels without data, in the file or in GDAL's file beside it."""
-    beside = path.with_name(f"{path.name}.aux.xml")
+class _Mark(NamedTuple):
+    """The value of pixels without data, who says so, and how it is taken back."""
+
+    value: float
+    place: str
+    remedy: str
+
+
+def _no_data(path: Path) -> _Mark | None:
+    """What marks pixels without data, in the file or in GDAL's file beside it."""
     try:
         with path.open("rb") as file:
-            own = no_data(file)
-        if own is None and beside.is_file():
-            own = number(ElementTree.parse(beside).findtext(".//NoDataValue") or "")
-        return own
-    except ElementTree.ParseError as error:
-        raise ValueError(f"{beside}: no XML ({error}); delete or replace it.") from error
+            value = no_data(file)
     except ValueError as error:
         raise unreadable(path, error) from error
+    if value is not None:
+        return _Mark(value, "its file", "take the mark away (`gdal_edit.py -unsetnodata FILE`)")
+    beside = path.with_name(f"{path.name}.aux.xml")
+    try:
+        value = _read_beside(beside) if beside.is_file() else None
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ValueError(f"{beside}: {error}; mend or delete it.") from error
+    return None if value is None else _Mark(value, beside.name, f"delete {beside.name}")
+
+
+def _read_beside(path: Path) -> float | None:
+    """The mark of no data in a GDAL file; ValueError where it says that values count downwards."""
+    tree = ElementTree.parse(path)
+    if any((scale.text or "").strip().startswith("-") for scale in tree.iter("Scale")):
+        raise ValueError("its scale is negative, so that larger values mean less")
+    return number(tree.findtext(".//NoDataValue") or "")
 
 
 def _refuse_lossy(path: Path) -> None:

@@ -1,5 +1,6 @@
 """A folder's files told from others of the same names: cheaply, whenever a run meets its data."""
 
+import filecmp
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,15 +32,18 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
 
 
 def twins(tiles: Tiles, others: Tiles) -> list[str]:
-    """The pictures of ``tiles`` that ``others`` hold as well, under any name, byte for byte.
-
-    Told as in :func:`fingerprints`.
-    """
+    """The pictures of ``tiles`` that ``others`` hold as well, under any name, byte for byte."""
+    images, known = [files.image for files in _files(tiles)], dict[str, list[Path]]()
+    theirs = [files.image for files in _files(others)]
     with ThreadPoolExecutor(_READING) as pool:
-        known = set(pool.map(_mark, [files.image for files in _files(others)]))
-        images = [files.image for files in _files(tiles)]
-        marks = pool.map(_mark, images)
-        return [str(path) for path, mark in zip(images, marks, strict=True) if mark in known]
+        for path, mark in zip(theirs, pool.map(_mark, theirs), strict=True):
+            known.setdefault(mark, []).append(path)
+        marks = list(pool.map(_mark, images))
+    return [
+        str(path)
+        for path, mark in zip(images, marks, strict=True)
+        if any(filecmp.cmp(path, other, shallow=False) for other in known.get(mark, ()))
+    ]
 
 
 def _mark(image: Path) -> str:

@@ -12,6 +12,9 @@ from rdepth_keras.data import png
 
 JPEG = (".jpg", ".jpeg")
 TIFF, BIG_TIFF = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # beginnings
+# Those that are read here and in oddities: others may be large, or point to nowhere.
+_TAGS = {254, 256, 257, 258, 259, 262, 273, 274, 277, 279, 284, 324, 325, 339}
+_TAGS |= {700, 34735, 42112, 42113}  # of XMP, GeoTIFF and GDAL
 # Whole numbers, text and bytes of no said kind among a TIFF's field types.
 _TIFF_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i"}
 _KINDS = {1: "uint", 3: "float"}  # a TIFF's sample formats that are read
@@ -89,7 +92,7 @@ def _tiff(file: BinaryIO, size: int) -> Form | None:
 
 
 def tiff_tags(file: BinaryIO, place: int | None = None) -> dict[int, tuple]:
-    """The whole numbers and texts of a TIFF's directory; under 0, where the next one begins.
+    """The numbers and texts of known tags in a TIFF's directory; under 0, where the next begins.
 
     It is the first one, or the one at ``place``. Raises ValueError for another kind of file and a
     truncated one, or struct.error.
@@ -118,7 +121,7 @@ def _entries(file: BinaryIO, order: str, place: int, size: int) -> Iterator[tupl
         raise ValueError("truncated TIFF (it stops inside its directory)")
     for index in range(count):
         tag, kind, length = struct.unpack_from(f"{order}HHI", directory, 12 * index)
-        if kind not in _TIFF_TYPES:
+        if tag not in _TAGS or kind not in _TIFF_TYPES:
             continue
         layout = f"{order}{length}{_TIFF_TYPES[kind]}"
         width = struct.calcsize(layout)

@@ -273,4 +273,8 @@ def _text(tags: Tags, tag: int) -> bytes:
 
 
 def _first(tags: Tags, tag: int, default: int) -> int:
-    return (tags.get(tag) or (default,))[0]
+    """Raises ValueError for a text where a number belongs."""
+    value = (tags.get(tag) or (default,))[0]
+    if not isinstance(value, int):
+        raise ValueError(f"damaged TIFF (its tag {tag} holds no number)")
+    return value

@@ -287,6 +287,19 @@ def test_a_turn_of_a_signed_number_is_read(tmp_path):
     refused("turned or mirrored", path, (decode_image,), (peek_image,))
 
 
+def test_a_tag_that_nobody_reads_hides_no_turn(tmp_path):
+    """Editors that rewrite a photograph leave some that point beyond its end."""
+    path = tmp_path / "a.tif"
+    values = tags({ORIENTATION: 6})
+    values[37500], values.tagtype[37500] = b"maker's note", 7
+    Pillow.fromarray(RGB).save(path, tiffinfo=values)
+    data = bytearray(path.read_bytes())
+    entry = data.index(struct.pack("<HHI", 37500, 7, 12))
+    struct.pack_into("<I", data, entry + 8, 10 * len(data))
+    path.write_bytes(data)
+    refused("turned or mirrored", path, (peek_image,))
+
+
 @pytest.mark.parametrize("mark", ["-9999,5", "-9999 0"])
 def test_a_mark_that_is_no_number_is_refused(mark, tmp_path):
     path = tmp_path / "a.tif"
@@ -306,9 +319,14 @@ def test_a_mark_in_the_file_beside_counts_as_well(tmp_path):
             look(path, size)
     beside.write_text(layout.format(f"<NoDataValue>{int(DEPTH[0, 0] * 200) + 1}</NoDataValue>"))
     refused("no data.*fillnodata", path, *looks)
-    beside.write_text("<PAM")
-    with pytest.raises(ValueError, match=r"aux.xml: no XML"):
-        peek_depth(path, SIZE)
+    looks.append((decode_mask, SIZE, ClassTable(("all",), (1,), ((0, 0, 0),), range(2, 256))))
+    for text, match in (
+        ("<PAM", "line 1"),
+        (layout.format("<NoDataValue>nought</NoDataValue>"), "'nought', is no number"),
+        (layout.format("<Scale>-1</Scale>"), "its scale is negative"),
+    ):
+        beside.write_text(text)
+        refused(rf"a\.png\.aux\.xml: .*{match}.*mend or delete it", path, *looks)
 
 
 @pytest.mark.parametrize(("scale", "good"), [("-1", False), ("0.5", True)])
