@@ -160,6 +160,18 @@ def test_settings_without_effect_are_refused(parts, said, request):
         check_effects(changed)
 
 
+def test_mixed_depth_without_depth_is_refused():
+    """Else there would be another experiment with the same numbers."""
+    for name in ("daformer", "rdepth_daformer"):
+        own = recipe(name)
+        changed = own.changed(method=dataclasses.replace(own.method, mixed_depth=False))
+        if name == "daformer":
+            with pytest.raises(ValueError, match="--method.no-mixed-depth has no effect"):
+                check_effects(changed)
+        else:
+            check_effects(changed)
+
+
 def test_settings_with_effect_and_those_of_a_recipe_are_not():
     check_effects(recipe("demo").changed(optimizers=Optimizers(AdamW(decay_depth_encoder=True))))
     blended = {"inference": Inference(256, 128, blend="tapered")}
