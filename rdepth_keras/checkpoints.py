@@ -133,6 +133,11 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with safe_open(path, framework="numpy") as file:
             return {name: _as_float32(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
+        if path.suffix == ".keras":
+            raise ValueError(
+                f"{path} is a whole Keras model, and weights are a safetensors file's: load it "
+                "with keras.saving.load_model."
+            ) from None
         raise ValueError(
             f"{path} is damaged or no safetensors file ({error}). Download it again."
         ) from None

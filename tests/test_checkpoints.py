@@ -86,6 +86,14 @@ def test_a_truncated_file_is_named(file, length):
     one_line(error, str(file), "Download it again")
 
 
+def test_a_whole_keras_model_is_no_file_of_weights(file):
+    whole = file.with_suffix(".keras")
+    whole.write_bytes(b"PK" + bytes(64))
+    with pytest.raises(ValueError, match="whole Keras model") as error:
+        checkpoints.load(whole)
+    one_line(error, str(whole), "keras.saving.load_model")
+
+
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pth", "model.pt", "last.ckpt"])
 def test_pickles_are_refused_unopened(tmp_path, name):
     (tmp_path / name).write_bytes(pickle.dumps(ARRAYS))

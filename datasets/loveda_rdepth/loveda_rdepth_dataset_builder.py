@@ -14,11 +14,12 @@ from tensorflow_datasets.proto import tf_example_pb2 as protocol
 
 from rdepth_keras.data import png
 from rdepth_keras.data.loveda.depth_origin import describe_origin
+from rdepth_keras.data.loveda.prepared import FLAT_DEPTH
 from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
 from rdepth_keras.data.loveda.spelling import DOMAINS
 from rdepth_keras.data.loveda.statistics import format_shares
 from rdepth_keras.data.loveda.tree import LAYOUT, RECORD, TileFiles, absent_places, find_tiles
-from rdepth_keras.depth.normalise import constant_notice
+from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.depth.presets import PRESETS, PUBLISHED
 from rdepth_keras.labels import LOVEDA
 
@@ -236,8 +237,8 @@ def _known(value: Any) -> Any:
 def make_examples(
     tiles: Sequence[TileFiles], opening: Opening
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(tile number, record) of each tile; says last which depth maps are constant."""
-    constant = []
+    """(tile number, record) of each tile; says last which depth maps are flat."""
+    flat = []
     for tile, depth in zip(tiles, open_source(opening).stream(tiles), strict=True):
         size = depth.values.shape
         mask = tile.mask.read() if tile.mask else png.encode(np.zeros(size, np.uint8))
@@ -251,11 +252,11 @@ def make_examples(
             "label": io.BytesIO(mask),
             "labelled": tile.mask is not None,
         }
-        if depth.minimum == depth.maximum:
-            constant.append(f"{tile.split.title()}/{tile.domain.title()} {tile.id}")
+        if is_flat(depth.values):
+            flat.append(f"{tile.split.title()}/{tile.domain.title()} {tile.id}")
         yield tile.id, record
-    if constant:
-        print(constant_notice(constant))
+    if flat:
+        print(flat_notice(flat))
 
 
 def _by_split(tree) -> dict[str, tuple[TileFiles, ...]]:
@@ -271,7 +272,7 @@ def _metadata(source: DepthSource, facts: dict[str, list[TileFacts]]) -> dict[st
                 "ids": [tile.id for tile in tiles],
                 "labelled": tiles[0].pixels_per_value is not None,
                 "pixels_per_value": [tile.pixels_per_value for tile in tiles],
-                "constant_depth": [tile.id for tile in tiles if tile.constant_depth],
+                FLAT_DEPTH: [tile.id for tile in tiles if tile.flat_depth],
             }
             for split, tiles in facts.items()
         },

@@ -2,8 +2,8 @@
 
     python datasets/loveda_rdepth/make_dummy_data.py [FOLDER]
 
-Nothing in them is LoveDA. Test has no masks, as published; depth is the height of made-up boxes,
-16-bit in one domain and 8-bit in the other.
+Nothing in them is LoveDA. Test has no masks, as published; depth is the height of made-up boxes
+on a slope, 16-bit in one domain and 8-bit in the other.
 """
 
 import sys
@@ -47,9 +47,10 @@ def make_tile(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.n
         box = np.s_[top : top + rows, left : left + columns]
         mask[box] = random.integers(0, 8)
         height[box] = random.uniform()
+    slope = np.linspace(0, 1, SIDE)[:, None]
     noise = random.integers(-12, 13, (SIDE, SIDE, 3))
     image = np.clip(PALETTE[mask].astype(int) + noise, 0, 255).astype(np.uint8)
-    return image, mask, height
+    return image, mask, 0.8 * height + 0.2 * slope
 
 
 def write(root: Path, seed: int = 0) -> None:

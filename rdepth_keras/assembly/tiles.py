@@ -15,7 +15,7 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled, training_batches
 from rdepth_keras.data.rarity import SMALLEST_SHARE, chances, count_pixels, shows, unseen
 from rdepth_keras.data.splits import AbsentSplit, labelled_part
-from rdepth_keras.depth.normalise import constant_notice
+from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.experiment import Augmentation, Experiment
 
 Tell = Callable[[str], None]
@@ -85,9 +85,9 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
 
 
 def flat_depth(data: Opened, tiles: Tiles) -> str:
-    """A warning, where the depth of some tiles is one value all over; else empty."""
-    flat = data.constant_depths(tiles)
-    return constant_notice(flat) if flat else ""
+    """A warning, where the depth of some tiles is flat; else empty."""
+    flat = data.flat_depths(tiles)
+    return flat_notice(flat) if flat else ""
 
 
 def check_files(data: Opened, parts: Sequence[Tiles], pixels: bool = False) -> None:

@@ -36,8 +36,8 @@ class Opened:
             :class:`~rdepth_keras.data.splits.AbsentSplit` where there are none.
         faults: (tiles, pixels) -> what is wrong with their files, a line for each; headers alone,
             or every pixel. Empty where all is well.
-        constant_depths: tiles -> names of those whose depth is one value all over: legal, but it
-            tells nothing.
+        flat_depths: tiles -> names of those whose depth holds few values, or only one: legal, but
+            it tells too little.
         fingerprints: tiles -> kind of file -> digest, by which tiles are told from others of the
             same names; empty where the experiment and ``depth`` say all there is to say.
         mask_faults: tiles -> what is wrong with the pixels of their masks, a line for each; None
@@ -49,7 +49,7 @@ class Opened:
     depth: Mapping[str, str]
     tiles: Callable[[str, str], Tiles]
     faults: Callable[[Tiles, bool], list[str]] = field(default=lambda tiles, pixels: [])
-    constant_depths: Callable[[Tiles], list[str]] = field(default=lambda tiles: [])
+    flat_depths: Callable[[Tiles], list[str]] = field(default=lambda tiles: [])
     fingerprints: Callable[[Tiles], Mapping[str, str]] = field(default=lambda tiles: {})
     mask_faults: Callable[[Tiles], list[str]] | None = None
     lacking: Callable[[Tiles], str] = field(default=lambda tiles: "")

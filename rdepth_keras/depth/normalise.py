@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVELS = 65535  # the largest 16-bit value
+FLAT_VALUES = 16  # a map with no more is hardly one of depth
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,23 @@ def normalise(depth: np.ndarray) -> np.ndarray:
     return dequantise(quantise(depth).values)
 
 
-def is_constant(depth: np.ndarray) -> bool:
-    """Whether a map, raw or normalised, is one value all over: legal, but it tells nothing."""
-    return bool(depth.size) and bool((depth == depth.flat[0]).all())
+def is_flat(depth: np.ndarray) -> bool:
+    """Whether a map, raw or normalised, holds at most 16 values: legal, but it tells too little.
+
+    It is one value all over, or a mask that was taken for a depth map.
+    """
+    found = np.zeros(0, depth.dtype)
+    for rows in depth:  # the first rows show nearly always that there are more
+        found = np.union1d(found, rows)
+        if found.size > FLAT_VALUES:
+            return False
+    return bool(depth.size)
 
 
-def constant_notice(names: Sequence[str]) -> str:
-    """What is said, everywhere, of constant maps: how many, and all of their names."""
+def flat_notice(names: Sequence[str]) -> str:
+    """What is said, everywhere, of flat maps: how many, and all of their names."""
     maps = "1 depth map is" if len(names) == 1 else f"{len(names)} depth maps are"
     return (
-        f"WARNING: {maps} constant (one value all over) and will count as depth 0: "
-        f"{', '.join(names)}. Is that meant?"
+        f"WARNING: {maps} flat (one value all over, which will count as depth 0, or at most "
+        f"{FLAT_VALUES} values, as a mask holds): {', '.join(names)}. Is that meant?"
     )

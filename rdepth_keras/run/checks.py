@@ -87,13 +87,20 @@ def check_validation(experiment: Experiment) -> None:
         )
 
 
+def scored_domains(experiment: Experiment) -> list[str]:
+    """The domains whose Val a training looks at: its target's, and the one that it validates on."""
+    validates = bool(experiment.training.choice.validation_steps)
+    validated = [experiment.validation_domain] * validates
+    return list(dict.fromkeys([experiment.data.target, *validated]))
+
+
 def check_scored(experiment: Experiment, data: Opened, notify: Tell = print) -> None:
     """Raises ValueError for a target that is nowhere, and for bad files that anything is scored on.
 
     Every pixel of these is read. A target without Val, or without labels, is no error.
     """
-    target, validates = experiment.data.target, experiment.training.choice.validation_steps
-    for domain in dict.fromkeys([target] + [experiment.validation_domain] * bool(validates)):
+    target = experiment.data.target
+    for domain in scored_domains(experiment):
         tiles = labelled_tiles(data, "val", domain)
         if not isinstance(tiles, str):
             if len(tiles) >= MANY:

@@ -9,7 +9,7 @@ from rdepth_keras.data import png
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.files import decode_image, peek_depth, peek_image
 from rdepth_keras.data.folder.folder import depth_maps, image_files
-from rdepth_keras.depth.normalise import constant_notice, is_constant, quantise
+from rdepth_keras.depth.normalise import flat_notice, is_flat, quantise
 from rdepth_keras.depth.presets import Preset, find_checkpoint
 
 Notify = Callable[[str], None]
@@ -29,7 +29,7 @@ def write_depths(root: Path, source: str, notify: Notify, tell: Tell) -> int:
         source: a published checkpoint's name, a hub name, or a folder, see
             :func:`rdepth_keras.depth.presets.find_checkpoint`.
         notify: hears by what depth is estimated, under what licence, which maps are made anew, and
-            which are constant.
+            which are flat.
         tell: hears of each map.
 
     Raises:
@@ -93,7 +93,7 @@ def _make(plan: _Plan, checkpoint: Preset, notify: Notify, tell: Tell) -> None:
 
     notify(f"depth by {checkpoint}")
     estimator = load_estimator(checkpoint.origin)
-    constant = []
+    flat = []
     for done, image in enumerate(plan.wanted, 1):
         record = plan.records[image.parents[1]]
         place = record.depths / f"{image.stem}.png"
@@ -102,11 +102,11 @@ def _make(plan: _Plan, checkpoint: Preset, notify: Notify, tell: Tell) -> None:
         record.begin(checkpoint.origin)
         write_bytes(place, png.encode(depth.values))
         record.note(image, place)
-        if is_constant(depth.values):
-            constant.append(str(place))
+        if is_flat(depth.values):
+            flat.append(str(place))
         tell(done, len(plan.wanted))
-    if constant:
-        notify(constant_notice(constant))
+    if flat:
+        notify(flat_notice(flat))
 
 
 def _named(places: list[Path]) -> str:

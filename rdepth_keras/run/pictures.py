@@ -10,7 +10,7 @@ import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
 from rdepth_keras.data.folder.dataset import MAPS
-from rdepth_keras.depth.normalise import constant_notice, is_constant, normalise
+from rdepth_keras.depth.normalise import flat_notice, is_flat, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
 from rdepth_keras.infer import Inference, classify
@@ -50,8 +50,8 @@ class PicturePredictor:
             depth = np.zeros(image.shape[:2], np.float32)
         elif depth_file is not None:
             depth = read_depth(depth_file, *image.shape[:2])[..., 0]
-            if is_constant(depth):
-                self.notify(constant_notice([str(depth_file)]))
+            if is_flat(depth):
+                self.notify(flat_notice([str(depth_file)]))
         else:
             depth = self.estimate(image)
         return predict_tiles(self.predict, image, depth, self.tile_pixels, str(picture))

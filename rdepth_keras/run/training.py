@@ -38,6 +38,7 @@ from rdepth_keras.run.checks import (
     check_validation,
     check_weights,
     random_for_good,
+    scored_domains,
 )
 from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.run.ending import score_the_end
@@ -195,8 +196,9 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     run.check_data(data, counts)
     files = noted_files(experiment, data)
     changed = check_training_files(run, experiment, files)
-    if twice := trained_on_too(experiment, data, "val", experiment.data.target):
-        console.print(f"WARNING: {twice}")
+    for domain in scored_domains(experiment):
+        if twice := trained_on_too(experiment, data, "val", domain):
+            console.print(f"WARNING: {twice}")
     random = random_for_good(experiment)
     for line in [deviation(experiment), random, *sources.notices, *changed, introduce(counts)]:
         if line:

@@ -135,7 +135,7 @@ def test_depth_that_tells_nothing_is_told():
         return [f"{tiles.name}/7.png"] if tiles.name == "val" else []
 
     (notice,) = training_sources(recipe("demo"), data(RURAL, flat=flat)).notices
-    assert notice.startswith("WARNING: 1 depth map is constant") and "val/7.png" in notice
+    assert notice.startswith("WARNING: 1 depth map is flat") and "val/7.png" in notice
 
 
 def test_a_part_of_the_published_tiles_is_told():

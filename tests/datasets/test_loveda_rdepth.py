@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.prepared import open_loveda, prepared_configs
+from rdepth_keras.data.loveda.prepared import FLAT_DEPTH, open_loveda, prepared_configs
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "datasets/loveda_rdepth"
@@ -371,5 +371,5 @@ def test_a_bad_checkpoint_stops_before_the_work(manual_dir, tmp_path, spoil, mes
 def test_the_metadata_are_plain_json(ready_made):
     tiles = json.loads((ready_made / "metadata.json").read_text())["tiles"]
     assert tiles["train_rural"]["ids"] == [0, 1, 2]
-    assert tiles["train_rural"]["constant_depth"] == []
+    assert tiles["train_rural"][FLAT_DEPTH] == []
     assert tiles["test_rural"]["labelled"] is False

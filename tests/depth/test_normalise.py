@@ -3,9 +3,9 @@ import pytest
 
 from rdepth_keras.depth.normalise import (
     LEVELS,
-    constant_notice,
     dequantise,
-    is_constant,
+    flat_notice,
+    is_flat,
     normalise,
     quantise,
 )
@@ -75,14 +75,15 @@ def test_dequantise_refuses_other_types():
         dequantise(np.zeros((2, 2), np.uint8))
 
 
-def test_constant_maps_and_what_is_said_of_them():
-    assert is_constant(np.zeros((2, 3, 1), np.float32)) and is_constant(
-        np.full((2, 2), 7, np.uint8)
-    )
-    assert not is_constant(np.array([[0, 0], [0, 1]])) and not is_constant(np.zeros((0, 3)))
-    assert "WARNING: 1 depth map is constant" in constant_notice(["a.png"])
-    assert "2 depth maps are constant" in constant_notice(["a.png", "b.png"])
-    assert constant_notice(["a.png", "b.png"]).count("a.png, b.png") == 1
+def test_flat_maps_and_what_is_said_of_them():
+    assert is_flat(np.zeros((2, 3, 1), np.float32)) and is_flat(np.full((2, 2), 7, np.uint8))
+    mask = np.tile(np.arange(16, dtype=np.uint8), (9, 1))
+    assert is_flat(mask) and is_flat(mask.T) and not is_flat(np.zeros((0, 3)))
+    mask[8, 15] = 16
+    assert not is_flat(mask)
+    assert "WARNING: 1 depth map is flat" in flat_notice(["a.png"])
+    assert "2 depth maps are flat" in flat_notice(["a.png", "b.png"])
+    assert flat_notice(["a.png", "b.png"]).count("a.png, b.png") == 1
 
 
 def test_a_mask_that_hides_nothing_changes_nothing():

@@ -151,7 +151,7 @@ def test_constant_maps_are_told(root, estimated):
     path.write_bytes(png.encode(np.full((20, 30, 3), 7, np.uint8)))
     said = []
     write_depths(root, "own/checkpoint", said.append, lambda *_: None)
-    assert said[-1].startswith("WARNING: 1 depth map is constant")
+    assert said[-1].startswith("WARNING: 1 depth map is flat")
     assert str(root / "val/B/depths/0.png") in said[-1]
 
 

@@ -49,12 +49,12 @@ def test_scores_and_counts_of_every_tile(copied):
 
 def test_flat_depth_of_what_is_scored_is_told(copied):
     own = run.prepare_trial(run.Run(copied[0]), "val")
-    data = dataclasses.replace(own.data, constant_depths=lambda tiles: ["a.png"])
+    data = dataclasses.replace(own.data, flat_depths=lambda tiles: ["a.png"])
     assert not own.flat and not own.trained_on_too
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
         trial = run.prepare_trial(own.run, "val")
-    assert trial.flat.startswith("WARNING: 1 depth map is constant")
+    assert trial.flat.startswith("WARNING: 1 depth map is flat")
     told = dataclasses.replace(trial, trained_on_too="one is trained on")
     assert run.evaluate(told, QUIET)["trained_on_too"] == "one is trained on"
 

@@ -405,12 +405,18 @@ def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
         with pytest.raises(ValueError, match="lies among the tiles"):
             run.start(experiment, Run(tmp_path / "run"), QUIET)
 
-    def asked(experiment, data, split, domain):
-        raise ValueError(f"asked of {split}/{domain}")
+    asked = []
 
-    monkeypatch.setattr("rdepth_keras.run.training.trained_on_too", asked)
-    with pytest.raises(ValueError, match="asked of val/urban"):
+    def ask(experiment, data, split, domain):
+        asked.append(f"{split}/{domain}")
+        if len(asked) == 2:
+            raise ValueError("all were asked of")
+        return ""
+
+    monkeypatch.setattr("rdepth_keras.run.training.trained_on_too", ask)
+    with pytest.raises(ValueError, match="all were asked of"):
         run.start(experiment, Run(tmp_path / "run"), QUIET)
+    assert asked == ["val/urban", "val/rural"]  # the target's, and what is validated on
     assert not (tmp_path / "run").exists()
 
 

@@ -90,7 +90,7 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
     [
         (("--classes", "nothing.yaml"), "There is no class file"),
         (("--source-domain", "C"), "no train/C; there are: train/A, val/A, val/B"),
-        (("--data-dir", "."), "There are no tiles"),
+        (("--data-dir", "."), "If they were moved, name their place with --data-dir."),
         (("--dataset", "demo"), "--classes"),
         (("--workers", "0"), "--workers must be at least 1"),
         (("--rare-class-temperature", "0"), "above 0"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.checks import constant_depths
+from rdepth_keras.data.loveda.checks import flat_depths
 from rdepth_keras.data.loveda.prepared import open_loveda, prepared_configs
 from rdepth_keras.depth.presets import PRESETS
 from rdepth_keras.labels import LOVEDA
@@ -141,11 +141,11 @@ def test_what_is_absent_and_constant_is_said(build, tmp_path):
         path.write_bytes(png.encode(np.zeros((48, 48, 3), np.uint8)))
     said = build(manual, tmp_path / "data")
     assert "prepared without: Test/Urban, Test/Rural." in said
-    assert "WARNING: 2 depth maps are constant" in said
+    assert "WARNING: 2 depth maps are flat" in said
     assert "Train/Urban 1366, Train/Urban 1368" in said
     tiles = open_loveda(tmp_path / "data").tiles("train", "urban")
     for pixels in (False, True):
-        assert constant_depths(tiles, pixels) == ["train_urban 1366", "train_urban 1368"]
+        assert flat_depths(tiles, pixels) == ["train_urban 1366", "train_urban 1368"]
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,8 @@ def own(tmp_path):
                 shape = (9, 8, 3) if kind == "images" else (9, 8)
                 path = tmp_path / "own" / place / kind / f"{number}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(png.encode(rng.integers(0, 2, shape, np.uint8)))
+                most = 256 if kind == "depths" else 2
+                path.write_bytes(png.encode(rng.integers(0, most, shape, np.uint8)))
     (tmp_path / "own/classes.yaml").write_text(
         "classes:\n  - {name: a, value: 0, color: [0, 0, 0]}\n"
         "  - {name: b, value: 1, color: [1, 1, 1]}\nignored: []\n"
@@ -295,7 +296,7 @@ def test_verify_a_folder(script, own, capsys):
     said = capsys.readouterr().out
     assert "A/masks/0.png: The mask holds the values [5]" in said
     assert "B/images/1.png: empty file" in said and said.endswith("WRONG: 2 faults.\n")
-    assert "WARNING: 1 depth map is constant" in said and "B/depths/1.png" in said
+    assert "WARNING: 1 depth map is flat" in said and "B/depths/1.png" in said
 
 
 def test_verify_a_folder_needs_its_classes(script, own, capsys):

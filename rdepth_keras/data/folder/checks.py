@@ -12,11 +12,11 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
-from rdepth_keras.depth.normalise import constant_notice, is_constant
+from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
 
 _READING = 4  # files read at once
-_EMPTY_BYTES = 0.05  # a pixel: a packed map that takes more is not constant
+_FLAT_BYTES = 0.25  # a pixel: a packed map that takes more is not flat
 
 
 def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
@@ -45,22 +45,22 @@ def mask_faults(tiles: Tiles) -> list[str]:
         return [line for line in pool.map(partial(_mask_fault, own.table), masks) if line]
 
 
-def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
-    """The depth maps that are one value all over, by file; they are legal but tell nothing.
+def flat_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
+    """The depth maps that are flat, by file: see :func:`rdepth_keras.depth.normalise.is_flat`.
 
-    Without ``pixels``, only maps that may be constant by the size of their file are decoded.
+    Without ``pixels``, only maps that may be flat by the size of their file are decoded.
     Files that :func:`faults` complains of are left out.
     """
     paths = [files.depth for files in _folder_tiles(tiles).files if files.depth is not None]
     with ThreadPoolExecutor(_READING) as pool:
-        constant = pool.map(partial(_has_constant_depth, pixels), paths)
-        return [str(path) for path, found in zip(paths, constant, strict=True) if found]
+        flat = pool.map(partial(_has_flat_depth, pixels), paths)
+        return [str(path) for path, found in zip(paths, flat, strict=True) if found]
 
 
 def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
     """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
 
-    Tells of each split what it holds, which depth maps are constant, which masks ignore every
+    Tells of each split what it holds, which depth maps are flat, which masks ignore every
     pixel, and which pictures are there more than once. Raises as
     :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
@@ -77,8 +77,8 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         depth = "with depth" if with_depth else "without depth"
         tell(f"{split}/{domain}: {len(tiles)} tiles, {len(labelled or ())} labelled, {depth}")
         wrong += faults(tiles, pixels=True)
-        if constant := constant_depths(tiles, pixels=True):
-            tell(constant_notice(constant))
+        if flat := flat_depths(tiles, pixels=True):
+            tell(flat_notice(flat))
         if empty := empty_masks(tiles):
             tell(f"WARNING: masks without a labelled pixel, {len(empty)}: {_some(empty)}")
         if gaps := [str(files.image) for files in tiles.files if _has_gaps(files.image, wrong)]:
@@ -187,13 +187,13 @@ def _look(
     return said
 
 
-def _has_constant_depth(pixels: bool, path: Path) -> bool:
+def _has_flat_depth(pixels: bool, path: Path) -> bool:
     try:
         if not pixels and path.suffix.lower() not in (".tif", ".tiff"):  # they may be unpacked
             form = reading.read_form(path)
             area = form.height * form.width if form else 0
-            if form and path.stat().st_size > _EMPTY_BYTES * area + 1024:
+            if form and path.stat().st_size > _FLAT_BYTES * area + 1024:
                 return False
-        return is_constant(reading.decode_depth(path, None))
+        return is_flat(reading.decode_depth(path, None))
     except (ValueError, OSError):
         return False

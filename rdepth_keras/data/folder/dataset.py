@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from rdepth_keras.data.dataset import Dataset, Opened, Place
-from rdepth_keras.data.folder.checks import constant_depths, faults, mask_faults
+from rdepth_keras.data.folder.checks import faults, flat_depths, mask_faults
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.fingerprints import fingerprints, twins
 from rdepth_keras.data.folder.folder import open_folder
@@ -38,7 +38,7 @@ class Folder(Dataset):
         root = self._root(place)
         folder = open_folder(root, self.classes, with_depth=with_depth)
         depth = _origin(folder.places.values()) if with_depth else {"source": "none"}
-        found = Opened(depth, folder.tiles, faults, constant_depths, fingerprints, mask_faults)
+        found = Opened(depth, folder.tiles, faults, flat_depths, fingerprints, mask_faults)
         return replace(found, twins=twins)
 
     def folders(self, place: Place) -> list[Path]:

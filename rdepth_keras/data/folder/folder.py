@@ -29,6 +29,7 @@ from rdepth_keras.labels import IGNORE, ClassTable
 
 KINDS = ("images", "masks", "depths")
 LAYOUT = "<split>/<domain>/images/NAME.png with masks/NAME.png and, for depth, depths/NAME.png"
+MOVED = "If they were moved, name their place with --data-dir."
 _SIDECARS = (".xml", ".tfw", ".txt", ".db", ".ini")  # what desktop and GIS programs leave behind
 
 
@@ -131,7 +132,7 @@ def open_folder(root: Path, table: ClassTable, *, with_depth: bool) -> FolderTre
     }
     _refuse_strange(root)
     if not places:
-        raise FileNotFoundError(f"There are no tiles in {root}; expected: {LAYOUT}.")
+        raise FileNotFoundError(f"There are no tiles in {root}; expected: {LAYOUT}. {MOVED}")
     return FolderTree(root, table, places, with_depth)
 
 
@@ -143,7 +144,7 @@ def image_files(root: Path) -> list[Path]:
     found = [path for place in places for path in _by_name(place, strange).values()]
     _refuse(strange)
     if not found:
-        raise FileNotFoundError(f"There are no tiles in {root}; expected: {LAYOUT}.")
+        raise FileNotFoundError(f"There are no tiles in {root}; expected: {LAYOUT}. {MOVED}")
     return found
 
 

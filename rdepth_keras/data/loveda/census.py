@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Tiles
-from rdepth_keras.data.loveda.checks import constant_depths, faults, prepared
+from rdepth_keras.data.loveda.checks import faults, flat_depths, prepared
 from rdepth_keras.data.loveda.prepared import LovedaTiles, Prepared
-from rdepth_keras.depth.normalise import constant_notice
+from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.labels import LOVEDA
 
 SIDE = 1024  # pixels of a published tile
@@ -23,15 +23,15 @@ MEAN_TOLERANCE = 0.01  # grey values of 0..255; the census gives three decimals
 class Verdict:
     """What differs: ``missing`` makes a dataset partial, ``wrong`` makes it another dataset.
 
-    ``constant_depth`` names the tiles whose depth is one value all over, which is neither.
+    ``flat_depth`` names the tiles whose depth holds few values, or only one, which is neither.
     """
 
     missing: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    constant_depth: list[str] = field(default_factory=list)
+    flat_depth: list[str] = field(default_factory=list)
 
     def __str__(self):
-        lines = [constant_notice(self.constant_depth)] if self.constant_depth else []
+        lines = [flat_notice(self.flat_depth)] if self.flat_depth else []
         lines += [f"missing  {line}" for line in self.missing]
         lines += [f"wrong    {line}" for line in self.wrong]
         if self.wrong:
@@ -84,7 +84,7 @@ def verify(prepared: Prepared, workers: int = 4) -> Verdict:
             found, damaged = survey(tiles, workers)
             _compare(name, published, tiles.labelled, found, verdict)
         if not damaged:
-            verdict.constant_depth += constant_depths(tiles, pixels=True)
+            verdict.flat_depth += flat_depths(tiles, pixels=True)
         verdict.wrong += [f"{name}: {line}" for line in damaged]
     return verdict
 

@@ -32,13 +32,13 @@ def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
         return [line for line in said if line]
 
 
-def constant_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
-    """The tiles whose depth is one value all over, by number; they are legal but tell nothing.
+def flat_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
+    """The tiles whose depth is flat, by number: see :func:`rdepth_keras.depth.normalise.is_flat`.
 
     Ready-made maps were looked at when they were prepared; ``pixels`` looks at estimated ones, too.
     """
     own = prepared(tiles)
-    return [f"{own.name} {number}" for number in own.constant_depths(pixels)]
+    return [f"{own.name} {number}" for number in own.flat_depths(pixels)]
 
 
 def prepared(tiles: Tiles) -> LovedaTiles:

@@ -5,7 +5,7 @@ from typing import Self
 
 from rdepth_keras.data.dataset import Dataset, Opened, Place, TestSplit
 from rdepth_keras.data.loveda.census import SIDE, lacking, load_census, verify
-from rdepth_keras.data.loveda.checks import constant_depths, faults
+from rdepth_keras.data.loveda.checks import faults, flat_depths
 from rdepth_keras.data.loveda.fingerprints import fingerprints
 from rdepth_keras.data.loveda.prepared import open_loveda
 from rdepth_keras.depth.presets import PUBLISHED
@@ -24,7 +24,7 @@ class LoveDA(Dataset):
     def open(self, place: Place, with_depth: bool = True) -> Opened:
         prepared = open_loveda(place, self.config)
         depth = {"config": prepared.config, **prepared.depth}
-        return Opened(depth, prepared.tiles, faults, constant_depths, fingerprints, lacking=lacking)
+        return Opened(depth, prepared.tiles, faults, flat_depths, fingerprints, lacking=lacking)
 
     @property
     def tile_pixels(self) -> int:

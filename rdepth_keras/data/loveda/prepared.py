@@ -22,6 +22,7 @@ from rdepth_keras.depth.normalise import dequantise
 from rdepth_keras.labels import IGNORE, LOVEDA
 
 NAME = "loveda_rdepth"
+FLAT_DEPTH = "constant_depth"  # of the metadata; first, only constant maps were looked for
 
 
 def default_data_dir() -> Path:
@@ -66,15 +67,18 @@ class LovedaTiles:
             for path, count in zip(split.filepaths, split.shard_lengths, strict=True)
         ]
 
-    def constant_depths(self, pixels: bool = False) -> list[int]:
-        """Numbers of the tiles whose depth is constant, by rising number.
+    def flat_depths(self, pixels: bool = False) -> list[int]:
+        """Numbers of the tiles whose depth is flat, by rising number.
 
-        Ready-made maps were looked at when they were prepared; ``pixels`` reads every record.
+        Ready-made maps were looked at when they were prepared; ``pixels`` reads every record, for
+        estimated ones that are constant.
         """
+        found = set(self.statistics.get(FLAT_DEPTH, []))
         if pixels:
             records = (self._records[index] for index in range(len(self)))
-            return sorted(int(r["id"]) for r in records if r["depth_minimum"] == r["depth_maximum"])
-        return list(self.statistics.get("constant_depth", []))
+            constant = (r for r in records if r["depth_minimum"] == r["depth_maximum"])
+            found |= {int(record["id"]) for record in constant}
+        return sorted(found)
 
     def _decode(self, index: int, decode: Callable[[bytes], np.ndarray]) -> Tile:
         if not -len(self) <= index < len(self):
@@ -215,5 +219,6 @@ def _how_to_prepare(root: Path, config: str | None, finished: list[str]) -> str:
     return (
         f"{wanted} is not prepared in {root}{others}. Prepare it with: python scripts/prepare.py "
         f"datasets/{NAME} --config {config or 'CONFIG'} --manual_dir DIR --data_dir {root}. "
-        f"DIR must hold {LAYOUT}; LoveDA is at {RECORD}."
+        f"DIR must hold {LAYOUT}; LoveDA is at {RECORD}. If it was prepared elsewhere, or moved, "
+        "name that place with --data-dir."
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from rdepth_keras.data import png
 from rdepth_keras.data.loveda.tree import Source, TileFiles
-from rdepth_keras.depth.normalise import is_constant
+from rdepth_keras.depth.normalise import is_flat
 from rdepth_keras.labels import LOVEDA
 
 
@@ -17,7 +17,7 @@ class TileFacts:
     """What a look at one tile's files gave, for statistics and for checks against the census.
 
     ``pixels_per_value`` counts the mask values 0..7; it is None for an unlabelled tile.
-    ``constant_depth`` says that its ready-made depth map is one value all over.
+    ``flat_depth`` says that its ready-made depth map holds few values, or only one.
     """
 
     id: int
@@ -25,7 +25,7 @@ class TileFacts:
     width: int
     channel_mean: tuple[float, ...]
     pixels_per_value: tuple[int, ...] | None
-    constant_depth: bool = False
+    flat_depth: bool = False
 
 
 def read_image(tile: TileFiles) -> np.ndarray:
@@ -88,13 +88,13 @@ def inspect(tile: TileFiles) -> TileFacts:
     """Reads every file of a tile and checks it; raises ValueError naming file and remedy."""
     image = read_image(tile)
     mask = read_mask(tile, image.shape[:2])
-    constant = tile.depth is not None and is_constant(read_depth(tile, image.shape[:2]))
+    flat = tile.depth is not None and is_flat(read_depth(tile, image.shape[:2]))
     counts = None
     if tile.mask is not None:
         counts = tuple(np.bincount(mask.ravel(), minlength=len(LOVEDA) + 1).tolist())
     mean = tuple(float(value) for value in image.mean((0, 1), dtype=np.float64))
     height, width = image.shape[:2]
-    return TileFacts(tile.id, height, width, mean, counts, constant)
+    return TileFacts(tile.id, height, width, mean, counts, flat)
 
 
 def inspect_all(tiles: Iterable[TileFiles], workers: int = 8) -> Iterator[TileFacts]:

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.checks import constant_depths, empty_masks, faults, verify_folder
+from rdepth_keras.data.folder.checks import empty_masks, faults, flat_depths, verify_folder
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
@@ -105,21 +105,21 @@ def test_a_float_map_with_nan(root):
 
 
 @pytest.mark.parametrize("pixels", [False, True])
-def test_constant_maps(root, pixels):
-    """All black, grey or RGB, PNG or TIFF; a sound map as small as one is not taken for one."""
+def test_flat_maps(root, pixels):
+    """All black, grey or RGB, PNG or TIFF, or a mask; a sound map as small is taken for none."""
     depths = root / "train/town/depths"
     spoil(depths / "a.png", np.zeros(SIZE, np.uint8))
     spoil(depths / "b.png", np.zeros((*SIZE, 3), np.uint8))
     (depths / "c.png").unlink()
     cv2.imwrite(str(depths / "c.tif"), np.full(SIZE, 2.5, np.float32))
-    step = np.zeros(SIZE, np.uint8)
-    step[:20] = 1
-    spoil(depths / "d.png", step)
+    steps = np.zeros(SIZE, np.uint8)
+    steps[:17] = np.arange(17)[:, None]
+    spoil(depths / "d.png", steps)
     tiles = town(root)
-    assert constant_depths(tiles, pixels) == [
-        str(depths / f"{n}") for n in ("a.png", "b.png", "c.tif")
-    ]
+    assert flat_depths(tiles, pixels) == [str(depths / f"{n}") for n in ("a.png", "b.png", "c.tif")]
     assert faults(tiles, pixels) == []
+    spoil(depths / "d.png", np.minimum(steps, 15))
+    assert str(depths / "d.png") in flat_depths(tiles, pixels)
 
 
 def test_masks_by_colour(root):

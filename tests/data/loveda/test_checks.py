@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from rdepth_keras.data.loveda.census import verify
-from rdepth_keras.data.loveda.checks import constant_depths, faults
+from rdepth_keras.data.loveda.checks import faults, flat_depths
 from rdepth_keras.data.loveda.prepared import open_loveda
 
 
@@ -53,9 +53,9 @@ def test_a_damaged_record(copy):
     assert any("val_rural, record" in line for line in verify(prepared).wrong)
 
 
-def test_constant_depths_are_those_noted_at_preparation(data_dir):
+def test_flat_depths_are_those_noted_at_preparation(data_dir):
     prepared = open_loveda(data_dir)
-    assert all(not constant_depths(prepared.tiles(*pair)) for pair in prepared.splits())
+    assert all(not flat_depths(prepared.tiles(*pair)) for pair in prepared.splits())
 
 
 def test_foreign_tiles():

@@ -26,8 +26,8 @@ def test_facts(root):
     assert facts.pixels_per_value == tuple(int((mask == value).sum()) for value in range(8))
     unlabelled = find_tiles(root)["test", "rural"]
     assert next(inspect_all(unlabelled)).pixels_per_value is None
-    assert next(inspect_all(find_tiles(root, with_depth=True)["test", "rural"])).constant_depth
-    assert not facts.constant_depth
+    assert next(inspect_all(find_tiles(root, with_depth=True)["test", "rural"])).flat_depth
+    assert not facts.flat_depth
 
 
 def test_depth_saved_as_three_equal_channels_is_grey(root):

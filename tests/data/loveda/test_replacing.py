@@ -43,3 +43,35 @@ def test_after_a_kill(folder, tmp_path, finished):
     with replacing(tmp_path, "own", anew=False):
         assert (folder / "metadata.json").read_text() == ("new" if finished else "old")
     assert list(folder.parent.iterdir()) == [folder]
+
+
+def refuse(tmp_path, *files):
+    """What TFDS does where the builder refuses."""
+    for file in ("loveda_rdepth/.config/metadata.json", *files):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("")
+    (tmp_path / "loveda_rdepth/own").mkdir(exist_ok=True)
+    raise ValueError("refused")
+
+
+def fail(tmp_path, *files):
+    with (
+        pytest.raises(ValueError, match="refused"),
+        replacing(tmp_path, "own", anew=False),
+    ):
+        refuse(tmp_path, *files)
+
+
+def test_no_empty_folder_stays_of_what_is_refused(tmp_path):
+    fail(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_others_prepare_stays(tmp_path):
+    """At the same time, or before."""
+    fail(tmp_path, "loveda_rdepth/other/1.0.0.incompleteX/a.array_record")
+    assert list(tmp_path.rglob("*.array_record"))
+    assert not (tmp_path / "loveda_rdepth/own").exists()
+    (tmp_path / "loveda_rdepth/own").mkdir()
+    fail(tmp_path)
+    assert (tmp_path / "loveda_rdepth/own").is_dir()
