@@ -107,6 +107,8 @@ class Architecture:
         options = {"dtype": dtype, "remat": remat, "accumulate": accumulate}
         inputs, maps = self.connect(classes, **options)
         model = keras.Model(inputs, self.end(taps)(maps), name=name or type(self).__name__.lower())
+        if dtype is not None:
+            model.dtype_policy = dtype  # by which Keras scales the loss of float16
         _expect_batches(model)
         if weights is not None:
             load(model, weights)

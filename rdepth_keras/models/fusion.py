@@ -7,7 +7,7 @@ may differ.
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import LayerScale, Normal, register
+from rdepth_keras.models.layers.basic import Composite, LayerScale, Normal, register
 from rdepth_keras.models.layers.resample import resize
 
 GATE = "_gate"  # follows the name of a gated fusion
@@ -31,7 +31,7 @@ def gated(image_map, depth_map, name: str, dtype=None):
 
 
 @register
-class Added(keras.Layer):
+class Added(Composite):
     """image + project(depth), the projection only where the channels differ."""
 
     def build(self, shapes):
@@ -50,7 +50,7 @@ class Added(keras.Layer):
 
 
 @register
-class Gate(keras.Layer):
+class Gate(Composite):
     """sigmoid(dense(image, depth)): a map in [0, 1] with the image's channels."""
 
     def build(self, shapes):
@@ -66,7 +66,7 @@ class Gate(keras.Layer):
 
 
 @register
-class Gated(keras.Layer):
+class Gated(Composite):
     """image + scale * gate * project(depth), with a scale of 0 at first.
 
     So the network starts as the one of the image only, and depth comes in as training wants it.

@@ -2,12 +2,12 @@
 
 import keras
 
-from rdepth_keras.models.layers.basic import ConvBlock, DropChannels, Normal, register
+from rdepth_keras.models.layers.basic import Composite, ConvBlock, DropChannels, Normal, register
 from rdepth_keras.models.layers.resample import resize
 
 
 @register
-class Head(keras.Layer):
+class Head(Composite):
     """Feature map -> float32 logits: an optional 3x3 block, dropout of channels, 1x1 convolution.
 
     The classifier runs in float32 whatever the dtype policy.

@@ -10,30 +10,49 @@ from keras import ops
 
 from rdepth_keras.arrays import check_count, check_logits, check_shape
 from rdepth_keras.labels import IGNORE, MOST_CLASSES
-from rdepth_keras.models.layers.basic import register
+from rdepth_keras.models.layers.basic import refusal, register
 from rdepth_keras.models.layers.resample import resize
 
 
 @register
-def compiled_cross_entropy(y_true, y_pred):
+class CompiledCrossEntropy(keras.Loss):
     """Mean cross-entropy over the labelled pixels, for ``model.compile(loss=...)``; float32.
 
-    ``y_true`` is (B, H, W) train ids, pixels of 255 left out; ``y_pred`` (B, h, w, K) logits, which
-    are enlarged to the size of ``y_true``: :func:`rdepth_keras.losses.cross_entropy` for Keras.
-    What is no train id makes the loss NaN. It is one number a batch, so that ``sample_weight`` of
-    ``fit`` would scale it and weigh no image: give none. Raises ValueError for shapes
-    that do not belong together, and logits that are no floats.
+    :func:`rdepth_keras.losses.cross_entropy` for Keras. It is one number a batch, so that weights
+    of images or pixels would only scale it: they are refused.
     """
-    check_logits(y_pred, y_true)
-    dtype = keras.backend.standardize_dtype(y_pred.dtype)
-    if not keras.backend.is_float_dtype(dtype):
-        raise ValueError(f"Logits must be floats; received {dtype}. Are they labels?")
-    logits = resize(ops.cast(y_pred, "float32"), y_true.shape[1:])
-    truth, valid, known = _train_ids(y_true, logits.shape[-1])
-    safe = ops.where(known, truth, 0)
-    entropy = ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
-    entropy = ops.where(valid, ops.where(known, entropy, float("nan")), 0.0)
-    return ops.sum(entropy) / ops.maximum(ops.sum(ops.cast(valid, "float32")), 1.0)
+
+    def __init__(self, name="compiled_cross_entropy", **options):
+        super().__init__(name=name, **options)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """The loss of train ids (B, H, W), pixels of 255 left out, and logits (B, h, w, K).
+
+        Logits are enlarged to the size of ``y_true``. What is no train id makes the loss NaN.
+        Raises ValueError for shapes that do not belong together, logits that are no floats, and
+        for ``sample_weight`` or ``class_weight`` of ``fit``.
+        """
+        if sample_weight is not None:
+            raise refusal(
+                f"{self.name} takes no sample_weight or class_weight, which would only scale it. "
+                "Leave them away; pixels that are not to count are 255."
+            )
+        check_logits(y_pred, y_true)
+        dtype = keras.backend.standardize_dtype(y_pred.dtype)
+        if not keras.backend.is_float_dtype(dtype):
+            raise ValueError(f"Logits must be floats; received {dtype}. Are they labels?")
+        return self.call(y_true, y_pred)
+
+    def call(self, y_true, y_pred):
+        logits = resize(ops.cast(y_pred, "float32"), y_true.shape[1:])
+        truth, valid, known = _train_ids(y_true, logits.shape[-1])
+        safe = ops.where(known, truth, 0)
+        entropy = ops.sparse_categorical_crossentropy(safe, logits, from_logits=True)
+        entropy = ops.where(valid, ops.where(known, entropy, float("nan")), 0.0)
+        return ops.sum(entropy) / ops.maximum(ops.sum(ops.cast(valid, "float32")), 1.0)
+
+
+compiled_cross_entropy = CompiledCrossEntropy()
 
 
 @register

@@ -1,6 +1,7 @@
 """Networks by name: what build takes and refuses, and how a network is used."""
 
 import re
+from functools import partial
 
 import jax
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras import models
+from rdepth_keras.models.encoders.resnet import ResNet
 from rdepth_keras.models.fusion import add
 
 ENCODER = {"depths": (1, 1, 1, 1), "widths": (4, 6, 8, 10)}
@@ -147,3 +149,38 @@ def test_weights_that_cannot_be(weights):
 def test_classes_that_cannot_be(classes):
     with pytest.raises(ValueError, match="classes must be a whole number, from 1 to 255; received"):
         models.MODELS["twin"].build(classes)
+
+
+RESNET = partial(ResNet, (1, 1, 1, 1), width=4, output_stride=16)
+FROZEN = {
+    "convnext": ("twin", {**SMALL, "depth_encoder": ENCODER, "fusion": "gated"}),
+    "mit": ("segformer_b0", {"channels": 4}),
+    "resnet": ("deeplabv2", {"image_encoder": RESNET}),
+}
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+@pytest.mark.parametrize("again", ["cloned", "loaded"])
+@pytest.mark.parametrize("kind", FROZEN)
+def test_what_is_frozen_stays_frozen(kind, again, tmp_path):
+    """Encoders and a decoder, whose parts are made after their layer was told."""
+    name, options = FROZEN[kind]
+    model = models.build(name, classes=3, **options)
+    frozen = [layer for layer in model.layers if layer.name.endswith(("encoder", "decoder"))]
+    for layer in frozen:
+        layer.trainable = False
+    if again == "cloned":
+        other = keras.models.clone_model(model)
+    else:
+        model.save(tmp_path / "model.keras")
+        other = keras.saving.load_model(tmp_path / "model.keras")
+    wanted = {variable.path for variable in model.trainable_variables}
+    assert wanted and {variable.path for variable in other.trainable_variables} == wanted
+    frozen = [other.get_layer(layer.name) for layer in frozen]
+    assert frozen and not any(variable.trainable for layer in frozen for variable in layer.weights)
+
+
+def test_a_network_of_float16_is_compiled_with_loss_scaling():
+    model = models.build("twin", dtype="mixed_float16", classes=3, **SMALL)
+    model.compile("sgd", loss=models.compiled_cross_entropy)
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)

@@ -198,6 +198,16 @@ print("scores", *keras.saving.load_model(sys.argv[1]).evaluate(**example, verbos
 """
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 2, 2)])
+def test_weights_that_would_only_scale_the_loss_are_refused(shape):
+    model = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.Dense(3)])
+    model.compile("sgd", loss=compiled_cross_entropy)
+    x, truth = np.ones((4, 2, 2, 3), np.float32), np.zeros((4, 2, 2), np.int32)
+    model.fit(x, truth, verbose=0)
+    with pytest.raises(ValueError, match="takes no sample_weight or class_weight"):
+        model.fit(x, truth, sample_weight=np.ones(shape), verbose=0)
+
+
 @pytest.mark.proof
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 def test_a_compiled_model_is_loaded_by_another_process(tmp_path):

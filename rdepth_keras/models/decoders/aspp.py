@@ -7,13 +7,13 @@ and in V3+ ``skip``, ``fuse1`` and ``fuse2``; blocks with ``conv`` and ``norm`` 
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import ConvBlock, Normal, register
+from rdepth_keras.models.layers.basic import Composite, ConvBlock, Normal, register
 from rdepth_keras.models.layers.convolutions import SeparableBlock
 from rdepth_keras.models.layers.resample import adaptive_average_pool, resize
 
 
 @register
-class Context(keras.Layer):
+class Context(Composite):
     """Map -> (B, h, w, channels): parallel blocks of several dilations, joined by a 3x3 block.
 
     A dilation of 1 is a 1x1 block. ``separable=True`` splits the dilated 3x3 blocks into depthwise
@@ -67,7 +67,7 @@ class Context(keras.Layer):
 
 
 @register
-class ASPP(keras.Layer):
+class ASPP(Composite):
     """Four maps -> (B, h, w, channels): the context of the last map.
 
     Chen et al., "Rethinking Atrous Convolution" (DeepLabV3, 2017): at the last map's size. With
@@ -127,7 +127,7 @@ class ASPP(keras.Layer):
 
 
 @register
-class SummedASPP(keras.Layer):
+class SummedASPP(Composite):
     """Map -> float32 logits: the sum of 3x3 convolutions of several dilations, with biases.
 
     Chen et al., "DeepLab" (V2, 2016). Runs in float32 whatever the dtype policy.

@@ -3,17 +3,16 @@
 Paths under the decoder's name: ``project1`` to ``project4``, and ``context`` as in ``aspp``.
 """
 
-import keras
 from keras import ops
 
 from rdepth_keras.models.decoders.aspp import Context
 from rdepth_keras.models.encoders.convnext import dense
-from rdepth_keras.models.layers.basic import register
+from rdepth_keras.models.layers.basic import Composite, register
 from rdepth_keras.models.layers.resample import resize
 
 
 @register
-class DAFormer(keras.Layer):
+class DAFormer(Composite):
     """Four maps -> (B, h, w, channels) at the first map's size.
 
     Dense projections to ``channels``, all maps at the first one's size side by side, separable

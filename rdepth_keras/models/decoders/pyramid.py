@@ -3,15 +3,14 @@
 Paths under the layer's name: ``pyramid6/conv/kernel`` (pooled to 6x6 bins) and ``bottleneck``.
 """
 
-import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import ConvBlock, register
+from rdepth_keras.models.layers.basic import Composite, ConvBlock, register
 from rdepth_keras.models.layers.resample import adaptive_average_pool, resize
 
 
 @register
-class Pyramid(keras.Layer):
+class Pyramid(Composite):
     """Map -> (B, h, w, channels): means over boxes of several sizes beside the map, a 3x3 block."""
 
     def __init__(self, channels=512, bins=(1, 2, 3, 6), **options):

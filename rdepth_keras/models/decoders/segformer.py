@@ -3,16 +3,15 @@
 Paths under the decoder's name: ``project1`` to ``project4`` and ``fuse``.
 """
 
-import keras
 from keras import ops
 
 from rdepth_keras.models.encoders.convnext import dense
-from rdepth_keras.models.layers.basic import ConvBlock, register
+from rdepth_keras.models.layers.basic import Composite, ConvBlock, register
 from rdepth_keras.models.layers.resample import resize
 
 
 @register
-class SegFormer(keras.Layer):
+class SegFormer(Composite):
     """Four maps -> (B, h, w, channels) at the first map's size.
 
     ``linear=True`` is the original's head: dense projections, joined from the last map to the

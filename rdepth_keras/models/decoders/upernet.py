@@ -4,15 +4,14 @@ Paths under the decoder's name: ``pyramid6/conv/kernel`` (pooled to 6x6 bins), `
 ``lateral1`` and ``output1`` (of stages 1 to 3), ``fuse``; each a ConvBlock with ``conv``, ``norm``.
 """
 
-import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import ConvBlock, register
+from rdepth_keras.models.layers.basic import Composite, ConvBlock, register
 from rdepth_keras.models.layers.resample import adaptive_average_pool, resize
 
 
 @register
-class UPerNet(keras.Layer):
+class UPerNet(Composite):
     """Four maps -> (B, h, w, channels) at the first map's size.
 
     Pyramid pooling on the last map, 1x1 laterals, bilinear top-down sum, 3x3 convolutions, and all

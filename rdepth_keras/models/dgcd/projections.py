@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import BatchNorm, Normal, register
+from rdepth_keras.models.layers.basic import BatchNorm, Composite, Normal, register
 
 
 @register
-class Contrast(keras.Layer):
+class Contrast(Composite):
     """An image and a depth feature map -> (mix, image), float32 unit vectors (B, h', w', channels).
 
     Both maps are pooled by ``pool`` (less where a map is smaller) and projected without bias,

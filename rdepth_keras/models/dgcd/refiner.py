@@ -3,12 +3,12 @@
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import ConvBlock, Normal, register
+from rdepth_keras.models.layers.basic import Composite, ConvBlock, Normal, register
 from rdepth_keras.models.layers.resample import resize
 
 
 @register
-class Refiner(keras.Layer):
+class Refiner(Composite):
     """Logits and a depth feature map -> refined logits, float32, of the logits' size.
 
     refined = logits + sigmoid(a) * correction. The correction is a 1x1 convolution of a 3x3 block

@@ -15,9 +15,11 @@ Paths of its variables, under the encoder's name; stages and blocks count from 1
 """
 
 import keras
+from keras import ops
 
 from rdepth_keras.arrays import check_count
 from rdepth_keras.models.layers.basic import (
+    Composite,
     DepthwiseConv,
     DropPath,
     LayerScale,
@@ -44,8 +46,11 @@ VARIANTS = {  # blocks and channels of the four stages; of speck no weights are 
 
 
 @register
-class ConvNeXtBlock(keras.Layer):
+class ConvNeXtBlock(Composite):
     """x + drop_path(scale * mlp(norm(depthwise(x)))), the width unchanged.
+
+    Both factors go over to what they can be had with for less: the scale to the kernel and bias of
+    the projection, and what is dropped to its input. No map is written or kept for their sake.
 
     ``remat=True`` computes the branch a second time in the backward pass instead of keeping its
     activations: less memory, no other number. Only JAX can do it.
@@ -68,17 +73,24 @@ class ConvNeXtBlock(keras.Layer):
             layer.build(shape)
         self.project.build((*shape[:-1], 4 * self.width))
 
-    def branch(self, x):
-        x = self.expand(self.norm(self.depthwise(x)))
-        return self.scale(self.project(gelu(x)))
+    def branch(self, x, kept):
+        """What is added to ``x``, but for its bias: that, too."""
+        x = ops.matmul(self.norm(self.depthwise(x)), self.expand.kernel)
+        x = gelu(x, self.expand.bias)
+        kernel, bias = self.scale(self.project.kernel), self.scale(self.project.bias)
+        if kept is None:
+            return ops.matmul(x, kernel), bias
+        return ops.matmul(x * kept, kernel), kept * bias
 
     def draw(self, x):
         """The random numbers of a batch in training; drawn in the call where they are not given."""
         return self.drop_path.draw(x)
 
     def call(self, x, training=None, drawn=None):
+        kept = self.drop_path.factor(x, training, drawn)
         branch = keras.remat(self.branch) if self.remat else self.branch
-        return x + self.drop_path(branch(x), training=training, drawn=drawn)
+        product, bias = branch(x, kept)
+        return x + bias + product
 
     def compute_output_shape(self, shape):
         return shape
@@ -89,7 +101,7 @@ class ConvNeXtBlock(keras.Layer):
 
 
 @register
-class ConvNeXt(keras.Layer):
+class ConvNeXt(Composite):
     """Map (B, H, W, C) -> a tuple of four maps at strides 4, 8, 16, 32, each after a LayerNorm.
 
     Any C; H and W at least 32, sizes round down from stage to stage. ``drop_path`` is the rate of

@@ -25,7 +25,7 @@ from rdepth_keras.models.encoders.convnext import (
     patches,
     split_stages,
 )
-from rdepth_keras.models.layers.basic import DepthwiseConv, DropPath, Normal, register
+from rdepth_keras.models.layers.basic import Composite, DepthwiseConv, DropPath, Normal, register
 from rdepth_keras.models.layers.convolutions import PaddedConv, halve
 from rdepth_keras.models.layers.gelu import gelu
 from rdepth_keras.models.layers.layer_norm import LayerNorm
@@ -45,7 +45,7 @@ EXPANSION = 4  # of the width, between the two layers after the attention
 
 
 @register
-class EfficientAttention(keras.Layer):
+class EfficientAttention(Composite):
     """Self-attention over all places of a map; keys and values from a smaller map."""
 
     def __init__(self, width, heads, reduction=1, **options):
@@ -85,7 +85,7 @@ class EfficientAttention(keras.Layer):
 
 
 @register
-class MiTBlock(keras.Layer):
+class MiTBlock(Composite):
     """Attention, then two dense layers with a depthwise 3x3 between them; both residual.
 
     ``remat=True`` computes both branches a second time in the backward pass instead of keeping
@@ -139,7 +139,7 @@ class MiTBlock(keras.Layer):
 
 
 @register
-class MiT(keras.Layer):
+class MiT(Composite):
     """Map (B, H, W, C) -> a tuple of four maps at strides 4, 8, 16, 32, each after a LayerNorm.
 
     Any C; H and W at least 32, sides are rounded up from stage to stage. ``drop_path`` is the rate

@@ -21,7 +21,7 @@ from rdepth_keras.models.encoders.convnext import (
     linear_rates,
     split_stages,
 )
-from rdepth_keras.models.layers.basic import BatchNorm, DropPath, register
+from rdepth_keras.models.layers.basic import BatchNorm, Composite, DropPath, register
 from rdepth_keras.models.layers.convolutions import PaddedConv, halve
 
 VARIANTS = {  # blocks of the four stages; of resnet14 no weights are published
@@ -34,7 +34,7 @@ Norm = Callable[..., keras.Layer]  # name, dtype -> layer
 
 
 @register
-class Bottleneck(keras.Layer):
+class Bottleneck(Composite):
     """relu(shortcut(x) + drop_path(branch(x))) with a branch of 1x1, 3x3 and 1x1 convolutions."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Bottleneck(keras.Layer):
 
 
 @register
-class ResNet(keras.Layer):
+class ResNet(Composite):
     """Map (B, H, W, C) -> a tuple of four maps with 4, 8, 16 and 32 times ``width`` channels.
 
     ``output_stride`` is the largest stride: where a stage would exceed it, its stride becomes

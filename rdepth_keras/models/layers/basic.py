@@ -56,6 +56,19 @@ def refusal(message: str) -> ValueError:
     return error
 
 
+class Composite(keras.Layer):
+    """A layer made of layers: one that is not to train tells its parts, in whatever order.
+
+    Keras tells the parts there are. Those of a layer that is loaded or cloned come after it was
+    told itself, and would train.
+    """
+
+    def _post_build(self):
+        super()._post_build()
+        if not self.trainable:
+            self.trainable = False
+
+
 @register
 class Normalise(keras.Layer):
     """Subtract ``mean`` and divide by ``std``, one number a channel; always in float32.
@@ -142,11 +155,18 @@ class DropPath(keras.Layer):
         noise = keras.random.uniform(self.draw_shape(x), seed=self.seed_generator)
         return ops.floor(noise + keep) / keep
 
-    def call(self, x, training=None, drawn=None):
-        """``drawn``: by :meth:`draw`, in training; None draws now."""
+    def factor(self, x, training=None, drawn=None):
+        """What ``x`` is multiplied by, in its dtype; None where nothing is dropped.
+
+        ``drawn``: by :meth:`draw`, in training; None draws now.
+        """
         if not training or self.rate == 0:
-            return x
-        return x * ops.cast(self.draw(x) if drawn is None else drawn, x.dtype)
+            return None
+        return ops.cast(self.draw(x) if drawn is None else drawn, x.dtype)
+
+    def call(self, x, training=None, drawn=None):
+        factor = self.factor(x, training, drawn)
+        return x if factor is None else x * factor
 
     def compute_output_shape(self, shape):
         return shape
@@ -176,6 +196,7 @@ class LayerScale(keras.Layer):
         self.gamma = self.add_weight(shape=shape[-1:], initializer=initializer, name="gamma")
 
     def call(self, x):
+        """Of a map, or of the kernel or bias that makes it."""
         return x * self.gamma
 
     def compute_output_shape(self, shape):
@@ -223,7 +244,7 @@ class Conv(keras.layers.Conv2D):
 
 
 @register
-class ConvBlock(keras.Layer):
+class ConvBlock(Composite):
     """Convolution without bias, batch normalisation, ReLU; stride 1, padded to the input's size."""
 
     def __init__(self, channels, kernel_size=3, dilation=1, **options):

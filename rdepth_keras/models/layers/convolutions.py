@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import BatchNorm, ConvBlock, Normal, register
+from rdepth_keras.models.layers.basic import BatchNorm, Composite, ConvBlock, Normal, register
 from rdepth_keras.models.layers.dense import dense_conv
 from rdepth_keras.models.layers.depthwise import depthwise_conv
 
@@ -40,7 +40,7 @@ class PaddedConv(keras.layers.Conv2D):
 
 
 @register
-class DepthwiseBlock(keras.Layer):
+class DepthwiseBlock(Composite):
     """Depthwise convolution without bias, batch normalisation, ReLU."""
 
     def __init__(self, kernel_size=3, dilation=1, **options):
@@ -66,7 +66,7 @@ class DepthwiseBlock(keras.Layer):
 
 
 @register
-class SeparableBlock(keras.Layer):
+class SeparableBlock(Composite):
     """A depthwise 3x3 block, then a 1x1 block to ``channels`` (Chen et al., DeepLabV3+, 2018)."""
 
     def __init__(self, channels, dilation=1, **options):

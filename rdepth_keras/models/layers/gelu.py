@@ -12,11 +12,14 @@ import keras
 from keras import ops
 
 
-def gelu(x):
-    """Any shape and dtype -> the same; computed in float32 under JAX."""
+def gelu(x, bias=None):
+    """Any shape (..., C) and dtype -> the same, of ``x`` plus a ``bias`` (C,) where one is given.
+
+    Computed in float32 under JAX, the sum as well.
+    """
     if keras.backend.backend() == "jax":
-        return _jax_gelu()(x)
-    return ops.gelu(x, approximate=False)
+        return _jax_gelu()(x, ops.zeros(()) if bias is None else ops.convert_to_tensor(bias))
+    return ops.gelu(x if bias is None else x + bias, approximate=False)
 
 
 @functools.cache
@@ -29,18 +32,23 @@ def _jax_gelu():
         return 0.5 + 0.5 * jax.lax.erf(wide * 0.5**0.5)
 
     @jax.custom_vjp
-    def exact(x):
-        wide = jnp.asarray(x, jnp.float32)
+    def exact(x, bias):
+        wide = jnp.asarray(x, jnp.float32) + bias
         return (wide * distribution(wide)).astype(x.dtype)
 
-    def forward(x):
-        return exact(x), x
+    def forward(x, bias):
+        return exact(x, bias), (x, bias)
 
-    def backward(x, cotangent):
-        wide = x.astype(jnp.float32)
+    def backward(residual, cotangent):
+        x, bias = residual
+        wide = x.astype(jnp.float32) + bias
         density = jnp.exp(-0.5 * wide**2) * (2 * pi) ** -0.5
         slope = distribution(wide) + wide * density
-        return ((cotangent.astype(jnp.float32) * slope).astype(x.dtype),)
+        gradient = (cotangent.astype(jnp.float32) * slope).astype(x.dtype)
+        # Else a GPU's compiler computes it anew for the sum, of maps that are twice as large.
+        gradient = jax.lax.optimization_barrier(gradient)
+        rest = tuple(range(x.ndim - bias.ndim))
+        return gradient, gradient.astype(jnp.float32).sum(rest).astype(bias.dtype)
 
     exact.defvjp(forward, backward)
     return exact

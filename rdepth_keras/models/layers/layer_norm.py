@@ -46,9 +46,11 @@ def _jax_normalisation():
         scaled = cotangent * gamma.astype(jnp.float32)
         along = (scaled * normal).mean(-1, keepdims=True)
         gradient = inverse * (scaled - scaled.mean(-1, keepdims=True) - normal * along)
+        # A GPU's compiler writes this map; in the dtype of the others it is half as large.
+        by_gamma = jax.lax.optimization_barrier((cotangent * normal).astype(x.dtype))
         return (
             gradient.astype(x.dtype),
-            (cotangent * normal).sum(rest).astype(gamma.dtype),
+            by_gamma.astype(jnp.float32).sum(rest).astype(gamma.dtype),
             cotangent.sum(rest).astype(beta.dtype),
         )
 

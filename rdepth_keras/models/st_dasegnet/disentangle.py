@@ -7,7 +7,7 @@ Semantic Segmentation", JAG 2024, as in its release (cv516Buaa/ST-DASegNet, ``ds
 import keras
 from keras import ops
 
-from rdepth_keras.models.layers.basic import Conv, Normal, register
+from rdepth_keras.models.layers.basic import Composite, Conv, Normal, register
 from rdepth_keras.models.layers.resample import adaptive_average_pool
 
 
@@ -17,7 +17,7 @@ def narrow(channels: int) -> int:
 
 
 @register
-class Distinct(keras.Layer):
+class Distinct(Composite):
     """Two styles' maps (B, h, w, C) of one stage -> the same two, weighted against each other.
 
     In each channel of an image both weights add up to 1: the softmax over the styles of a dense
@@ -49,7 +49,7 @@ class Distinct(keras.Layer):
 
 
 @register
-class Universal(keras.Layer):
+class Universal(Composite):
     """Two styles' maps (B, h, w, C) -> what both share, in each style: two maps of narrow width.
 
     The joint map is a 3x3 convolution and ReLU of the mean of both. Channels of a style attend to
