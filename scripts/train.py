@@ -111,6 +111,9 @@ def train(arguments: Train, own: run.Run) -> int:
     experiment, console = arguments.experiment, command.console()
     again = f"python scripts/train.py --resume --out {own}"
     try:
+        if (before := arguments.start.rerun) is not None:
+            for line in run.other_data(run.Run(before), experiment):
+                console.print(line)
         go = run.resume if arguments.choice.resume else run.start
         result = go(experiment, own, console, arguments.watch)
     except Interrupted as stop:

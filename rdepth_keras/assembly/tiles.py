@@ -75,10 +75,8 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
     check_files(data, read)
     notices = [f"Not used for training: {reason}" for reason in reasons]
     notices += [f"PARTIAL: {lack}" for tiles in read if (lack := data.lacking(tiles))]
-    for split, tiles in found.items():
-        without = len(data.tiles(split, domain)) - len(tiles)
-        if without:
-            notices.append(f"Not used for training: {without} tiles of {split}/{domain}: no masks")
+    rest = [left_out(data, split, domain, tiles) for split, tiles in found.items()]
+    notices += [f"Not used for training: {lack}" for lack in rest if lack]
     if experiment.network.reads_depth:
         notices += [notice for tiles in read if (notice := flat_depth(data, tiles))]
     return Sources(found, target, tuple(notices))
@@ -121,6 +119,12 @@ def labelled_tiles(data: Opened, split: str, domain: str) -> Tiles | str:
         return str(error)
     part = labelled_part(tiles)
     return f"the {split} split of {domain} has no labels." if part is None else part
+
+
+def left_out(data: Opened, split: str, domain: str, labelled: Tiles) -> str:
+    """In words, how many tiles of a split are not among its labelled ones; else empty."""
+    without = len(data.tiles(split, domain)) - len(labelled)
+    return f"{without} tiles of {split}/{domain}: no masks" if without else ""
 
 
 def kept(experiment: Experiment, sources: Sources, notify: Tell) -> Sources:

@@ -8,7 +8,8 @@ from rdepth_keras.plan.apart import Compiled
 from rdepth_keras.plan.devices import Device
 
 SHARE = 0.75  # of the device's memory, which JAX takes when it starts
-VARIABLE = "XLA_PYTHON_CLIENT_MEM_FRACTION"
+VARIABLE = "XLA_CLIENT_MEM_FRACTION"
+EARLIER = "XLA_PYTHON_CLIENT_MEM_FRACTION"  # its deprecated name, which JAX reads as well
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,23 @@ class Attempt:
 
 
 def room(device: Device, environment: Mapping[str, str]) -> int:
-    """Bytes that JAX hands out of a device's memory; three quarters but for the variable."""
-    given = environment.get(VARIABLE, "")
-    try:
-        share = float(given or SHARE)
-    except ValueError as error:
-        raise ValueError(f"{VARIABLE} must be a number; received {given!r}.") from error
-    return int(share * device.memory_bytes)
+    """Bytes that JAX hands out of a device's memory; three quarters but for the variable.
+
+    Raises ValueError where that, or its earlier name, holds no share of the memory, and where both
+    are set, as JAX does.
+    """
+    given = {name: environment[name] for name in (VARIABLE, EARLIER) if environment.get(name)}
+    if len(given) > 1:
+        raise ValueError(f"{VARIABLE} and {EARLIER} are both set, which JAX refuses: unset one.")
+    for name, value in given.items():
+        try:
+            share = float(value)
+        except ValueError:
+            share = 0.0
+        if not 0 < share <= 1:
+            raise ValueError(f"{name} must be a number above 0, at most 1; received {value!r}.")
+        return int(share * device.memory_bytes)
+    return int(SHARE * device.memory_bytes)
 
 
 def ways(

@@ -43,7 +43,7 @@ def seen(run: Run, domain: str) -> str:
 def trained_on(run: Run) -> dict[str, Any]:
     """What decided its weights: depth, tiles and digests of their files, how masks are read.
 
-    As far as they were noted when it began. Seeds of a mean and members of an ensemble share them.
+    As far as they were noted when it began. Members of an ensemble share them.
     """
     noted = run.environment
     found = {"depth": noted.get("depth"), "tiles": noted.get("trained_on")}
@@ -52,6 +52,17 @@ def trained_on(run: Run) -> dict[str, Any]:
         for name in decisive(run.experiment):
             found |= {f"{kind} of {name}": told for kind, told in files.get(name, {}).items()}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def alike(run: Run) -> dict[str, Any]:
+    """:func:`trained_on`, and the rest that seeds of a mean share.
+
+    The run that they started from and the precision that their device came to: the same settings
+    may have led to others.
+    """
+    noted = {name: run.environment.get(name) for name in ("started_from", "compute_dtype")}
+    found = {name.replace("_", " "): value for name, value in noted.items() if value is not None}
+    return trained_on(run) | found
 
 
 def disagreement(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

@@ -152,6 +152,19 @@ def check_rounds(experiment: Experiment) -> None:
         )
 
 
+def padded(experiment: Experiment, tile_pixels: int) -> str:
+    """A warning, where every crop is larger than the longest side of any tile; else empty."""
+    crop, scale = experiment.training.crop, experiment.training.augmentation.scale
+    largest = round(tile_pixels * scale.largest)
+    if crop <= largest:
+        return ""
+    return (
+        f"WARNING: crops of {crop} x {crop} pixels are larger than every tile, {largest} at most: "
+        f"at least {1 - (largest / crop) ** 2:.0%} of each is filled up and counts for nothing. "
+        f"Give a --crop of {largest} or less."
+    )
+
+
 def encoder_weights(experiment: Experiment) -> dict[str, str]:
     """Encoder -> where it starts; over that goes a run that it starts from."""
     training = experiment.training

@@ -18,7 +18,7 @@ from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import seen, target_seen, trained_on
+from rdepth_keras.run.ancestry import alike, seen, target_seen
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
 
@@ -124,6 +124,7 @@ def note(evaluated: Evaluated) -> str:
     changed = "; ".join(evaluated.result.get("changed_data", []))
     changed = changed and f"the data have changed since the run began: {changed}"
     said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
+    said += [evaluated.result.get("unlabelled", "")]
     said += [deviation(evaluated.experiment)]
     return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
 
@@ -227,7 +228,7 @@ def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:
     families: dict[Any, list[Evaluated]] = {}
     for found in evaluated:
         files = frozenset(found.result.get("files", {}).items())
-        trained = json.dumps(trained_on(found.run), sort_keys=True)
+        trained = json.dumps(alike(found.run), sort_keys=True)
         same = found.experiment.essence(seed=0), found.name, protocol(found), files, trained
         families.setdefault(same, []).append(found)
     return list(families.values())

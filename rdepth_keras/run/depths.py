@@ -1,6 +1,6 @@
 """Depth maps for a folder of one's own tiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,18 +28,23 @@ def write_depths(root: Path, source: str, notify: Notify, tell: Tell) -> int:
         root: of the folder, see :func:`rdepth_keras.data.folder.folder.open_folder`.
         source: a published checkpoint's name, a hub name, or a folder, see
             :func:`rdepth_keras.depth.presets.find_checkpoint`.
-        notify: hears by what depth is estimated, under what licence, which maps are made anew, and
-            which are flat.
+        notify: hears by what depth is estimated, under what licence, which maps are made anew,
+            which are flat, and which of one's own stay among those made here.
         tell: hears of each map.
 
     Raises:
         FileNotFoundError: where there are no tiles, or no checkpoint.
         ValueError: for images and maps that cannot be read, naming them all, for an unknown source,
-            and for another one than some maps were made by.
+            and for another one, or other weights, than some maps were made by.
         ImportError: where the estimator is not installed, naming the remedy.
     """
     checkpoint = find_checkpoint(source)
     plan = _plan(root, checkpoint)
+    if plan.own and len(plan.own) < plan.images:
+        notify(
+            "depth maps of another origin, which were not made here and stay as they are, "
+            f"{len(plan.own)}: {_named(plan.own)}"
+        )
     if plan.wanted:
         _make(plan, checkpoint, notify, tell)
     return len(plan.wanted)
@@ -47,10 +52,13 @@ def write_depths(root: Path, source: str, notify: Notify, tell: Tell) -> int:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The images that want a map, the old maps of some of them, and the domains' records."""
+    """The images that want a map, the old maps of some of them, maps of one's own that stay, how
+    many images there are, and the domains' records."""
 
     wanted: list[Path]
     anew: list[Path]
+    own: list[Path]
+    images: int
     records: dict[Path, DepthRecord]
 
 
@@ -60,7 +68,7 @@ def _plan(root: Path, checkpoint: Preset) -> _Plan:
     places = dict.fromkeys(image.parents[1] for image in images)
     records = {place: DepthRecord(place) for place in places}
     maps = {place: depth_maps(place) for place in places}
-    wanted, anew, faults = [], [], []
+    wanted, anew, own, faults = [], [], [], []
     for image in images:
         depth, record = maps[image.parents[1]].get(image.stem), records[image.parents[1]]
         if depth is not None and record.outdated(image, depth):
@@ -72,17 +80,30 @@ def _plan(root: Path, checkpoint: Preset) -> _Plan:
                 wanted.append(image)
             else:
                 peek_depth(depth, size)
+                own += [] if record.made(image, depth) else [depth]
         except ValueError as error:
             faults.append(str(error))
     for record in records.values():
         if record.source not in (None, checkpoint.origin):
-            faults.append(
-                f"The maps of {record.depths} were made by {record.source}, and now {checkpoint} "
-                f"is asked for: delete {record.depths} and {record.path}, or ask for the same."
-            )
+            faults.append(_another(record, str(checkpoint)))
     if faults:
         raise ValueError(" ".join(faults))
-    return _Plan(wanted, anew, records)
+    return _Plan(wanted, anew, own, len(images), records)
+
+
+def _another(record: DepthRecord, asked: str) -> str:
+    return (
+        f"The maps of {record.depths} were made by {record.source}, and now {asked} is asked for: "
+        f"delete {record.depths} and {record.path}, or ask for the same."
+    )
+
+
+def _check_estimator(records: Iterable[DepthRecord], fingerprint: str) -> None:
+    """Raises ValueError where the same name stood for others, as a folder's weights may change."""
+    others = [one for one in records if one.fingerprint not in (None, fingerprint)]
+    if others:
+        asked = "a network of other weights, or of another wiring, under the same name"
+        raise ValueError(" ".join(_another(record, asked) for record in others))
 
 
 def _make(plan: _Plan, checkpoint: Preset, notify: Notify, tell: Tell) -> None:
@@ -93,13 +114,14 @@ def _make(plan: _Plan, checkpoint: Preset, notify: Notify, tell: Tell) -> None:
 
     notify(f"depth by {checkpoint}")
     estimator = load_estimator(checkpoint.origin)
+    _check_estimator(plan.records.values(), estimator.fingerprint)
     flat = []
     for done, image in enumerate(plan.wanted, 1):
         record = plan.records[image.parents[1]]
         place = record.depths / f"{image.stem}.png"
         depth = quantise(estimator(decode_image(image)))
         place.parent.mkdir(exist_ok=True)
-        record.begin(checkpoint.origin)
+        record.begin(checkpoint.origin, estimator.fingerprint)
         write_bytes(place, png.encode(depth.values))
         record.note(image, place)
         if is_flat(depth.values):

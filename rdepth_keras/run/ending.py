@@ -30,6 +30,8 @@ def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | 
     if isinstance(tiles, str):
         return _without_scores(run, tiles, console)
     trial = prepare_trial(run, "val")
+    if trial.unlabelled:
+        console.print(trial.unlabelled)
     try:
         result = evaluate(trial, console)
     except NoLabels as reason:

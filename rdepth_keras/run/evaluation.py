@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from rdepth_keras.arrays import Tile, Tiles
-from rdepth_keras.assembly import check_files, flat_depth, labelled_tiles, open_data
+from rdepth_keras.assembly import check_files, flat_depth, labelled_tiles, left_out, open_data
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import in_order
 from rdepth_keras.evaluate.confusion import Absent
@@ -43,7 +43,8 @@ class Trial:
     Attributes:
         changed: in words, which of the data are no longer as the run began with.
         trained_on_too: in words, which of the tiles are trained on under another name.
-        flat: in words, which of the tiles have a depth that is one value all over.
+        flat: in words, which of the tiles have a flat depth.
+        unlabelled: in words, how many tiles are not scored, since they have no labels.
     """
 
     run: Run
@@ -57,6 +58,7 @@ class Trial:
     changed: tuple[str, ...] = ()
     trained_on_too: str = ""
     flat: str = ""
+    unlabelled: str = ""
 
     @property
     def table(self) -> ClassTable:
@@ -110,7 +112,8 @@ def prepare_trial(
     twice = trained_on_too(experiment, data, split, domain)
     flat = flat_depth(data, tiles) if "depth" in predictor.input_names else ""
     parts = run, split, domain, tuple(members), experiment, data, tiles, predictor
-    return Trial(*parts, changed, twice, flat)
+    without = left_out(data, split, domain, tiles)
+    return Trial(*parts, changed, twice, flat, without and f"Not scored: {without}")
 
 
 def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[str, Any]:
@@ -149,6 +152,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "files": dict(trial.data.fingerprints(trial.tiles)),
         "changed_data": list(trial.changed),
         "trained_on_too": trial.trained_on_too,
+        "unlabelled": trial.unlabelled,
         "passed_over": list(predictor.damaged),
     }
 

@@ -7,7 +7,7 @@ did not note any.
 from collections.abc import Mapping
 from pathlib import Path
 
-from rdepth_keras.assembly import labelled_tiles
+from rdepth_keras.assembly import labelled_tiles, open_data
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Experiment
@@ -40,6 +40,12 @@ def changed_files(run: Run, data: Opened) -> dict[str, str]:
         except (ValueError, OSError) as error:
             said[name] = f"{name} ({error})"
     return {name: change for name, change in said.items() if change}
+
+
+def other_data(run: Run, experiment: Experiment) -> list[str]:
+    """In words, where the data of an experiment are not those that a run of it began with."""
+    changed = changed_files(run, open_data(experiment)).values()
+    return [f"WARNING: not the data that {run} began with: {change}" for change in changed]
 
 
 def _changed(name: str, then: Mapping[str, str], now: Mapping[str, str] | None) -> str:

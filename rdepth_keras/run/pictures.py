@@ -54,6 +54,8 @@ class PicturePredictor:
                 self.notify(flat_notice([str(depth_file)]))
         else:
             depth = self.estimate(image)
+            if is_flat(depth):
+                self.notify(flat_notice([f"the one estimated of {picture}"]))
         return predict_tiles(self.predict, image, depth, self.tile_pixels, str(picture))
 
 
@@ -147,13 +149,22 @@ def _load_estimator(run: Run, source: str | None, tile_pixels: int, notify: Tell
 
     preset = find_checkpoint(source or own or "")
     notify(str(preset))
-    if own not in (None, preset.origin, preset.repository):
+    is_own = own in (None, preset.origin, preset.repository)
+    if not is_own:
         notify(f"WARNING: {run} was trained with other depth, by {own}")
-    view = load_estimator(preset.origin).view
-    return partial(estimate_scene, view, window_pixels=window_of(tile_pixels))
+    estimator, noted = load_estimator(preset.origin), _fingerprint(run)
+    if is_own and noted and noted != estimator.fingerprint:
+        notify(f"WARNING: {run} was trained with other depth, by other weights of {own}")
+    return partial(estimate_scene, estimator.view, window_pixels=window_of(tile_pixels))
 
 
 def _depth_origin(run: Run) -> str | None:
     """The checkpoint behind the depth the run was trained with; None where no name leads to it."""
     depth = run.environment.get("depth", {})
     return depth.get("origin") if depth.get("source") in (*PRESETS, MAPS) else None
+
+
+def _fingerprint(run: Run) -> str | None:
+    """Of the estimator that made a folder's maps; prepared data have one of another precision."""
+    depth = run.environment.get("depth", {})
+    return depth.get("fingerprint") if depth.get("source") == MAPS else None

@@ -178,6 +178,7 @@ _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "changed_data": _list_of(_is_text),
     "member_notes": _list_of(_is_text),
     "trained_on_too": _is_text,
+    "unlabelled": _is_text,
     **dict.fromkeys(("step", "trained_steps"), _or_none(_is_count)),
 }
 

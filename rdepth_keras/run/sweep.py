@@ -1,5 +1,6 @@
 """Many runs: recipes x directions x seeds, each in a directory of its own, and their table."""
 
+import glob
 import json
 import signal
 import statistics
@@ -13,13 +14,14 @@ from typing import Any
 
 from rdepth_keras.experiment import Experiment, from_json, in_words
 from rdepth_keras.experiment.checks import check_seed
-from rdepth_keras.run.ancestry import disagreement, trained_on
+from rdepth_keras.run.ancestry import alike, disagreement
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import own_evaluation, refuse_scores
 from rdepth_keras.run.surroundings import settled
 from rdepth_keras.run.training import changes
 
 HEADING = "# Leaderboard"  # of a page
+SEEN_BY_ALL = ("tiles", "images", "masks")
 DECIDED = {  # flags of the training script that would make all runs one, or none
     *("--recipe", "--direction", "--seed", "--out", "--resume", "--rerun"),
     *("--list-recipes", "--print-config", "--help", "-h"),
@@ -212,25 +214,56 @@ def summarise(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
 
 
 def check_page(page: Path) -> None:
-    """Raises FileExistsError where another file than a leaderboard would be replaced."""
-    if page.exists() and not page.read_bytes().startswith(HEADING.encode()):
-        raise FileExistsError(f"{page} is no leaderboard, and would be replaced: name another.")
+    """Raises FileExistsError where another file than a leaderboard's would be replaced."""
+    if page.exists():
+        if not page.read_bytes().startswith(HEADING.encode()):
+            raise FileExistsError(f"{page} is no leaderboard, and would be replaced: name another.")
+    elif pictures := sorted(page.parent.glob(f"{glob.escape(page.stem)}_*.png")):
+        raise FileExistsError(
+            f"{pictures[0]} is there, and a new page {page} would have pictures of such names: "
+            "name another, or move it away."
+        )
 
 
 def check_means(cells: Sequence[Cell]) -> None:
-    """Raises ValueError where seeds that would be one mean were trained on different data."""
-    first: dict[tuple[str, str], Cell] = {}
+    """Raises ValueError where seeds that would be one mean were trained or scored on other data.
+
+    So it does for recipes that would stand side by side, of what all of them see: the pictures and
+    masks of a target.
+    """
+    seeds: dict[tuple[str, str], Cell] = {}
+    rows: dict[str, Cell] = {}
+    again = "Evaluate both again, on the same tiles."
     for cell in cells:
-        if not cell.scored:
+        if not cell.scored or (metrics := cell.metrics) is None:
             continue
-        base = first.setdefault((cell.recipe, cell.direction), cell)
-        ours, theirs = trained_on(base.run), trained_on(cell.run)
-        if name := disagreement(ours, theirs):
-            raise ValueError(
-                f"There is no mean of {base.directory} and {cell.directory}, which were trained on "
-                f"other data: {name} {ours[name]} the one, {theirs[name]} the other. Train one of "
-                "them anew, or name the --seeds that belong together."
-            )
+        base = seeds.setdefault((cell.recipe, cell.direction), cell)
+        row = rows.setdefault(metrics["domain"], cell)
+        anew = "Train one of them anew, or name the --seeds that belong together."
+        _check_alike(base, cell, alike(base.run), alike(cell.run), "trained on", anew)
+        _check_alike(base, cell, _scored_on(base), _scored_on(cell), "scored on", again)
+        _check_alike(row, cell, _seen_by_all(row), _seen_by_all(cell), "scored on", again)
+
+
+def _check_alike(
+    one: Cell, other: Cell, ours: Mapping, theirs: Mapping, what: str, remedy: str
+) -> None:
+    if name := disagreement(ours, theirs):
+        raise ValueError(
+            f"There is no mean of {one.directory} and {other.directory}, nor a difference, for "
+            f"they were {what} other data: {name} {ours[name]} the one, {theirs[name]} the other. "
+            f"{remedy}"
+        )
+
+
+def _scored_on(cell: Cell) -> dict[str, Any]:
+    metrics = cell.metrics or {}
+    return {"tiles": metrics.get("tiles"), **metrics.get("files", {})}
+
+
+def _seen_by_all(cell: Cell) -> dict[str, Any]:
+    """What every recipe sees of it: depth may be each one's own."""
+    return {name: told for name, told in _scored_on(cell).items() if name in SEEN_BY_ALL}
 
 
 def _spread(values: Sequence[float | None]) -> tuple[float, float | None] | None:

@@ -37,6 +37,7 @@ from rdepth_keras.run.checks import (
     check_scored,
     check_validation,
     check_weights,
+    padded,
     random_for_good,
     scored_domains,
 )
@@ -205,6 +206,8 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
             console.print(line)
     validated = validation_tiles(experiment, data)
     tile_pixels = max(map(longest_side, sources.source.values()))
+    if notice := padded(experiment, tile_pixels):
+        console.print(notice)
     sources = kept(experiment, sources, console.print)
     batches = domain_batches(experiment, sources, console.print)
     assembly = assemble(experiment)

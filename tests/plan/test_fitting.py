@@ -4,7 +4,7 @@ import pytest
 
 from rdepth_keras.plan.apart import Compiled
 from rdepth_keras.plan.devices import DEVICES
-from rdepth_keras.plan.fitting import VARIABLE, fits, numbers_of_parts, room, ways
+from rdepth_keras.plan.fitting import EARLIER, VARIABLE, fits, numbers_of_parts, room, ways
 from rdepth_keras.recipes import recipe
 
 
@@ -69,5 +69,9 @@ def test_what_jax_takes_of_the_memory():
     h200 = DEVICES["h200"]
     assert room(h200, {}) == int(0.75 * h200.memory_bytes)
     assert room(h200, {VARIABLE: "0.9"}) == int(0.9 * h200.memory_bytes)
-    with pytest.raises(ValueError, match=VARIABLE):
-        room(h200, {VARIABLE: "all"})
+    assert room(h200, {EARLIER: "0.9", VARIABLE: ""}) == int(0.9 * h200.memory_bytes)
+    for value in ("all", "90", "-1", "0", "nan"):
+        with pytest.raises(ValueError, match=rf"{VARIABLE} must be .*received '{value}'"):
+            room(h200, {VARIABLE: value})
+    with pytest.raises(ValueError, match="are both set"):
+        room(h200, {VARIABLE: "0.5", EARLIER: "0.5"})

@@ -10,13 +10,14 @@ from rdepth_keras.data import png
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.data.pipeline import Unlabelled
+from rdepth_keras.data.transforms import RandomScale
 from rdepth_keras.experiment import Choice, Optimizers, Sampling
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.models import MODELS
 from rdepth_keras.optimizers import AdamW
 from rdepth_keras.recipes import RECIPES, recipe
-from rdepth_keras.run.checks import check_apart, check_effects, check_masks, check_scored
+from rdepth_keras.run.checks import check_apart, check_effects, check_masks, check_scored, padded
 from rdepth_keras.run.files import trained_on_too
 
 TABLE = ClassTable(("ground", "roof"), (0, 1), ((1, 1, 1), (2, 2, 2)), (255,))
@@ -182,3 +183,13 @@ def test_settings_with_effect_and_those_of_a_recipe_are_not():
         check_effects(recipe(name))
     mine = recipe("demo").changed(recipe="my own", training=split)
     check_effects(mine)
+
+
+def test_crops_that_are_larger_than_every_tile_are_told():
+    experiment = recipe("demo").changed(training={"crop": 64})
+    assert padded(experiment, 64) == ""
+    said = padded(experiment, 32)
+    assert "48 at most: at least 44% of each" in said and "--crop of 48 or less" in said  # enlarged
+    scale = RandomScale(0.5, 2.0)
+    augmentation = dataclasses.replace(experiment.training.augmentation, scale=scale)
+    assert padded(experiment.changed(training={"augmentation": augmentation}), 32) == ""

@@ -23,14 +23,23 @@ def root(tmp_path):
     return tmp_path
 
 
+class Red:
+    """Stands for the estimator: depth is the red channel."""
+
+    fingerprint = "1234"
+
+    def __call__(self, image):
+        return image[..., 0].astype(np.float32)
+
+
 @pytest.fixture
 def estimated(monkeypatch):
-    """Stands for the estimator: depth is the red channel. Lists the origins that were asked for."""
+    """Lists the origins of the estimators that were asked for."""
     origins = []
 
     def load(origin):
         origins.append(origin)
-        return lambda image: image[..., 0].astype(np.float32)
+        return Red()
 
     monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", load)
     return origins
@@ -64,6 +73,25 @@ def test_maps_of_two_estimators_are_refused(root, estimated):
     with pytest.raises(ValueError, match=r"A/depths were made by .*checkpoint, .*other.*: delete"):
         write_depths(root, "own/other", print, lambda *_: None)
     assert len(estimated) == 1
+
+
+def test_a_checkpoint_whose_weights_were_replaced_is_refused(root, estimated, monkeypatch):
+    """Before any map; records that do not say by which weights are taken as they are."""
+    write_depths(root, "own/checkpoint", print, lambda *_: None)
+    depth, record = root / "val/B/depths/0.png", root / "train/A/depths.json"
+    depth.unlink()
+    monkeypatch.setattr(Red, "fingerprint", "9999")
+    with pytest.raises(
+        ValueError, match=r"A/depths were made .* other weights, .*B/depths .*: del"
+    ):
+        write_depths(root, "own/checkpoint", print, lambda *_: None)
+    assert not depth.exists()
+    for path in (record, root / "val/B/depths.json"):
+        content = json.loads(path.read_text())
+        assert content.pop("fingerprint") == "1234"
+        path.write_text(json.dumps(content))
+    assert write_depths(root, "own/checkpoint", print, lambda *_: None) == 1
+    assert json.loads((root / "val/B/depths.json").read_text())["fingerprint"] is None
 
 
 def test_the_map_of_a_changed_image_is_made_anew(root, estimated):
@@ -119,6 +147,21 @@ def test_maps_of_ones_own_are_left_alone_but_looked_at(root, estimated):
     cv2.imwrite(str(place), grey[:, :29])
     with pytest.raises(ValueError, match=r"0\.tif: 20x29 pixels, but its image has 20x30"):
         write_depths(root, "own/checkpoint", print, lambda *_: None)
+
+
+def test_maps_of_ones_own_are_told_where_they_are_mixed_with_others(root, estimated):
+    place, said = root / "train/A/depths/0.png", []
+    place.parent.mkdir()
+    own = png.encode(np.arange(600, dtype=np.uint16).reshape(20, 30))
+    place.write_bytes(own)
+    for count, lines in ((3, 2), (0, 1)):
+        assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == count
+        assert said[0].startswith("depth maps of another origin, which were not made here and stay")
+        assert said[0].endswith(f", 1: {place}") and len(said) == lines
+        said.clear()
+    for path in root.glob("*/*/depths/*.png"):
+        path.write_bytes(own)
+    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 0 and not said
 
 
 def test_a_damaged_record_is_told(root, estimated):

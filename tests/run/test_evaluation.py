@@ -55,8 +55,29 @@ def test_flat_depth_of_what_is_scored_is_told(copied):
         patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
         trial = run.prepare_trial(own.run, "val")
     assert trial.flat.startswith("WARNING: 1 depth map is flat")
-    told = dataclasses.replace(trial, trained_on_too="one is trained on")
-    assert run.evaluate(told, QUIET)["trained_on_too"] == "one is trained on"
+    told = dataclasses.replace(trial, trained_on_too="one is trained on", unlabelled="one is not")
+    result = run.evaluate(told, QUIET)
+    assert result["trained_on_too"] == "one is trained on" and result["unlabelled"] == "one is not"
+
+
+def test_tiles_without_labels_are_not_scored_and_that_is_told(copied):
+    own = run.prepare_trial(run.Run(copied[0]), "val")
+    assert own.unlabelled == ""
+
+    class Mixed:
+        labelled = False
+
+        def __len__(self):
+            return len(own.tiles) + 2
+
+        def labelled_part(self):
+            return own.tiles
+
+    data = dataclasses.replace(own.data, tiles=lambda *_: Mixed())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
+        trial = run.prepare_trial(own.run, "val")
+    assert trial.unlabelled == "Not scored: 2 tiles of val/urban: no masks"
 
 
 def test_a_log_of_a_long_evaluation_is_not_silent(copied, monkeypatch):

@@ -13,7 +13,7 @@ from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.files import changed_files, check_training_files, noted_files
+from rdepth_keras.run.files import changed_files, check_training_files, noted_files, other_data
 
 TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
 PLACES = ("train/A", "val/A", "train/B", "val/B")
@@ -84,6 +84,13 @@ def test_other_files_that_are_only_scored_are_told(own):
     assert check(own) == ["The data have changed since the run began: masks of val/B"]
     write(own.directory.parent / "train/B/masks/1.png", np.full((32, 32), 10, np.uint8))
     assert list(now(own)) == ["val/B"], "nobody looked at it"
+
+
+def test_a_run_that_is_run_again_on_other_data_says_so(own):
+    assert other_data(own, own.experiment) == []
+    invert(own.directory.parent / "train/A/images/1.png")
+    (said,) = other_data(own, own.experiment)
+    assert said == f"WARNING: not the data that {own} began with: images of train/A"
 
 
 def test_of_what_is_gone_nothing_is_told_and_what_is_damaged_is(own):

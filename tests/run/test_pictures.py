@@ -180,6 +180,33 @@ def test_depth_that_prepare_made_for_a_folder(of_a_folder, picture, monkeypatch,
     assert said == 1 or f"trained with other depth, by {origin}" in heard[1]
 
 
+@pytest.mark.parametrize(("now", "lines"), [("1234", 1), ("9999", 2)])
+def test_other_weights_under_the_run_s_own_name_are_told(
+    of_a_folder, picture, monkeypatch, now, lines
+):
+    def view(image, size):
+        return image[..., 0].astype(np.float32)
+
+    estimator = SimpleNamespace(view=view, fingerprint=now)
+    monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", lambda name: estimator)
+    depth = {"source": MAPS, "origin": "own/checkpoint", "fingerprint": "1234"}
+    directory, heard = of_a_folder(tile_pixels=64, depth=depth), []
+    predict(directory, picture(64, 64)[0], None, notify=heard.append)
+    assert len(heard) == lines
+    assert now == "1234" or heard[1].endswith("by other weights of own/checkpoint")
+
+
+def test_estimated_depth_that_is_flat_is_told(tmp_path):
+    pixels, said = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), []
+    (tmp_path / "a.png").write_bytes(png.encode(pixels))
+    depths = iter((pixels[..., 0], pixels[..., 0] // 100))
+    predict_one = PicturePredictor(Spy(), 64, True, lambda _: next(depths), said.append)
+    predict_one(tmp_path / "a.png")
+    assert not said
+    predict_one(tmp_path / "a.png")
+    assert len(said) == 1 and f"a mask holds): the one estimated of {tmp_path}/a.png" in said[0]
+
+
 def test_a_turned_or_damaged_picture_is_refused(tmp_path):
     """A map of it would not lie on the picture as other programs show it."""
     predict_one = PicturePredictor(Spy(), 64, False, lambda image: pytest.fail("no depth is read"))

@@ -28,10 +28,15 @@ def test_a_page_replaces_a_leaderboard_alone(tmp_path):
     sweep.check_page(page)
     page.write_text("# Leaderboard\n\nof before")
     sweep.check_page(page)
+    (tmp_path / "notes_urban.png").write_bytes(b"")
+    sweep.check_page(page)
     page.write_text("# My notes")
     with pytest.raises(
         FileExistsError, match=r"notes\.md is no leaderboard, and would be replaced"
     ):
+        sweep.check_page(page)
+    page.unlink()
+    with pytest.raises(FileExistsError, match=r"notes_urban\.png is there, and a new page"):
         sweep.check_page(page)
 
 
@@ -128,6 +133,33 @@ def test_seeds_that_were_trained_on_other_data_have_no_mean(cells):
     with pytest.raises(ValueError, match=r"seed1, .*tiles .*3} the one, .*4} the other"):
         summarise(cells)
     assert summarise(cells[1:])["demo r2u"]["seeds"] == 1, "the third has no score"
+
+
+@pytest.mark.parametrize("noted", [{"started_from": {"run": "a"}}, {"compute_dtype": "bfloat16"}])
+def test_seeds_that_began_otherwise_have_no_mean(cells, noted):
+    name = next(iter(noted))
+    own = {**cells[0].run.environment, **noted}
+    other = {**own, name: "other"}
+    for cell, environment in zip(cells[:2], (own, other), strict=True):
+        cell.run.note_environment({name: environment[name]}, 0)
+    with pytest.raises(ValueError, match=rf"no mean of .* trained on other data: {name[:7]}"):
+        summarise(cells)
+
+
+@pytest.mark.parametrize("recipe", ["demo", "another"])
+@pytest.mark.parametrize("kind", ["images", "masks", "depths"])
+def test_what_was_scored_on_other_tiles_is_not_put_together(cells, recipe, kind):
+    """Seeds of a recipe; several recipes, too, but for the depth, which is each recipe's own."""
+    for cell, told in zip(cells[:2], ("one", "other"), strict=True):
+        files = {"images": "i", "masks": "m", "depths": "d", kind: told}
+        counts, result = cell.run.counts("val_urban"), cell.run.evaluations()["val_urban"]
+        cell.run.write_evaluation("val_urban", {**result, "files": files}, counts)
+    cells = [cells[0], dataclasses.replace(cells[1], recipe=recipe)]
+    if recipe == "another" and kind == "depths":
+        assert len(summarise(cells)) == 2
+        return
+    with pytest.raises(ValueError, match=f"scored on other data: {kind} .* Evaluate both again"):
+        summarise(cells)
 
 
 @pytest.mark.parametrize("metrics", [{"not_evaluated": "no labels"}, {}, {"miou": None}])
