@@ -22,6 +22,7 @@ from rdepth_keras.predict.jobs import plan
 from rdepth_keras.predict.picture import (
     check_inputs,
     check_outputs,
+    meaning,
     notices,
     write_png,
 )
@@ -39,8 +40,8 @@ class Predict:
     """Directory of the run."""
     inference: Inference
     depth: Path | None = None
-    """Ready-made depth map, 8- or 16-bit grey, larger = nearer; for many pictures a folder of maps
-    of the same names. Estimated when left out."""
+    """Ready-made depth map, 8- or 16-bit grey or a float TIFF, larger = nearer; for many pictures a
+    folder of maps of the same names. Estimated when left out."""
     depth_checkpoint: str | None = None
     """What estimates depth: a config of scripts/prepare.py such as depth_anything_v1_large, a
     Hugging Face name or a folder; the one of the run's training when left out."""
@@ -84,7 +85,8 @@ def main() -> None:
             f"{colored(left[0])} would stay beside a new map, and show another: delete it, or add "
             "--color."
         )
-    for notice in notices(job.image for job in jobs):
+    table = own_run.experiment.data.classes
+    for notice in (*notices(job.image for job in jobs), *meaning(table)):
         print(notice)
     predict = run.load_picture_predictor(
         own_run,
@@ -92,7 +94,6 @@ def main() -> None:
         depth_checkpoint=arguments.depth_checkpoint,
         estimates=any(job.depth is None for job in jobs),
     )
-    table = own_run.experiment.data.classes
     for job in jobs:
         label = predict(job.image, job.depth)
         write_png(job.out, label)

@@ -98,7 +98,7 @@ class Args(build.Args):
     """The class file of the folder that --verify reads."""
 
     depth_report: str | None = None
-    """Draw what is prepared into this PNG (image, depth, histogram), print depth by class."""
+    """Draw what is prepared into this new PNG (image, depth, histogram), print depth by class."""
 
     def manual_dir(self) -> Path:
         """Where the archives belong, as TFDS has it."""
@@ -240,6 +240,10 @@ def report_depth(args: Args, out: Path, rows: int = 8, most: int = 200) -> None:
     check_folder("--depth_report", out)
     if out.suffix.lower() != ".png":
         raise ValueError(f"--depth_report writes a picture; name it .png, not {out}.")
+    if out.exists():
+        raise FileExistsError(
+            f"--depth_report {out} would be replaced: delete it, or name another."
+        )
     prepared = open_loveda(str(args.paths.data_dir), prepared_config(args.generation.config))
     sheet = []
     for split, domain in prepared.splits():

@@ -84,7 +84,8 @@ def _counted(found: Iterable[Path]) -> str:
 def _depth_of(picture: Path, folder: Path | None) -> Path | None:
     if folder is None:
         return None
-    found = sorted(path for path in folder.glob("*") if path.stem == picture.stem)
+    alike = sorted(path for path in folder.glob("*") if path.stem == picture.stem)
+    found = [path for path in alike if not _oddity(path)]
     if not found:
         raise FileNotFoundError(f"{folder} holds no depth map named {picture.stem}.png.")
     if len(found) > 1:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,10 +10,12 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
-from rdepth_keras.data.folder.files import has_gaps, refuse_no_data, unreadable
-from rdepth_keras.data.folder.headers import TIFF
-from rdepth_keras.data.folder.oddities import has_coordinates, refuse_odd
-from rdepth_keras.depth.normalise import normalise
+from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
+from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
+from rdepth_keras.data.folder.headers import TIFF, Form
+from rdepth_keras.data.folder.oddities import refuse_odd
+from rdepth_keras.data.folder.opencv import decode, decode_tiff
+from rdepth_keras.labels import ClassTable
 
 
 def read_image(path: Path) -> Image:
@@ -45,27 +46,12 @@ def _require_rgb(path: Path, channels: int, bits: int) -> None:
 
 
 def read_depth(path: Path, height: int, width: int) -> Depth:
-    """A ready-made 8- or 16-bit depth map, stretched to [0, 1]: float32 (height, width, 1).
+    """A ready-made depth map of any real values, stretched to [0, 1]: float32 (height, width, 1).
 
     Larger must mean nearer. Three equal channels count as grey. One that a tag turns is refused,
     and one with pixels that hold no data.
     """
-    depth = _read(path)
-    if depth.ndim == 3 and (depth == depth[..., :1]).all():
-        depth = depth[..., 0]
-    if depth.ndim != 2 or depth.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{path}: a depth map must be 8- or 16-bit grey.")
-    _require_size(path, depth.shape, (height, width))
-    refuse_no_data(path, depth)
-    return normalise(depth)
-
-
-def _require_size(path: Path, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    if found != wanted:
-        raise ValueError(
-            f"{path}: {found[0]}x{found[1]} pixels, but its image has {wanted[0]}x{wanted[1]}. Use "
-            "the depth map of this image."
-        )
+    return as_depth(path, _read(path), (height, width))
 
 
 def check_inputs(pairs: Iterable[tuple[Path, Path | None]]) -> None:
@@ -84,6 +70,7 @@ def check_inputs(pairs: Iterable[tuple[Path, Path | None]]) -> None:
                 _look_at_depth(depth, size)
                 if depth.samefile(image):
                     raise ValueError(f"{depth} is the picture itself, and no depth map of it.")
+                refuse_elsewhere(depth, image, size)
         except (ValueError, OSError) as error:
             faults.append(str(error))
     if faults:
@@ -105,7 +92,7 @@ def _look_at_depth(path: Path, size: tuple[int, int]) -> None:
     if header is None or header.colour != "grey" or has_gaps(path):  # only its pixels tell
         read_depth(path, *size)
     else:
-        _require_size(path, (header.height, header.width), size)
+        check_size(path, Form(header.height, header.width, 1, f"uint{header.bits}"), size)
 
 
 def _require_file(path: Path) -> None:
@@ -130,7 +117,7 @@ def _header(path: Path) -> png.Header | None:
 
 
 def notices(pictures: Iterable[Path]) -> list[str]:
-    """What GeoTIFFs hold that their maps will not: coordinates, and pixels without data."""
+    """What pictures hold that their maps will not: coordinates, and pixels without data."""
     placed, gaps = [], []
     for path in pictures:
         with path.open("rb") as file:
@@ -148,6 +135,17 @@ def notices(pictures: Iterable[Path]) -> list[str]:
             "others are."
         ]
     return said
+
+
+def meaning(table: ClassTable) -> list[str]:
+    """What maps hold, in a line, where it is not what the masks of these classes hold."""
+    if table.ignored_colors is None and table.values == tuple(range(len(table))):
+        return []
+    places = _shown([f"{place} {name}" for place, name in enumerate(table.names)])
+    return [
+        f"The maps hold the classes' places in their order ({places}), not what the masks hold: as "
+        "they are, they are no masks to train on."
+    ]
 
 
 def _may_have_gaps(path: Path) -> bool:
@@ -222,21 +220,10 @@ def _read(path: Path) -> np.ndarray:
 def _decode_other(data: bytes) -> np.ndarray:
     if data.startswith(jpeg.START):
         return jpeg.decode(data)
+    if data.startswith(TIFF):
+        return decode_tiff(data)
     # Others have turns, frames and ranges of their own, which OpenCV passes over.
-    picture = _decode_quietly(data) if data.startswith((*TIFF, b"RIFF", b"BM")) else None
+    picture = decode(data) if data.startswith((b"RIFF", b"BM")) else None
     if picture is None:
         raise ValueError("not a picture: PNG, JPEG, TIFF, WebP or BMP is expected")
-    colour = picture.ndim == 3 and picture.shape[2] == 3
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if colour else picture
-
-
-def _decode_quietly(data: bytes) -> np.ndarray | None:
-    """OpenCV warns of tags that it does not know, such as a GeoTIFF's, and of what it cannot read,
-    as we do."""
-    log: Any = cv2.utils.logging
-    before = log.getLogLevel()
-    log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    finally:
-        log.setLogLevel(before)
+    return picture

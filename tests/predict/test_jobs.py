@@ -73,6 +73,24 @@ def test_maps_of_the_same_names(folder, tmp_path):
         plan(folder, Path("maps"), depths)
 
 
+def test_files_that_programs_leave_beside_maps_are_passed_over(folder, tmp_path):
+    depths = tmp_path / "depths"
+    depths.mkdir()
+    for name in (
+        "a.tif",
+        "a.tfw",
+        "a.prj",
+        "a.tif.aux.xml",
+        "b.png",
+        "b.pgw",
+        "c.TIF",
+        "c.tif.ovr",
+    ):
+        (depths / name).write_bytes(b"")
+    found = [job.depth.name for job in plan(folder, Path("maps"), depths)]
+    assert found == ["a.tif", "b.png", "c.TIF"]
+
+
 def test_maps_of_no_picture_are_told(folder, tmp_path):
     maps, said = tmp_path / "maps", []
     maps.mkdir()

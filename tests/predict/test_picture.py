@@ -1,7 +1,9 @@
 """Pictures and depth maps from files: as they are, or refused; never half of one."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -12,10 +14,12 @@ from rdepth_keras.data.folder.files import decode_depth
 from rdepth_keras.data.loveda.raw import read_depth as read_tile_depth
 from rdepth_keras.data.loveda.tree import Source, TileFiles
 from rdepth_keras.depth.normalise import normalise
+from rdepth_keras.labels import LOVEDA, ClassTable
 from rdepth_keras.predict.picture import (
     check_inputs,
     check_output,
     check_outputs,
+    meaning,
     notices,
     read_depth,
     read_image,
@@ -55,6 +59,18 @@ def test_a_depth_map_is_stretched(tmp_path, reader):
     np.testing.assert_array_equal(reader(path), normalise(IMAGE[..., 0]))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_a_map_of_any_real_values_is_stretched_as_a_folder_s(tmp_path, dtype):
+    path, depth = tmp_path / "a.tif", (IMAGE[..., 0].astype("int16") - 99).astype(dtype)
+    for name in ("picture", "folder"):
+        assert cv2.imwrite(str(path), depth)
+        np.testing.assert_array_equal(READERS[name](path), normalise(depth))
+        if dtype != "int16":
+            cv2.imwrite(str(path), np.where(depth == depth[0, 0], np.nan, depth))
+            with pytest.raises(ValueError, match=r"a\.tif: .* holds NaN or infinity"):
+                READERS[name](path)
+
+
 def attempt(reader, path):
     """Why the map is refused, or what it holds."""
     try:
@@ -83,7 +99,10 @@ def test_mutated_depth_maps_are_refused(tmp_path, mutations, reader):
 
 @pytest.mark.parametrize(
     ("pixels", "said"),
-    [(IMAGE, "8- or 16-bit grey"), (DEPTH[:-1], "12x9 pixels, but its image has 13x9")],
+    [
+        (IMAGE, "must be grey; this one is in colour"),
+        (DEPTH[:-1], "12x9 pixels, but its image has 13x9"),
+    ],
 )
 def test_a_map_that_does_not_fit(tmp_path, pixels, said):
     (tmp_path / "a.png").write_bytes(png.encode(pixels))
@@ -113,7 +132,7 @@ def test_all_that_does_not_fit_is_named_before_any_work(tmp_path):
     said = str(error.value)
     for expected in (
         *("no.jpg: not a picture", "grey.png: an 8-bit RGB", "nowhere.png: no such file"),
-        *("short.png: 12x9 pixels, but its image has 13x9", "rgb.png: a depth map must be 8-"),
+        *("short.png: 12x9 pixels, but its image has 13x9", "rgb.png: a depth map must be grey"),
     ):
         assert expected in said
     assert "\n" not in said and "good.png" not in said
@@ -144,6 +163,32 @@ def test_coordinates_are_told_and_tags_are_no_noise(tmp_path, capfd):
     assert notices([place["plain.tif"], place["plain.png"]]) == []
 
 
+def test_a_depth_map_that_lies_elsewhere_is_refused_before_any_work(tmp_path):
+    place = {}
+    for name, pixels, left in (("a", IMAGE, 0.0), ("b", DEPTH, 0.0), ("c", DEPTH, 9.0)):
+        tags = ImageFileDirectory_v2()
+        tags[33550], tags.tagtype[33550] = (1.0, 1.0, 0.0), 12
+        tags[33922], tags.tagtype[33922] = (0.0, 0.0, 0.0, left, 0.0, 0.0), 12
+        place[name] = tmp_path / f"{name}.tif"
+        Pillow.fromarray(pixels).save(place[name], tiffinfo=tags)
+    check_inputs([(place["a"], place["b"])])
+    with pytest.raises(ValueError, match=r"c\.tif: by its coordinates it lies up to 9 pixels away"):
+        check_inputs([(place["a"], place["c"])])
+
+
+def test_what_maps_hold_is_told_where_masks_hold_another_thing():
+    colors = ((1, 1, 1), (2, 2, 2))
+    said = (
+        "(0 ground, 1 roof), not what the masks hold: as they are, they are no masks to train on."
+    )
+    plain = ClassTable(("ground", "roof"), (0, 1), colors, (255,))
+    assert meaning(plain) == []
+    for table in (replace(plain, values=(1, 0)), replace(plain, ignored_colors=())):
+        (line,) = meaning(table)
+        assert line.endswith(said)
+    assert "and 3 more)" in meaning(LOVEDA)[0]
+
+
 def gap_tags():
     tags = ImageFileDirectory_v2()
     tags[42113], tags.tagtype[42113] = "7", 2
@@ -161,6 +206,17 @@ def test_pixels_without_data_are_refused_of_a_map_and_told_of_a_picture(tmp_path
     Pillow.fromarray(IMAGE).save(path, tiffinfo=gap_tags())
     (said,) = notices([path])
     assert said.startswith("Pixels without data, such as a.tif may hold, are given classes")
+
+
+def test_a_mask_beside_a_file_counts_as_pixels_without_data(tmp_path):
+    image, depth = tmp_path / "a.png", tmp_path / "b.png"
+    for path, pixels in ((image, IMAGE), (depth, DEPTH)):
+        path.write_bytes(png.encode(pixels))
+        (tmp_path / f"{path.name}.msk").write_bytes(b"")
+    check_inputs([(image, None)])
+    assert notices([image])[0].startswith("Pixels without data, such as a.png may hold")
+    with pytest.raises(ValueError, match=r"b\.png: a mask beside it, b\.png\.msk, says which"):
+        check_inputs([(image, depth)])
 
 
 def test_a_big_tiff_is_refused(tmp_path):

@@ -330,6 +330,14 @@ def test_no_flag_is_passed_over(script, capsys, flags, said, tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
+def test_a_depth_report_replaces_nothing(script, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "open_loveda", lambda *_: pytest.fail("before any work"))
+    (tmp_path / "tile.png").write_bytes(b"a picture")
+    said = refusal(script, capsys, "--depth_report", tmp_path / "tile.png")
+    assert "tile.png would be replaced: delete it, or name another" in said
+    assert (tmp_path / "tile.png").read_bytes() == b"a picture"
+
+
 def test_a_download_without_a_dataset_stops_there(script, tmp_path, monkeypatch, capsys):
     fetched = []
     monkeypatch.setattr(script, "download", lambda folder, **_: fetched.append(folder))

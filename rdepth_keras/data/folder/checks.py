@@ -2,14 +2,18 @@
 
 import filecmp
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
+from rdepth_keras.data.folder.coordinates import refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.depth.normalise import flat_notice, is_flat
@@ -22,9 +26,9 @@ _FLAT_BYTES = 0.25  # a pixel: a packed map that takes more is not flat
 def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
     """What is wrong with the files of these tiles: a line for each, with the file and the remedy.
 
-    Headers and ends of files are looked at: kind, size, whether a file is whole, and whether a
-    depth map was made of another picture. ``pixels`` reads everything: checksums, values of masks,
-    finite depth.
+    Headers and ends of files are looked at: kind, size, place on Earth, whether a file is whole,
+    and whether a depth map was made of another picture. ``pixels`` reads everything: checksums,
+    values of masks, finite depth.
     """
     own = _folder_tiles(tiles)
     try:
@@ -60,12 +64,12 @@ def flat_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
 def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
     """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
 
-    Tells of each split what it holds, which depth maps are flat, which masks ignore every
-    pixel, and which pictures are there more than once. Raises as
+    Tells of each split what it holds, which depth maps are flat, which pictures and masks hold the
+    same all over, and which pictures, masks and maps are there more than once. Raises as
     :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
-    seen: dict[str, list[Path]] = {}  # by digest
+    seen: list[_Content] = []
     for (split, domain), place in sorted(open_folder(root, table, with_depth=False).places.items()):
         with_depth = (place / "depths").is_dir()
         try:
@@ -77,37 +81,111 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         depth = "with depth" if with_depth else "without depth"
         tell(f"{split}/{domain}: {len(tiles)} tiles, {len(labelled or ())} labelled, {depth}")
         wrong += faults(tiles, pixels=True)
-        if flat := flat_depths(tiles, pixels=True):
-            tell(flat_notice(flat))
-        if empty := empty_masks(tiles):
-            tell(f"WARNING: masks without a labelled pixel, {len(empty)}: {_some(empty)}")
-        if gaps := [str(files.image) for files in tiles.files if _has_gaps(files.image, wrong)]:
-            tell(
-                f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
-                f"from where their masks have labels: {_some(gaps)}"
-            )
-        images = [files.image for files in tiles.files]
         with ThreadPoolExecutor(_READING) as pool:
-            for image, digest in zip(images, pool.map(_digest, images), strict=True):
-                if digest:
-                    seen.setdefault(digest, []).append(image)
-    shared = [paths for paths in seen.values() if len(paths) > 1]
-    if shared:
-        pairs = [" = ".join(map(str, paths)) for paths in shared]
-        tell(
-            f"WARNING: {len(shared)} pictures are there more than once, pixel for pixel, so that "
-            f"what is trained on may be scored, or counted twice: {_some(pairs)}"
-        )
+            contents = list(pool.map(partial(_content, table), tiles.files))
+        for notice in (*_uniform(contents), *_gaps(contents, wrong)):
+            tell(notice)
+        seen += contents
+    for notice in _repeated(seen):
+        tell(notice)
     return wrong
 
 
-def empty_masks(tiles: Tiles) -> list[str]:
-    """The masks that ignore every pixel, by file; those :func:`faults` complains of left out."""
-    table = _folder_tiles(tiles).table
-    paths = [files.mask for files in _folder_tiles(tiles).files if files.mask is not None]
-    with ThreadPoolExecutor(_READING) as pool:
-        empty = pool.map(partial(_is_empty_mask, table), paths)
-        return [str(path) for path, found in zip(paths, empty, strict=True) if found]
+@dataclass(frozen=True)
+class _Content:
+    """What a tile's files hold; of one that is bad, or not there, nothing.
+
+    ``picture`` is a digest of the pixels, ``mask`` and ``depth`` of all bytes, ``ids`` the mask's.
+    """
+
+    files: Files
+    picture: str
+    mask: str
+    depth: str
+    ids: tuple[int, ...]
+    one_colour: bool
+    flat: bool
+
+
+def _content(table: ClassTable, files: Files) -> _Content:
+    image = _read(reading.decode_image, files.image)
+    mask = _read(reading.decode_mask, files.mask, None, table)
+    depth = _read(reading.decode_depth, files.depth, None)
+    return _Content(
+        files,
+        picture="" if image is None else _digest(repr(image.shape).encode() + image.tobytes()),
+        mask=_digest(files.mask.read_bytes()) if files.mask and mask is not None else "",
+        depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
+        ids=() if mask is None else tuple(np.unique(mask).tolist()),
+        one_colour=image is not None and bool((image == image[0, 0]).all()),
+        flat=depth is not None and is_flat(depth),
+    )
+
+
+def _read(decode: Callable[..., np.ndarray], path: Path | None, *arguments: Any) -> Any:
+    try:
+        return None if path is None else decode(path, *arguments)
+    except (ValueError, OSError):
+        return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
+    """Of depth maps that are flat, and of pictures and masks that hold the same all over."""
+    masks = [one for one in contents if one.files.mask]
+    uniform = [one for one in masks if len(one.ids) == 1]
+    if flat := [str(one.files.depth) for one in contents if one.flat]:
+        yield flat_notice(flat)
+    if found := [str(one.files.image) for one in contents if one.one_colour]:
+        counted = f"{len(found)} of {len(contents)}"
+        yield f"WARNING: pictures of one colour all over, {counted}: {_some(found)}"
+    if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
+        yield f"WARNING: masks without a labelled pixel, {len(found)}: {_some(found)}"
+    if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
+        counted = f"{len(found)} of {len(masks)}"
+        yield f"WARNING: masks of one class all over, {counted}: {_some(found)}"
+
+
+def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
+    images = [one.files.image for one in contents]
+    if gaps := [str(image) for image in images if _has_gaps(image, wrong)]:
+        yield (
+            f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
+            f"from where their masks have labels: {_some(gaps)}"
+        )
+
+
+def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
+    """Of pictures that are there more than once, and of files that several pictures share."""
+    if twins := _alike(contents, lambda one: one.picture):
+        names = [" = ".join(str(one.files.image) for one in group) for group in twins]
+        yield (
+            f"WARNING: {len(twins)} pictures are there more than once, pixel for pixel, so that "
+            f"what is trained on may be scored, or counted twice: {_some(names)}"
+        )
+    masks = _alike(contents, lambda one: one.mask if len(one.ids) > 1 else "")
+    depths = _alike(contents, lambda one: "" if one.flat else one.depth)
+    for kind, groups in (("mask", masks), ("depth", depths)):
+        shared = [group for group in groups if len({one.picture for one in group} - {""}) > 1]
+        names = [_some([str(getattr(one.files, kind)) for one in group], " = ") for group in shared]
+        if names:
+            what = {"mask": "masks", "depth": "depth maps"}[kind]
+            yield (
+                f"WARNING: {what} that different pictures share byte for byte, and so can hardly "
+                f"be of all of them, {len(names)}: {_some(names)}"
+            )
+
+
+def _alike(contents: Sequence[_Content], mark: Callable[[_Content], str]) -> list[list[_Content]]:
+    """Groups of several contents with one mark; those without a mark are in none."""
+    found: dict[str, list[_Content]] = {}
+    for one in contents:
+        if mark(one):
+            found.setdefault(mark(one), []).append(one)
+    return [group for group in found.values() if len(group) > 1]
 
 
 def _mask_fault(table: ClassTable, path: Path) -> str:
@@ -118,13 +196,6 @@ def _mask_fault(table: ClassTable, path: Path) -> str:
     return ""
 
 
-def _is_empty_mask(table: ClassTable, path: Path) -> bool:
-    try:
-        return bool((reading.decode_mask(path, None, table) == IGNORE).all())
-    except (ValueError, OSError):
-        return False
-
-
 def _has_gaps(image: Path, wrong: list[str]) -> bool:
     try:
         return reading.has_gaps(image)
@@ -133,18 +204,9 @@ def _has_gaps(image: Path, wrong: list[str]) -> bool:
         return False
 
 
-def _digest(path: Path) -> str | None:
-    """Of the pixels, however they are packed; None for a bad file, which is told as such."""
-    try:
-        pixels = reading.decode_image(path)
-    except (ValueError, OSError):
-        return None
-    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-
-
-def _some(names: Sequence[str], most: int = 8) -> str:
+def _some(names: Sequence[str], between: str = ", ", most: int = 8) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return between.join(names[:most]) + more
 
 
 def _folder_tiles(tiles: Tiles) -> FolderTiles:
@@ -170,11 +232,16 @@ def _look(
         size = None if image is None else image.shape[:2]
     else:
         size = tried(reading.peek_image, files.image)
+
+    def fit(check: Callable[..., Any], path: Path, *arguments: Any) -> None:
+        check(path, size, *arguments)
+        if size is not None:
+            refuse_elsewhere(path, files.image, size)
+
     if files.mask is not None:
-        check = reading.decode_mask if pixels else reading.peek_mask
-        tried(check, files.mask, size, table)
+        tried(fit, reading.decode_mask if pixels else reading.peek_mask, files.mask, table)
     if files.depth is not None:
-        tried(reading.decode_depth if pixels else reading.peek_depth, files.depth, size)
+        tried(fit, reading.decode_depth if pixels else reading.peek_depth, files.depth)
         for other in filter(None, (files.mask, files.image)):
             if filecmp.cmp(other, files.depth, shallow=False):
                 said.append(f"{files.depth}: no depth map, but the same as {other}; replace it.")

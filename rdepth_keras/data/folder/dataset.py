@@ -78,8 +78,16 @@ class Folder(Dataset):
 
 
 def _origin(places: Iterable[Path]) -> dict[str, str]:
-    """What made the depth: ``origin`` is a checkpoint's, where it alone made all maps there are."""
+    """What made the depth: ``origin`` is a checkpoint's, where it alone made all maps there are.
+
+    ``fingerprint`` is its estimator's, where all records note it.
+    """
     records = [DepthRecord(place) for place in places if (place / "depths").is_dir()]
     sources = {record.source if record.covers() else None for record in records}
-    origin = sources.pop() if len(sources) == 1 else None
-    return {"source": MAPS} | ({"origin": origin} if origin else {})
+    fingerprints = {record.fingerprint for record in records}
+    found = {"source": MAPS}
+    if len(sources) == 1 and len(fingerprints - {None}) < 2 and (origin := sources.pop()):
+        found["origin"] = origin
+        if len(fingerprints) == 1 and (fingerprint := fingerprints.pop()):
+            found["fingerprint"] = fingerprint
+    return found

@@ -20,18 +20,19 @@ class DepthRecord:
     """The record of a domain's folder; nothing is known where there is no file.
 
     ``source`` is the origin of the checkpoint that made the maps, see
-    :mod:`rdepth_keras.depth.presets`; None where none were made. Raises ValueError for a damaged
-    file, with the remedy.
+    :mod:`rdepth_keras.depth.presets`; None where none were made. ``fingerprint`` is the one of its
+    estimator, None in older records. Raises ValueError for a damaged file, with the remedy.
     """
 
     def __init__(self, place: Path):
         self.depths, self.path = place / "depths", place / RECORD
         self.source: str | None = None
+        self.fingerprint: str | None = None
         self._noted: dict[str, dict[str, str]] = {kind: {} for kind in _KINDS}
         if self.path.is_file():
             try:
                 content = json.loads(self.path.read_text(encoding="utf-8"))
-                self.source = content["source"]
+                self.source, self.fingerprint = content["source"], content.get("fingerprint")
                 content["images"]  # every record holds these
                 self._noted = {kind: dict(content.get(kind, {})) for kind in _KINDS}
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -58,10 +59,14 @@ class DepthRecord:
         noted = self._noted[kind].get(image.name)
         return noted is not None and noted != look(image) and self._made(image.name, depth)
 
-    def begin(self, source: str) -> None:
-        """Maps are made by this source."""
+    def made(self, image: Path, depth: Path) -> bool:
+        """Whether a map was made here, be it of an earlier picture."""
+        return image.name in self._noted["images"] and self._made(image.name, depth)
+
+    def begin(self, source: str, fingerprint: str) -> None:
+        """Maps are made by this source; of one that has made some before nothing is added."""
         if self.source is None:
-            self.source = source
+            self.source, self.fingerprint = source, fingerprint
             self._write()
 
     def note(self, image: Path, depth: Path) -> None:
@@ -77,7 +82,8 @@ class DepthRecord:
         return depth.suffix == ".png" if noted is None else noted == _digest_ends(depth)
 
     def _write(self) -> None:
-        write_text(self.path, json.dumps({"source": self.source, **self._noted}, indent=1))
+        content = {"source": self.source, "fingerprint": self.fingerprint, **self._noted}
+        write_text(self.path, json.dumps(content, indent=1))
 
 
 def _digest(path: Path) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 
 from rdepth_keras.arrays import Depth, Image, Label
 from rdepth_keras.data import jpeg, png
-from rdepth_keras.data.folder.headers import JPEG, TIFF, Form, form_of, read_form
-from rdepth_keras.data.folder.oddities import lossy, no_data, number, refuse_odd
+from rdepth_keras.data.folder.headers import JPEG, Form, form_of, read_form
+from rdepth_keras.data.folder.oddities import lossy, mask_words, no_data, number, refuse_odd
+from rdepth_keras.data.folder.opencv import decode_tiff
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import IGNORE, ClassTable
 
@@ -55,13 +56,17 @@ def decode_mask(path: Path, size: Size | None, table: ClassTable) -> Label:
 
 def decode_depth(path: Path, size: Size | None) -> Depth:
     """(H, W, 1) float32 in [0, 1] of a map of any real values, larger = nearer."""
-    depth = _decode(path)
+    return as_depth(path, _decode(path), size)
+
+
+def as_depth(path: Path, depth: np.ndarray, size: Size | None) -> Depth:
+    """The same of a map's pixels, (H, W) or (H, W, bands), of which three equal ones are grey."""
     if depth.ndim == 3 and (depth == depth[..., :1]).all():
         depth = depth[..., 0]
     if depth.ndim != 2:
         raise ValueError(f"{path}: a depth map must be grey; this one is in colour.")
-    _check_size(path, form_of(depth), size)
-    refuse_no_data(path, depth)
+    check_size(path, form_of(depth), size)
+    _refuse_no_data(path, depth)
     try:
         return normalise(depth)
     except ValueError as error:
@@ -85,7 +90,7 @@ def peek_depth(path: Path, size: Size | None) -> None:
     """Checks a depth map by its header. Raises as :func:`decode_depth`, but for NaN."""
     form = _peek(path)
     if form.bands == 1 and not _no_data(path):
-        _check_size(path, form, size)
+        check_size(path, form, size)
     else:
         decode_depth(path, size)  # only its pixels tell whether it is grey, and has data everywhere
 
@@ -113,10 +118,11 @@ def _check_mask(path: Path, form: Form, size: Size | None, table: ClassTable) ->
             f"{path}: a mask must be {expected[1]}; this one is {form.dtype} with {form.bands} "
             "band(s). Masks by colour are said in the class file (`masks: colors`)."
         )
-    _check_size(path, form, size)
+    check_size(path, form, size)
 
 
-def _check_size(path: Path, form: Form, size: Size | None) -> None:
+def check_size(path: Path, form: Form, size: Size | None) -> None:
+    """Raises ValueError where a file is not as large as its image."""
     if size is not None and (form.height, form.width) != size:
         raise ValueError(
             f"{path}: {form.height}x{form.width} pixels, but its image has {size[0]}x{size[1]}; "
@@ -124,11 +130,12 @@ def _check_size(path: Path, form: Form, size: Size | None) -> None:
         )
 
 
-def refuse_no_data(path: Path, depth: np.ndarray) -> None:
+def _refuse_no_data(path: Path, depth: np.ndarray) -> None:
     """Raises ValueError for a map of which some pixels hold what its file says is no data.
 
     Stretched from a value that is none, such as -9999, true depth would be nearly constant.
     """
+    _refuse_mask_beside(path)
     mark = _no_data(path)
     if mark and np.isclose(depth.astype(np.float64), mark.value, rtol=1e-6, atol=0).any():
         raise ValueError(
@@ -139,8 +146,22 @@ def refuse_no_data(path: Path, depth: np.ndarray) -> None:
 
 
 def has_gaps(path: Path) -> bool:
-    """Whether a file marks some value as no data. Raises ValueError for a mark that is none."""
-    return _no_data(path) is not None
+    """Whether a value, or a mask beside the file, marks pixels as without data.
+
+    Raises ValueError for a mark that is no number.
+    """
+    return _mask_beside(path).exists() or _no_data(path) is not None
+
+
+def _mask_beside(path: Path) -> Path:
+    """Where GDAL writes which pixels hold data, if not into the file."""
+    return path.with_name(f"{path.name}.msk")
+
+
+def _refuse_mask_beside(path: Path) -> None:
+    beside = _mask_beside(path)
+    if beside.exists():
+        raise ValueError(f"{path}: {mask_words(f'beside it, {beside.name},')}; or delete it.")
 
 
 class _Mark(NamedTuple):
@@ -187,6 +208,7 @@ def _refuse_lossy(path: Path) -> None:
 
 
 def _peek(path: Path) -> Form:
+    _refuse_mask_beside(path)
     try:
         with path.open("rb") as file:
             refuse_odd(file)
@@ -198,6 +220,7 @@ def _peek(path: Path) -> Form:
 
 def _decode(path: Path) -> np.ndarray:
     """(H, W) or, RGB first, (H, W, bands); any dtype."""
+    _refuse_mask_beside(path)
     data = path.read_bytes()
     try:
         refuse_odd(BytesIO(data), unpack=True)
@@ -205,7 +228,7 @@ def _decode(path: Path) -> np.ndarray:
             return png.decode(data)
         if path.suffix.lower() in JPEG:
             return jpeg.decode(data)
-        return _decode_tiff(data)
+        return decode_tiff(data)
     except (ValueError, cv2.error) as error:
         raise unreadable(path, error) from error
 
@@ -216,17 +239,3 @@ def unreadable(path: Path, error: Exception) -> ValueError:
         reason = str(error).rpartition("error: ")[2].strip()
         return ValueError(f"{path}: too large for OpenCV ({reason}); cut it into parts.")
     return ValueError(f"{path}: {error}; convert or replace the file.")
-
-
-def _decode_tiff(data: bytes) -> np.ndarray:
-    if not data.startswith(TIFF):
-        raise ValueError("no TIFF file")
-    done, pages = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if not done or not pages:
-        raise ValueError("damaged TIFF, or of a kind that OpenCV does not read")
-    if len(pages) > 1:
-        raise ValueError(f"a TIFF of {len(pages)} pages, one is expected")
-    pixels = np.asarray(pages[0])
-    if pixels.ndim == 3 and pixels.shape[-1] == 3:
-        return np.ascontiguousarray(pixels[..., ::-1])
-    return pixels

@@ -30,7 +30,10 @@ from rdepth_keras.labels import IGNORE, ClassTable
 KINDS = ("images", "masks", "depths")
 LAYOUT = "<split>/<domain>/images/NAME.png with masks/NAME.png and, for depth, depths/NAME.png"
 MOVED = "If they were moved, name their place with --data-dir."
-_SIDECARS = (".xml", ".tfw", ".txt", ".db", ".ini")  # what desktop and GIS programs leave behind
+# What desktop and GIS programs leave behind; a mask of pixels without data, .msk, is told with its
+# picture.
+_SIDECARS = (".xml", ".txt", ".db", ".ini", ".tfw", ".tfwx", ".pgw", ".jgw", ".wld", ".prj")
+_SIDECARS += (".ovr", ".aux", ".msk")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ TIFF, BIG_TIFF = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")  # beginnings
 # Those that are read here and in oddities: others may be large, or point to nowhere.
 _TAGS = {254, 256, 257, 258, 259, 262, 273, 274, 277, 279, 284, 324, 325, 339}
 _TAGS |= {700, 34735, 42112, 42113}  # of XMP, GeoTIFF and GDAL
+_PLACES = {33550, 33922, 34264}  # of GeoTIFF, in numbers of eight bytes
 # Whole numbers, text and bytes of no said kind among a TIFF's field types.
 _TIFF_TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i"}
 _KINDS = {1: "uint", 3: "float"}  # a TIFF's sample formats that are read
@@ -121,9 +122,10 @@ def _entries(file: BinaryIO, order: str, place: int, size: int) -> Iterator[tupl
         raise ValueError("truncated TIFF (it stops inside its directory)")
     for index in range(count):
         tag, kind, length = struct.unpack_from(f"{order}HHI", directory, 12 * index)
-        if tag not in _TAGS or kind not in _TIFF_TYPES:
+        types = {12: "d"} if tag in _PLACES else _TIFF_TYPES if tag in _TAGS else {}
+        if kind not in types:
             continue
-        layout = f"{order}{length}{_TIFF_TYPES[kind]}"
+        layout = f"{order}{length}{types[kind]}"
         width = struct.calcsize(layout)
         if width > size:
             raise ValueError("truncated TIFF (it stops inside its directory)")

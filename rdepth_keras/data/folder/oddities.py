@@ -31,7 +31,6 @@ _COMPRESSION, _ORIENTATION = 259, 274  # tags of TIFF, and so of Exif
 _GDAL_METADATA, _NO_DATA = 42112, 42113  # GDAL's own
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG
 _XMP = 700  # tag of TIFF
-_GEO_KEYS = 34735  # of GeoTIFF: what its coordinates are
 
 
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
@@ -72,7 +71,7 @@ def no_data(file: BinaryIO) -> float | None:
 
     Raises ValueError for a mark that is no number.
     """
-    return number(_text(_tags(file), _NO_DATA).rstrip(b"\0 ").decode("ascii", "replace"))
+    return number(_text(tags_of(file), _NO_DATA).rstrip(b"\0 ").decode("ascii", "replace"))
 
 
 def number(text: str) -> float | None:
@@ -85,16 +84,11 @@ def number(text: str) -> float | None:
 
 def lossy(file: BinaryIO) -> str:
     """By what a TIFF is packed, where that may change its values; else empty."""
-    return _LOSSY.get(_first(_tags(file), _COMPRESSION, _PLAIN), "")
+    return _LOSSY.get(_first(tags_of(file), _COMPRESSION, _PLAIN), "")
 
 
-def has_coordinates(file: BinaryIO) -> bool:
-    """Whether it is a GeoTIFF, whose pixels have a place on Earth."""
-    return _GEO_KEYS in _tags(file)
-
-
-def _tags(file: BinaryIO) -> Tags:
-    """Those of a TIFF; none for other and for damaged files."""
+def tags_of(file: BinaryIO) -> Tags:
+    """The known tags of a TIFF; none for other and for damaged files."""
     file.seek(0)
     try:
         return tiff_tags(file) if file.read(4) in TIFF else {}
@@ -194,8 +188,13 @@ def _refuse_reversed(metadata: bytes) -> None:
 
 
 def _refuse_bits(tags: Tags) -> None:
-    """OpenCV stretches single bits to 0 and 255, and others in its own way."""
+    """OpenCV stretches single bits to 0 and 255, others in its way, and reads no half floats."""
     bits = set(tags.get(258, (1,)))
+    if 16 in bits and 3 in tags.get(339, (1,)):
+        raise ValueError(
+            "its values are floats of 16 bits, of 32 or 64 are expected: `gdal_translate -ot "
+            "Float32 IN OUT`"
+        )
     if not bits <= {8, 16, 32, 64}:
         raise ValueError(
             f"its values have {', '.join(map(str, sorted(bits)))} bit(s) each, whole bytes are "
@@ -229,12 +228,17 @@ def _refuse_pages(file: BinaryIO, tags: Tags) -> None:
         tags = tiff_tags(file, place)
         kind = _first(tags, 254, 0)
         if kind & 4:
-            raise ValueError(
-                "a mask inside it says which pixels hold data, and is not read here: "
-                "`gdal_translate -mask none IN OUT` leaves it out"
-            )
+            raise ValueError(mask_words("inside it"))
         if not kind & 1:
             raise ValueError("a TIFF of several pages, one is expected")
+
+
+def mask_words(place: str) -> str:
+    """What is said of a mask in the file or beside it."""
+    return (
+        f"a mask {place} says which pixels hold data, and is not read here: `gdal_translate -mask "
+        "none IN OUT` leaves it out"
+    )
 
 
 def _refuse_colours(name: str | None) -> None:

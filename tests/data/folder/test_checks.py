@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.checks import empty_masks, faults, flat_depths, verify_folder
+from rdepth_keras.data.folder.checks import faults, flat_depths, verify_folder
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
@@ -146,6 +146,67 @@ def test_foreign_tiles(root):
         faults([])
 
 
+def placed(path, left):
+    """The PNG as a GeoTIFF that lies there."""
+    directory = ImageFileDirectory_v2()
+    for tag, values in {33550: (0.5, 0.5, 0.0), 33922: (0.0, 0.0, 0.0, left, 5e6, 0.0)}.items():
+        directory[tag], directory.tagtype[tag] = values, 12
+    Pillow.fromarray(png.decode(path.read_bytes())).save(
+        path.with_suffix(".tif"), tiffinfo=directory
+    )
+    path.unlink()
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_files_of_a_tile_that_lie_elsewhere(root, pixels):
+    """Masks and depth maps are named; where the image has no place, nothing is said."""
+    place = root / "train/town"
+    for name, lefts in {"a": (0, 0, 0), "b": (0, 30, 0), "c": (0, 0, -30), "d": (0, 7, 7)}.items():
+        for kind, left in zip(("images", "masks", "depths"), lefts, strict=True):
+            if (kind, name) != ("images", "d"):
+                placed(place / kind / f"{name}.png", 5e5 + left)
+    mask, depth = faults(town(root), pixels)
+    assert mask.startswith(f"{place / 'masks/b.tif'}: by its coordinates it lies up to 60 pixels")
+    assert depth.startswith(f"{place / 'depths/c.tif'}: by its coordinates it lies up to 60 pixels")
+
+
+def test_files_that_different_pictures_share_are_told(root):
+    """One mask or map copied under all names; not flat maps, nor masks of one class."""
+    place, said = root / "train/town", []
+    for kind, names in (("masks", "bcd"), ("depths", "d")):
+        for name in names:
+            shutil.copy(place / kind / "a.png", place / kind / f"{name}.png")
+    assert verify_folder(root, TABLE, said.append) == []
+    masks, depths = (
+        " = ".join(str(place / kind / f"{n}.png") for n in names)
+        for kind, names in (("masks", NAMES), ("depths", "ad"))
+    )
+    assert said[1:] == [
+        "WARNING: masks that different pictures share byte for byte, and so can hardly be of all "
+        f"of them, 1: {masks}",
+        "WARNING: depth maps that different pictures share byte for byte, and so can hardly be of "
+        f"all of them, 1: {depths}",
+    ]
+    for name in NAMES:
+        spoil(place / f"masks/{name}.png", np.full(SIZE, 10, np.uint8))
+        spoil(place / f"depths/{name}.png", np.full(SIZE, 3, np.uint8))
+    said.clear()
+    verify_folder(root, TABLE, said.append)
+    assert len(said) == 3 and not any("byte for byte" in line for line in said)
+
+
+def test_pictures_and_masks_that_hold_the_same_all_over_are_told(root):
+    place, said = root / "train/town", []
+    spoil(place / "images/b.png", np.full((*SIZE, 3), (7, 8, 9), np.uint8))
+    spoil(place / "masks/c.png", np.full(SIZE, 10, np.uint8))
+    (place / "masks/d.png").unlink()
+    assert verify_folder(root, TABLE, said.append) == []
+    assert said[1:] == [
+        f"WARNING: pictures of one colour all over, 1 of 4: {place / 'images/b.png'}",
+        f"WARNING: masks of one class all over, 1 of 3: {place / 'masks/c.png'}",
+    ]
+
+
 def test_what_verification_tells_beside_faults(root):
     """A mask that ignores all, and pictures in two splits or domains, or twice in one."""
     train, val = root / "train/town", root / "val/town"
@@ -168,7 +229,6 @@ def test_what_verification_tells_beside_faults(root):
     assert said[1] == f"WARNING: masks without a labelled pixel, 1: {train / 'masks/c.png'}"
     assert said[3].startswith("WARNING: 2 pictures are there more than once")
     assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[3] and len(said) == 4
-    assert empty_masks(town(root)) == [str(train / "masks/c.png")]
     shutil.rmtree(val)
     shutil.copytree(train, root / "train/field")
     said.clear()
@@ -196,7 +256,7 @@ def test_maps_of_earlier_images(root):
     """Told without reading pixels, where the record notes the ends of images, and with them."""
     place = root / "train/town"
     image, depth, record = place / "images/a.png", place / "depths/a.png", DepthRecord(place)
-    record.begin("own/checkpoint")
+    record.begin("own/checkpoint", "1234")
     record.note(image, depth)
     assert faults(town(root)) == faults(town(root), pixels=True) == []
     spoil(image, np.zeros((*SIZE, 3), np.uint8))

@@ -22,7 +22,7 @@ def root(tmp_path):
             pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
             (place / kind / "0.png").write_bytes(png.encode(pixels))
         record = DepthRecord(place)
-        record.begin("keras_hub:some")
+        record.begin("keras_hub:some", "1234")
         record.note(place / "images/0.png", place / "depths/0.png")
     return tmp_path
 
@@ -34,14 +34,15 @@ def depth(root, with_depth=True):
 
 
 def test_maps_that_one_checkpoint_made(root):
-    assert depth(root) == OWN | {"origin": "keras_hub:some"}
+    assert depth(root) == OWN | {"origin": "keras_hub:some", "fingerprint": "1234"}
     assert depth(root, with_depth=False) == {"source": "none"}
     path = root / "val/B/depths.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({name: content[name] for name in ("source", "images")}))
     assert depth(root) == OWN | {"origin": "keras_hub:some"}, "an older record"
-    path.write_text(json.dumps(content | {"source": "another"}))
-    assert depth(root) == OWN
+    for name in ("source", "fingerprint"):
+        path.write_text(json.dumps(content | {name: "another"}))
+        assert depth(root) == OWN
 
 
 @pytest.mark.parametrize("name", ["0.png", "1.PNG"])

@@ -11,6 +11,7 @@ from rdepth_keras.data.folder.files import (
     decode_depth,
     decode_image,
     decode_mask,
+    has_gaps,
     peek_depth,
     peek_image,
     peek_mask,
@@ -86,6 +87,25 @@ def test_three_equal_channels_are_a_depth_map(put):
     path = put(np.repeat(GREY[..., None], 3, axis=2))
     peek_depth(path, SIZE)
     np.testing.assert_array_equal(decode_depth(path, SIZE), normalise(GREY))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_a_mask_of_pixels_without_data_beside_a_file_is_refused(put, suffix):
+    """As one inside it is."""
+    for pixels, decode, peek, arguments in (
+        (RGB, decode_image, peek_image, ()),
+        (np.zeros(SIZE, np.uint8), decode_mask, peek_mask, (SIZE, TABLE)),
+        (GREY, decode_depth, peek_depth, (SIZE,)),
+    ):
+        path = put(pixels, suffix)
+        beside = path.with_name(f"a{suffix}.msk")
+        assert not has_gaps(path)
+        beside.write_bytes(b"")
+        said = both(decode, peek, path, *arguments)
+        assert f"a mask beside it, {beside.name}, says which pixels hold data, and is" in said
+        assert "`gdal_translate -mask none IN OUT` leaves it out; or delete it." in said
+        assert has_gaps(path)
+        beside.unlink()
 
 
 def test_palettes_and_another_kind_under_the_name(tmp_path, put):

@@ -83,7 +83,9 @@ def test_jpeg_and_tiff(root):
     cv2.imwrite(str(folder / "images/a.tif"), image)
     cv2.imwrite(str(folder / "masks/a.TIF"), pixels("masks", 1))
     cv2.imwrite(str(folder / "depths/a.tiff"), depth)
-    (folder / "images/a.tfw").write_text("1\n0\n0\n-1\n0\n0\n")
+    for name in ("tfw", "tfwx", "pgw", "jgw", "wld", "prj", "aux", "tif.ovr", "tif.aux.xml"):
+        for kind in ("images", "masks", "depths"):
+            (folder / f"{kind}/a.{name}").write_text("<what/>")
     tile = town(root)[0]
     np.testing.assert_array_equal(tile["image"], pixels("images", 1))
     np.testing.assert_array_equal(TABLE.decode(tile["label"]), pixels("masks", 1))

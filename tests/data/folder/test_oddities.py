@@ -191,6 +191,14 @@ def test_values_that_are_no_whole_bytes_are_refused(tmp_path):
     refused(r"1 bit\(s\) each, whole bytes are expected: .*NBITS=8", path, *looks)
 
 
+def test_floats_of_16_bits_are_refused(tmp_path):
+    """OpenCV does not read them, and they are not damaged."""
+    path = tmp_path / "a.tif"
+    Pillow.fromarray(DEPTH.astype(np.float16).view(np.uint16)).save(path, tiffinfo=tags({339: 3}))
+    looks = [(decode_depth, SIZE), (peek_depth, SIZE)]
+    refused(r"its values are floats of 16 bits, .*-ot Float32 IN OUT", path, *looks)
+
+
 def test_a_sparse_tiff_is_refused(tmp_path):
     path = tmp_path / "a.tif"
     Pillow.fromarray(DEPTH).save(path)

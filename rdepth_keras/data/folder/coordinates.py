@@ -1,0 +1,64 @@
+"""Where the pixels of GeoTIFFs lie on Earth: files of one tile must lie in one place."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from rdepth_keras.data.folder.oddities import tags_of
+
+# Tags of GeoTIFF (OGC 19-008r4): what the coordinates are, and where pixels lie.
+_KEYS, _SCALE, _TIEPOINT, _TRANSFORMATION = 34735, 33550, 33922, 34264
+_RASTER_TYPE, _IS_POINT = 1025, 2  # a key: coordinates are those of pixels' centres
+_MOST_PIXELS = 0.5  # between the places of two files that fit
+
+
+def has_coordinates(file: BinaryIO) -> bool:
+    """Whether it is a GeoTIFF, whose pixels have a place on Earth."""
+    return _KEYS in tags_of(file)
+
+
+@np.errstate(all="ignore")  # damaged numbers may be of any size
+def refuse_elsewhere(path: Path, image: Path, size: tuple[int, int]) -> None:
+    """Raises ValueError where a file's pixels lie elsewhere on Earth than those of its image.
+
+    Nothing is said where one of the two has no place. Both have the same ``size`` in pixels; what
+    their coordinates are measured in is not looked at.
+    """
+    own, wanted = _place(path), _place(image)
+    if own is None or wanted is None:
+        return
+    height, width = size
+    corners = np.array([(0, 0, 1), (width, 0, 1), (0, height, 1), (width, height, 1)], np.float64)
+    shifts = np.linalg.solve(wanted[:, :2], (own - wanted) @ corners.T)
+    furthest = np.abs(shifts).max()
+    if furthest > _MOST_PIXELS:
+        raise ValueError(
+            f"{path}: by its coordinates it lies up to {furthest:.4g} pixels away from "
+            f"its image {image}, at most {_MOST_PIXELS} is expected: warp it onto the image's grid "
+            "(`gdalwarp -te XMIN YMIN XMAX YMAX -ts WIDTH HEIGHT IN OUT`), or, where the pixels "
+            "fit, take the coordinates away (`gdal_edit.py -unsetgt FILE`)."
+        )
+
+
+def _place(path: Path) -> np.ndarray | None:
+    """(2, 3): (column, row, 1) of a pixel's corner -> x and y; None where nothing says it."""
+    with path.open("rb") as file:
+        tags = tags_of(file)
+    matrix, scale, tiepoint = (tags.get(tag, ()) for tag in (_TRANSFORMATION, _SCALE, _TIEPOINT))
+    if len(matrix) == 16:
+        place = np.array([matrix[0:2] + matrix[3:4], matrix[4:6] + matrix[7:8]])
+    elif len(scale) == 3 and len(tiepoint) == 6:  # more points would bend it
+        (column, row, _, x, y, _), (right, up, _) = tiepoint, scale
+        place = np.array([(right, 0, x - column * right), (0, -up, y + row * up)])
+    else:
+        return None
+    if _is_point(tags.get(_KEYS, ())):
+        place[:, 2] -= place[:, :2].sum(1) / 2
+    is_whole = np.isfinite(place).all() and np.linalg.det(place[:, :2]) != 0
+    return place if is_whole else None
+
+
+def _is_point(keys: tuple) -> bool:
+    """By the directory of keys: after four numbers, name, kind, count and value of each."""
+    return (_RASTER_TYPE, _IS_POINT) in zip(keys[4::4], keys[7::4], strict=False)

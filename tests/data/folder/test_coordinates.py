@@ -1,0 +1,74 @@
+"""Files of one tile whose coordinates disagree: refused, and nothing is said where one has none."""
+
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
+
+SIZE = (40, 60)
+LEFT, TOP = 500000.0, 5300000.0
+AREA, POINT = 1, 2
+
+
+def written(path, tags, raster=None):
+    """A TIFF with numbers of eight bytes in its tags, and what its coordinates are those of."""
+    directory = ImageFileDirectory_v2()
+    for tag, values in tags.items():
+        directory[tag], directory.tagtype[tag] = values, 12
+    if raster:
+        directory[34735], directory.tagtype[34735] = (1, 1, 0, 1, 1025, 0, 1, raster), 3
+    Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(path, tiffinfo=directory)
+    return path
+
+
+def scaled(pixel, left, top, column=0.0, row=0.0):
+    return {33550: (pixel, pixel, 0.0), 33922: (column, row, 0.0, left, top, 0.0)}
+
+
+def matrix(right, down, left, top, turned=0.0):
+    return {34264: (right, turned, 0.0, left, turned, down, 0.0, top, *[0.0] * 7, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("tags", "raster", "pixels"),
+    [
+        (scaled(0.5, LEFT, TOP), AREA, None),
+        (scaled(0.5, LEFT + 0.2, TOP - 0.2), AREA, None),
+        (scaled(0.5, LEFT + 5, TOP - 10, 10.0, 20.0), AREA, None),
+        (matrix(0.5, -0.5, LEFT, TOP), None, None),
+        (scaled(0.5, LEFT + 0.25, TOP - 0.25), POINT, None),
+        ({}, AREA, None),
+        ({33550: (0.5, 0.5, 0.0)}, AREA, None),
+        (scaled(0.0, LEFT, TOP), AREA, None),
+        (scaled(0.5, float("nan"), TOP), AREA, None),
+        (scaled(0.5, LEFT + 20, TOP), AREA, "40"),
+        (scaled(0.5, LEFT, TOP + 0.3), AREA, "0.6"),
+        (scaled(0.55, LEFT, TOP), AREA, "6"),
+        (matrix(0.5, 0.5, LEFT, TOP), None, "80"),
+        (matrix(0.5, -0.5, LEFT, TOP, 0.05), None, "6"),
+        (scaled(1e300, 1e300, -1e300), AREA, r"\S+"),
+    ],
+)
+def test_what_lies_elsewhere_or_has_other_pixels_is_refused(tmp_path, tags, raster, pixels):
+    image = written(tmp_path / "image.tif", scaled(0.5, LEFT, TOP), AREA)
+    mask = written(tmp_path / "mask.tif", tags, raster)
+    said = rf"mask\.tif: .* up to {pixels} pixels away .*image\.tif.*gdalwarp.*-unsetgt FILE"
+    with pytest.raises(ValueError, match=said) if pixels else nullcontext():
+        refuse_elsewhere(mask, image, SIZE)
+
+
+def test_files_that_are_no_geotiff_have_no_place(tmp_path):
+    image = written(tmp_path / "image.tif", scaled(0.5, LEFT, TOP), AREA)
+    Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(tmp_path / "mask.png")
+    (tmp_path / "cut.tif").write_bytes(image.read_bytes()[:60])
+    for name in ("mask.png", "cut.tif"):
+        refuse_elsewhere(tmp_path / name, image, SIZE)
+        refuse_elsewhere(image, tmp_path / name, SIZE)
+        with (tmp_path / name).open("rb") as file:
+            assert not has_coordinates(file)
+    with image.open("rb") as file:
+        assert has_coordinates(file)
