@@ -7,8 +7,10 @@ takes longer than the crop.
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import cv2
@@ -123,19 +125,18 @@ def batched_rate(tiles: Tiles, transforms: Sequence[Any], workers: int, seconds:
 def costs(
     tiles: Tiles, transforms: Sequence[Any], examples: int = 96, rounds: int = 9
 ) -> dict[str, float]:
-    """Mean milliseconds of an example's parts, of each the best of several equal rounds."""
-    best = [dict[str, float]() for _ in range(examples)]
-    for number, parts in enumerate(best * rounds):
+    """Mean milliseconds of an example's parts, of each the median of several equal rounds.
+
+    Not the best: rates are means over seconds, in which others use the machine as well.
+    """
+    spent = [defaultdict[str, list[float]](list) for _ in range(examples)]
+    for number, parts in enumerate(spent * rounds):
         tile, rng = tiles[number % examples % len(tiles)], np.random.default_rng(number % examples)
         for transform in transforms:
             start = time.perf_counter()
             tile = transform.random_map(tile, rng)
-            _note(parts, type(transform).__name__, start)
+            parts[type(transform).__name__].append(time.perf_counter() - start)
         start = time.perf_counter()
         stack([tile], 1)
-        _note(parts, "copy into the batch", start)
-    return {part: 1e3 * sum(parts[part] for parts in best) / examples for part in best[0]}
-
-
-def _note(best: dict[str, float], part: str, start: float) -> None:
-    best[part] = min(time.perf_counter() - start, best.get(part, np.inf))
+        parts["copy into the batch"].append(time.perf_counter() - start)
+    return {part: 1e3 * sum(median(parts[part]) for parts in spent) / examples for part in spent[0]}
