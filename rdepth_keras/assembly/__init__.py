@@ -15,6 +15,7 @@ from rdepth_keras.assembly.tiles import (
     labelled_tiles,
     left_out,
     open_data,
+    several_origins,
     target_batches,
     training_sources,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "labelled_tiles",
     "left_out",
     "open_data",
+    "several_origins",
     "target_batches",
     "training_network",
     "training_sources",

@@ -79,7 +79,14 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
     notices += [f"Not used for training: {lack}" for lack in rest if lack]
     if experiment.network.reads_depth:
         notices += [notice for tiles in read if (notice := flat_depth(data, tiles))]
+        if origins := data.depth.get("origins"):
+            notices.append(f"WARNING: {several_origins(origins)}")
     return Sources(found, target, tuple(notices))
+
+
+def several_origins(origins: str) -> str:
+    """What is said of a folder whose domains have depth by several estimators."""
+    return f"depth maps of several origins, whose scales may differ: {origins}"
 
 
 def flat_depth(data: Opened, tiles: Tiles) -> str:

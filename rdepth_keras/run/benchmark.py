@@ -1,6 +1,6 @@
 """A run's predictions for the benchmark."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +11,7 @@ from rdepth_keras.infer import Inference
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import tracked
 from rdepth_keras.run.files import changed_files
-from rdepth_keras.run.predictor import load_ensemble
+from rdepth_keras.run.predictor import load_ensemble, unfinished
 
 
 def submit(
@@ -61,20 +61,13 @@ def submit(
             f"the published ones. Prepare Test.zip as it was published."
         )
     predictor = load_ensemble([run, *members], inference, domain)
-    for line in (*predictor.damaged, *_unfinished([run, *members])):
+    for line in (*predictor.damaged, *unfinished([run, *members])):
         console.print(line)
     labels = (
         (int(tile["id"]), predictor.label(tile))
         for tile in tracked(tiles, f"test {domain}", console)
     )
     write_submission(out, labels, expected)
-
-
-def _unfinished(runs: Sequence[Run]) -> Iterator[str]:
-    """In words, which runs have not come to their end."""
-    for run in runs:
-        if run.metrics is None:
-            yield f"WARNING: {run.directory} has not come to its end; go on with --resume."
 
 
 def expected_submission(run: Run, domain: str) -> Expected:

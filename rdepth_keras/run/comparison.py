@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rdepth_keras.assembly import several_origins
 from rdepth_keras.depth.presets import PRESETS
 from rdepth_keras.evaluate.bootstrap import bootstrap_difference
 from rdepth_keras.evaluate.confusion import mean_iou
@@ -21,6 +22,7 @@ from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import alike, seen, target_seen
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
+from rdepth_keras.run.surroundings import LIBRARIES
 
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
 
@@ -124,7 +126,8 @@ def note(evaluated: Evaluated) -> str:
     changed = "; ".join(evaluated.result.get("changed_data", []))
     changed = changed and f"the data have changed since the run began: {changed}"
     said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
-    said += [evaluated.result.get("unlabelled", "")]
+    origins = (evaluated.result.get("depth") or {}).get("origins")
+    said += [evaluated.result.get("unlabelled", ""), several_origins(origins) if origins else ""]
     said += [deviation(evaluated.experiment)]
     return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
 
@@ -251,8 +254,18 @@ def _merge(family: Sequence[Evaluated]) -> Row:
         float(np.mean(scores)),
         {**rows[0].tags, "seeds": ", ".join(one.tags["seeds"] for one in rows)},
         spread=float(np.std(scores, ddof=1)),
-        note="; ".join(dict.fromkeys(one.note for one in rows if one.note)),
+        note="; ".join(dict.fromkeys([one.note for one in rows if one.note] + _versions(family))),
     )
+
+
+def _versions(family: Sequence[Evaluated]) -> list[str]:
+    """In words, of what the runs were trained by several versions; at most one line."""
+    noted = [found.run.environment for found in family]
+    several = []
+    for name in ("git_revision", "rdepth_keras", *LIBRARIES):
+        versions = dict.fromkeys(str(one[name])[:12] for one in noted if one.get(name))
+        several += [f"{name} {', '.join(versions)}"] if len(versions) > 1 else []
+    return [f"trained by several versions: {'; '.join(several)}"] if several else []
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
 from rdepth_keras.data.folder.dataset import MAPS
+from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.depth.normalise import flat_notice, is_flat, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
@@ -17,7 +18,7 @@ from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import read_depth, read_image
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.predictor import load_predictor
+from rdepth_keras.run.predictor import load_predictor, unfinished
 from rdepth_keras.tiling import blend_windows, windows
 
 STRIDE_SHARE = 0.75  # of a tile, between the windows of a larger picture
@@ -34,7 +35,8 @@ class PicturePredictor:
         tile_pixels: side of the tiles that the run knows: larger pictures are seen in windows.
         reads_depth: whether depth is looked at.
         estimate: image -> raw relative depth (H, W), for pictures without a map.
-        notify: hears of depth maps that tell nothing.
+        notify: hears of depth maps that tell nothing, and of those of another origin.
+        origin: of the depth that the run was trained with; None where no name leads to it.
     """
 
     predict: Callable[[Tile], np.ndarray]
@@ -42,6 +44,7 @@ class PicturePredictor:
     reads_depth: bool
     estimate: Estimate
     notify: Tell = print
+    origin: str | None = None
 
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
@@ -52,6 +55,12 @@ class PicturePredictor:
             depth = read_depth(depth_file, *image.shape[:2])[..., 0]
             if is_flat(depth):
                 self.notify(flat_notice([str(depth_file)]))
+            source = _maker(depth_file, picture)
+            if None not in (source, self.origin) and source != self.origin:
+                self.notify(
+                    f"WARNING: {depth_file} was made by {source}, and the run was trained with "
+                    f"depth by {self.origin}"
+                )
         else:
             depth = self.estimate(image)
             if is_flat(depth):
@@ -88,9 +97,10 @@ def load_picture_predictor(
         estimate = _load_estimator(run, depth_checkpoint, pixels, notify)
     inference = inference or experiment.training.inference.seamless()
     predictor = load_predictor(run, inference)
-    for note in predictor.damaged:
+    for note in (*predictor.damaged, *unfinished([run])):
         notify(note)
-    return PicturePredictor(predictor, pixels, experiment.network.reads_depth, estimate, notify)
+    reads_depth, origin = experiment.network.reads_depth, _depth_origin(run)
+    return PicturePredictor(predictor, pixels, reads_depth, estimate, notify, origin)
 
 
 def predict_tiles(
@@ -156,6 +166,13 @@ def _load_estimator(run: Run, source: str | None, tile_pixels: int, notify: Tell
     if is_own and noted and noted != estimator.fingerprint:
         notify(f"WARNING: {run} was trained with other depth, by other weights of {own}")
     return partial(estimate_scene, estimator.view, window_pixels=window_of(tile_pixels))
+
+
+def _maker(depth: Path, picture: Path) -> str | None:
+    """The checkpoint that made a map of a folder's, as noted beside it; None where nobody did."""
+    record = DepthRecord(depth.parent.parent)
+    is_noted = depth.parent.name == record.depths.name and record.made(picture, depth)
+    return record.source if is_noted else None
 
 
 def _depth_origin(run: Run) -> str | None:

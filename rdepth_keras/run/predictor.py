@@ -127,6 +127,15 @@ def load_ensemble(
     )
 
 
+def unfinished(runs: Sequence[Run]) -> list[str]:
+    """In words, which runs have not come to their end."""
+    return [
+        f"WARNING: {run.directory} has not come to its end; go on with --resume."
+        for run in runs
+        if run.metrics is None
+    ]
+
+
 def _check_members(runs: Sequence[Run], domain: str | None) -> None:
     for one, other in combinations(runs, 2):
         same_place = one.directory.resolve() == other.directory.resolve()

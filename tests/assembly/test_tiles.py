@@ -1,5 +1,6 @@
 """Which tiles train: what is left out is said, what is bad is named, nothing is dropped."""
 
+import dataclasses
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -290,3 +291,10 @@ def test_classes_that_no_tile_shows_are_told_without_rare_class_sampling_too():
 class Sparse(Some):
     def __getitem__(self, index):
         return super().__getitem__(0)
+
+
+def test_depth_of_several_origins_is_told():
+    opened = dataclasses.replace(data(RURAL), depth={"origins": "one and other"})
+    assert training_sources(recipe("demo"), opened).notices == (
+        "WARNING: depth maps of several origins, whose scales may differ: one and other",
+    )

@@ -84,6 +84,14 @@ def test_what_changes_no_number_makes_no_other_row(tmp_path):
     assert line["method"] == "demo (2 seeds)" and not line["note"]
 
 
+def test_seeds_of_several_versions_are_told(tmp_path, monkeypatch):
+    runs = [make(tmp_path / "a", 0, 6), make(tmp_path / "b", 1, 7)]
+    noted = {"a": {"jax": "1.0", "keras": "3"}, "b": {"jax": "2.0", "keras": "3"}}
+    monkeypatch.setattr(Run, "environment", property(lambda self: noted[self.name]))
+    (line,) = table(runs)
+    assert line["note"] == "trained by several versions: jax 1.0, 2.0"
+
+
 def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
     slow = make(tmp_path / "slow", right=6)
     fast = make(tmp_path / "fast", right=8, steps=7)

@@ -10,11 +10,18 @@ from PIL import Image as Pillow
 from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.dataset import MAPS, Folder
+from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import LOVEDA
 from rdepth_keras.run.pictures import PicturePredictor, load_picture_predictor, predict_tiles
-from rdepth_keras.run.predictor import load_predictor
+from rdepth_keras.run.predictor import load_predictor, unfinished
+
+
+@pytest.fixture(autouse=True)
+def ended(monkeypatch):
+    """The runs here were written by hand, and have no end."""
+    monkeypatch.setattr("rdepth_keras.run.pictures.unfinished", lambda runs: [])
 
 
 @pytest.fixture
@@ -205,6 +212,34 @@ def test_estimated_depth_that_is_flat_is_told(tmp_path):
     assert not said
     predict_one(tmp_path / "a.png")
     assert len(said) == 1 and f"a mask holds): the one estimated of {tmp_path}/a.png" in said[0]
+
+
+@pytest.mark.parametrize(("origin", "told"), [("own", 0), ("other", 1), (None, 0)])
+def test_a_map_of_another_estimator_than_the_run_s_is_told(tmp_path, origin, told):
+    rng, said = np.random.default_rng(0), []
+    files = {"images": (64, 64, 3), "depths": (64, 64)}
+    for kind, shape in files.items():
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "a.png").write_bytes(png.encode(rng.integers(0, 256, shape, np.uint8)))
+    image, depth = (tmp_path / kind / "a.png" for kind in files)
+    record = DepthRecord(tmp_path)
+    record.begin("own", "1234")
+    record.note(image, depth)
+    predict_one = PicturePredictor(Spy(), 64, True, no_estimate, said.append, origin)
+    predict_one(image, depth)
+    assert len(said) == told and (not told or "made by own, and the run was trained" in said[0])
+
+
+def test_a_run_that_has_not_come_to_its_end_is_told(copied, picture, monkeypatch):
+    monkeypatch.setattr("rdepth_keras.run.pictures.unfinished", unfinished)
+    path, depth, *_ = picture(64, 64)
+    said = []
+    predict(copied[0], path, depth, notify=said.append)
+    assert said == [f"WARNING: {copied[0]} has not come to its end; go on with --resume."]
+
+
+def no_estimate(_):
+    raise AssertionError("there is a map")
 
 
 def test_a_turned_or_damaged_picture_is_refused(tmp_path):

@@ -20,6 +20,7 @@ from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
 
 _READING = 4  # files read at once
+_CUT_SHARE = 0.5  # of a picture's values, at the ends of their range
 _FLAT_BYTES = 0.25  # a pixel: a packed map that takes more is not flat
 
 
@@ -86,7 +87,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         for notice in (*_uniform(contents), *_gaps(contents, wrong)):
             tell(notice)
         seen += contents
-    for notice in _repeated(seen):
+    for notice in (*_absent(table, seen), *_repeated(seen)):
         tell(notice)
     return wrong
 
@@ -104,6 +105,7 @@ class _Content:
     depth: str
     ids: tuple[int, ...]
     one_colour: bool
+    cut: bool
     flat: bool
 
 
@@ -117,7 +119,8 @@ def _content(table: ClassTable, files: Files) -> _Content:
         mask=_digest(files.mask.read_bytes()) if files.mask and mask is not None else "",
         depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
-        one_colour=image is not None and bool((image == image[0, 0]).all()),
+        one_colour=image is not None and is_flat(image.reshape(len(image), -1)),
+        cut=image is not None and bool(np.isin(image, (0, 255)).mean() > _CUT_SHARE),
         flat=depth is not None and is_flat(depth),
     )
 
@@ -141,12 +144,25 @@ def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
         yield flat_notice(flat)
     if found := [str(one.files.image) for one in contents if one.one_colour]:
         counted = f"{len(found)} of {len(contents)}"
-        yield f"WARNING: pictures of one colour all over, {counted}: {_some(found)}"
+        yield f"WARNING: pictures of one colour all over, or of few, {counted}: {_some(found)}"
+    if found := [str(one.files.image) for one in contents if one.cut and not one.one_colour]:
+        yield (
+            "WARNING: pictures of which more than half is all dark or all bright (0 or 255), "
+            f"perhaps cut off, {len(found)} of {len(contents)}: {_some(found)}"
+        )
     if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
         yield f"WARNING: masks without a labelled pixel, {len(found)}: {_some(found)}"
     if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
         counted = f"{len(found)} of {len(masks)}"
         yield f"WARNING: masks of one class all over, {counted}: {_some(found)}"
+
+
+def _absent(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
+    """Of classes that no mask shows, where there are masks."""
+    found = {train_id for one in contents for train_id in one.ids}
+    names = [name for train_id, name in enumerate(table.names) if train_id not in found]
+    if found and names:
+        yield f"WARNING: classes that no mask shows, {len(names)} of {len(table)}: {_some(names)}"
 
 
 def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:

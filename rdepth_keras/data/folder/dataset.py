@@ -14,6 +14,7 @@ from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.labels import ClassTable
 
 MAPS = "maps of the folder"  # the source of its depth, whatever made them
+OWN = "others"  # maps that no estimator here made
 NO_CLASSES = ClassTable((), (), ())
 
 
@@ -80,12 +81,16 @@ class Folder(Dataset):
 def _origin(places: Iterable[Path]) -> dict[str, str]:
     """What made the depth: ``origin`` is a checkpoint's, where it alone made all maps there are.
 
-    ``fingerprint`` is its estimator's, where all records note it.
+    ``fingerprint`` is its estimator's, where all records note it; ``origins`` names them where the
+    domains' maps are of several.
     """
     records = [DepthRecord(place) for place in places if (place / "depths").is_dir()]
     sources = {record.source if record.covers() else None for record in records}
     fingerprints = {record.fingerprint for record in records}
     found = {"source": MAPS}
+    if len(sources) > 1:
+        told = sorted(OWN if source is None else source for source in sources)
+        found["origins"] = " and ".join(told)
     if len(sources) == 1 and len(fingerprints - {None}) < 2 and (origin := sources.pop()):
         found["origin"] = origin
         if len(fingerprints) == 1 and (fingerprint := fingerprints.pop()):

@@ -31,6 +31,7 @@ _COMPRESSION, _ORIENTATION = 259, 274  # tags of TIFF, and so of Exif
 _GDAL_METADATA, _NO_DATA = 42112, 42113  # GDAL's own
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")  # chunks of PNG
 _XMP = 700  # tag of TIFF
+_BANDS = ("red", "green", "blue")
 
 
 def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
@@ -58,6 +59,7 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
             _refuse_colours(_COLOURS.get(_first(tags, 262, 1)))
             _refuse_bands(tags)
             _refuse_reversed(_text(tags, _GDAL_METADATA))
+            _refuse_order(_text(tags, _GDAL_METADATA))
             _refuse_bits(tags)
             _refuse_holes(tags)
             if unpack and _first(tags, _COMPRESSION, _PLAIN) != _PLAIN:
@@ -184,6 +186,19 @@ def _refuse_reversed(metadata: bytes) -> None:
         raise ValueError(
             "its scale is negative, so that larger values mean less: `gdal_translate -unscale -ot "
             "Float32 IN OUT` counts them upwards"
+        )
+
+
+def _refuse_order(metadata: bytes) -> None:
+    """Bands that are described as colours, as GDAL writes it, and not as red, green, blue."""
+    told = re.findall(rb'sample="(\d+)"[^>]*role="description"[^>]*>([^<]*)<', metadata)
+    names = {int(band): name.decode("ascii", "replace") for band, name in told}
+    first = [names.get(band, "") for band in range(3)]
+    found = [next((c for c in _BANDS if c in name.lower()), "") for name in first]
+    if all(first) and any(found) and found != list(_BANDS):
+        raise ValueError(
+            f"its bands are described as {', '.join(first)}; {', '.join(_BANDS)} is expected: "
+            "`gdal_translate -b RED -b GREEN -b BLUE IN OUT`, by their numbers"
         )
 
 

@@ -192,7 +192,7 @@ def test_files_that_different_pictures_share_are_told(root):
         spoil(place / f"depths/{name}.png", np.full(SIZE, 3, np.uint8))
     said.clear()
     verify_folder(root, TABLE, said.append)
-    assert len(said) == 3 and not any("byte for byte" in line for line in said)
+    assert len(said) == 4 and not any("byte for byte" in line for line in said)
 
 
 def test_pictures_and_masks_that_hold_the_same_all_over_are_told(root):
@@ -202,7 +202,7 @@ def test_pictures_and_masks_that_hold_the_same_all_over_are_told(root):
     (place / "masks/d.png").unlink()
     assert verify_folder(root, TABLE, said.append) == []
     assert said[1:] == [
-        f"WARNING: pictures of one colour all over, 1 of 4: {place / 'images/b.png'}",
+        f"WARNING: pictures of one colour all over, or of few, 1 of 4: {place / 'images/b.png'}",
         f"WARNING: masks of one class all over, 1 of 3: {place / 'masks/c.png'}",
     ]
 
@@ -274,3 +274,18 @@ def test_maps_of_earlier_images(root):
     record.path.write_text(json.dumps(content))
     spoil(depth, np.eye(*SIZE, dtype=np.uint8))
     assert faults(town(root), pixels=True) == [], "a map of one's own in its place"
+
+
+def test_classes_that_no_mask_shows_and_pictures_that_are_cut_off_are_told(root):
+    place, said = root / "train/town", []
+    for name in NAMES:
+        spoil(place / f"masks/{name}.png", np.zeros(SIZE, np.uint8))
+    bright = np.random.default_rng(0).integers(0, 700, (*SIZE, 3)).clip(0, 255).astype(np.uint8)
+    spoil(place / "images/a.png", np.maximum(bright, 5))
+    spoil(place / "images/b.png", np.minimum(bright, 1))
+    spoil(place / "images/c.png", np.where(bright < 240, bright, 100).astype(np.uint8))
+    assert verify_folder(root, TABLE, said.append) == []
+    told = "\n".join(said)
+    assert "classes that no mask shows, 1 of 2: roof" in told
+    assert f"all over, or of few, 1 of 4: {place}/images/b.png" in told
+    assert f"perhaps cut off, 1 of 4: {place}/images/a.png" in told

@@ -349,6 +349,31 @@ def test_depth_that_counts_downwards_is_refused(scale, good, tmp_path):
         refused("its scale is negative", path, *looks)
 
 
+@pytest.mark.parametrize(
+    ("names", "good"),
+    [
+        (("Red", "Green", "Blue"), True),
+        (("B4 (red)", "B3 (green)", "B2 (blue)"), True),
+        (("a", "b", "c"), True),
+        (("Blue", "Green", "Red"), False),
+        (("NIR", "Red", "Green"), False),
+    ],
+)
+def test_bands_that_are_described_as_other_colours_are_refused(names, good, tmp_path):
+    path = tmp_path / "a.tif"
+    items = "".join(
+        f'<Item name="DESCRIPTION" sample="{band}" role="description">{name}</Item>'
+        for band, name in enumerate(names)
+    )
+    item = f"<GDALMetadata>{items}</GDALMetadata>"
+    Pillow.fromarray(RGB).save(path, tiffinfo=tags({42112: item}))
+    if good:
+        np.testing.assert_array_equal(decode_image(path), RGB)
+    else:
+        said = f"described as {', '.join(names)}; red, green, blue is expected: .*-b RED"
+        refused(said, path, (decode_image,), (peek_image,))
+
+
 def test_every_cut_and_mutation_is_left_to_the_decoder(tmp_path, mutations):
     """ValueError or nothing, whatever is in the file."""
     path, rng = tmp_path / "a.jpg", np.random.default_rng(0)
