@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from rdepth_keras.experiment import Choice, Economy, to_json
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes import recipe
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.comparison import _tiles, compare, describe_inference, headline
+from rdepth_keras.run.comparison import _tiles, _versions, compare, describe_inference, headline
 from rdepth_keras.run.directory import Run
 
 
@@ -84,12 +85,13 @@ def test_what_changes_no_number_makes_no_other_row(tmp_path):
     assert line["method"] == "demo (2 seeds)" and not line["note"]
 
 
-def test_seeds_of_several_versions_are_told(tmp_path, monkeypatch):
-    runs = [make(tmp_path / "a", 0, 6), make(tmp_path / "b", 1, 7)]
-    noted = {"a": {"jax": "1.0", "keras": "3"}, "b": {"jax": "2.0", "keras": "3"}}
-    monkeypatch.setattr(Run, "environment", property(lambda self: noted[self.name]))
-    (line,) = table(runs)
-    assert line["note"] == "trained by several versions: jax 1.0, 2.0"
+def test_seeds_of_several_versions_are_told():
+    def family(*versions):
+        noted = [{"jax": jax, "keras": "3", "git_revision": None} for jax in versions]
+        return [SimpleNamespace(run=SimpleNamespace(environment=one)) for one in noted]
+
+    assert _versions(family("1.0", "1.0")) == []
+    assert _versions(family("1.0", "2.0")) == ["trained by several versions: jax 1.0, 2.0"]
 
 
 def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
