@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import numpy as np
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.coordinates import refuse_elsewhere
+from rdepth_keras.data.folder.coordinates import footprint, refuse_elsewhere, share_covered
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
 
 _READING = 4  # files read at once
+_COVERED_SHARE = 0.02  # of a tile, by one of another split
 _CUT_SHARE = 0.5  # of a picture's values, at the ends of their range
 _FLAT_BYTES = 0.25  # a pixel: a packed map that takes more is not flat
 
@@ -87,7 +89,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         for notice in (*_uniform(contents), *_gaps(contents, wrong)):
             tell(notice)
         seen += contents
-    for notice in (*_absent(table, seen), *_repeated(seen)):
+    for notice in (*_absent(table, seen), *_repeated(seen), *_overlapping(seen)):
         tell(notice)
     return wrong
 
@@ -104,6 +106,7 @@ class _Content:
     mask: str
     depth: str
     ids: tuple[int, ...]
+    ground: tuple[float, float, float, float] | None
     one_colour: bool
     cut: bool
     flat: bool
@@ -119,6 +122,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
         mask=_digest(files.mask.read_bytes()) if files.mask and mask is not None else "",
         depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
+        ground=None if image is None else footprint(files.image, image.shape[:2]),
         one_colour=image is not None and is_flat(image.reshape(len(image), -1)),
         cut=image is not None and bool(np.isin(image, (0, 255)).mean() > _CUT_SHARE),
         flat=depth is not None and is_flat(depth),
@@ -192,6 +196,26 @@ def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
             yield (
                 f"WARNING: {what} that different pictures share byte for byte, and so can hardly "
                 f"be of all of them, {len(names)}: {_some(names)}"
+            )
+
+
+def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
+    """Of tiles of one split whose ground is seen in another split of their domain, too."""
+    places: dict[Path, list[_Content]] = {}
+    for one in contents:
+        if one.ground is not None:
+            places.setdefault(one.files.image.parents[1], []).append(one)
+    for (place, own), (other, theirs) in combinations(places.items(), 2):
+        if place.name != other.name:
+            continue
+        ours, others = (np.array([one.ground for one in part]) for part in (own, theirs))
+        shares = [share_covered(one, others) for one in ours]
+        pairs = zip(own, shares, strict=True)
+        if names := [str(one.files.image) for one, share in pairs if share > _COVERED_SHARE]:
+            yield (
+                f"WARNING: tiles of {place} that lie on the ground of tiles in {other}, up to "
+                f"{max(shares):.0%} of one, so that what is trained on may be scored, "
+                f"{len(names)} of {len(own)}: {_some(names)}"
             )
 
 

@@ -41,6 +41,23 @@ def refuse_elsewhere(path: Path, image: Path, size: tuple[int, int]) -> None:
         )
 
 
+def footprint(image: Path, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
+    """West, south, east and north of a picture of ``size`` pixels; None where nothing says it."""
+    if (place := _place(image)) is None:
+        return None
+    height, width = size
+    corners = place @ np.array([(0, 0, 1), (width, 0, 1), (0, height, 1), (width, height, 1)]).T
+    return (*corners.min(1).tolist(), *corners.max(1).tolist())
+
+
+def share_covered(own: np.ndarray, others: np.ndarray) -> float:
+    """Of one footprint (4,) the largest share that one of the others (N, 4) covers."""
+    west, south = np.maximum(own[:2], others[:, :2]).T
+    east, north = np.minimum(own[2:], others[:, 2:]).T
+    common = np.maximum(east - west, 0) * np.maximum(north - south, 0)
+    return float(common.max() / np.prod(own[2:] - own[:2]))
+
+
 def _place(path: Path) -> np.ndarray | None:
     """(2, 3): (column, row, 1) of a pixel's corner -> x and y; None where nothing says it."""
     with path.open("rb") as file:

@@ -289,3 +289,20 @@ def test_classes_that_no_mask_shows_and_pictures_that_are_cut_off_are_told(root)
     assert "classes that no mask shows, 1 of 2: roof" in told
     assert f"all over, or of few, 1 of 4: {place}/images/b.png" in told
     assert f"perhaps cut off, 1 of 4: {place}/images/a.png" in told
+
+
+def test_splits_that_share_their_ground_are_told(root):
+    """Tiles of one scene, cut with an overlap and split at random."""
+    said = []
+    for number, name in enumerate(NAMES):
+        for kind in ("images", "masks", "depths"):
+            placed(root / f"train/town/{kind}/{name}.png", 5e5 + 20 * number)
+    for kind in ("images", "masks", "depths"):
+        for split, domain in (("val", "town"), ("val", "other")):
+            (root / split / domain / kind).mkdir(parents=True)
+        shutil.copy(root / f"train/town/{kind}/d.tif", root / f"val/other/{kind}/d.tif")
+        (root / f"train/town/{kind}/d.tif").rename(root / f"val/town/{kind}/d.tif")
+    assert verify_folder(root, TABLE, said.append) == []
+    (told,) = (line for line in said if "lie on the ground" in line)
+    assert f"tiles of {root}/train/town that lie on the ground of tiles in {root}/val/town" in told
+    assert "up to 33% of one" in told and told.endswith(f"1 of 3: {root}/train/town/images/c.tif")
