@@ -214,7 +214,8 @@ def verify_all(args: Args) -> int:
     faults = verify_folder(root, load_classes(Path(args.classes).expanduser()), print)
     for fault in faults:
         print(f"wrong    {fault}")
-    print(f"WRONG: {len(faults)} faults." if faults else "SOUND: every file was read.")
+    wrong = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    print(f"WRONG: {wrong}." if faults else "SOUND: every file was read.")
     return 1 if faults else 0
 
 

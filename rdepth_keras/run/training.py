@@ -52,7 +52,7 @@ from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
 from rdepth_keras.train.checkpoint import checkpoint_bytes
 from rdepth_keras.train.devices import check_batch_size, wait_for_hosts
-from rdepth_keras.train.lock import lock
+from rdepth_keras.train.lock import check_free, lock
 from rdepth_keras.train.loop import run_steps
 from rdepth_keras.train.profile import PROFILED
 from rdepth_keras.train.progress import TrainingProgress
@@ -81,7 +81,9 @@ def start(
 
     Raises:
         FileExistsError: if its directory already holds something.
+        RuntimeError: if another process trains in it.
     """
+    check_free(run.directory)
     if run.occupied:
         raise FileExistsError(
             f"{run} already holds a run or other files. Choose another --out, or go on with it: "
@@ -110,6 +112,7 @@ def resume(
         FileNotFoundError: if the directory holds no run.
         ValueError: if the experiment is not the run's own, naming each difference.
     """
+    check_free(run.directory)
     experiment = settled(experiment)
     changed = changes(run, experiment)
     more = experiment.training.steps - run.experiment.training.steps

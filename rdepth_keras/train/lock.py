@@ -46,6 +46,24 @@ def lock(directory: Path, notify: Callable[[str], None] = print) -> Iterator[Non
         os.close(descriptor)
 
 
+def check_free(directory: Path) -> None:
+    """Raises RuntimeError as :func:`lock` does; holds nothing, and makes no file.
+
+    What takes long is not begun where another process is at work.
+    """
+    if jax.process_index() > 0 or not (directory / LOCK).is_file():
+        return
+    descriptor = os.open(directory / LOCK, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RuntimeError(_refusal(directory, _read(descriptor))) from error
+    except OSError:  # the file system knows no locks: told where it is locked
+        return
+    finally:
+        os.close(descriptor)
+
+
 def _refusal(directory: Path, holder: dict) -> str:
     process, host = holder.get("process", "unknown"), holder.get("host", "unknown")
     here = host == socket.gethostname()

@@ -424,6 +424,10 @@ def test_two_trainings_never_share_a_directory(experiment, tmp_path):
     with lock(tmp_path), pytest.raises(RuntimeError, match="is in use: process .* choose another"):
         run.start(experiment, Run(tmp_path), QUIET)
     assert not Run(tmp_path).begun
+    Run(tmp_path).begin(experiment)
+    for go in (run.start, run.resume):  # before what takes long, and what else is wrong
+        with lock(tmp_path), pytest.raises(RuntimeError, match="is in use"):
+            go(experiment.changed(training={"steps": 1}), Run(tmp_path), QUIET)
 
 
 @pytest.mark.parametrize("missing", ["tensorboardX", "labels"])

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from rdepth_keras.train.lock import LOCK, lock
+from rdepth_keras.train.lock import LOCK, check_free, lock
 
 HOLD = """
 import sys, pathlib, time
@@ -38,6 +38,18 @@ def test_a_second_training_is_refused_and_told_whose_the_directory_is(tmp_path, 
     said = rf"process {holder.pid} on host {socket.gethostname()} .*\(kill {holder.pid}; it saves"
     with pytest.raises(RuntimeError, match=said), lock(tmp_path):
         pytest.fail("it is held")
+
+
+def test_it_is_seen_without_being_taken(tmp_path, holder):
+    with pytest.raises(RuntimeError, match=rf"is in use: process {holder.pid} on host"):
+        check_free(tmp_path)
+    holder.kill()
+    holder.wait()
+    check_free(tmp_path)
+    check_free(tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    with lock(tmp_path):
+        pass
 
 
 def test_a_killed_training_leaves_no_lock(tmp_path, holder):
