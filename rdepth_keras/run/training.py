@@ -264,6 +264,8 @@ def _train_steps(
     if first:
         journal.cut(done)
     validated = prepared.validated
+    if done < training.steps and not console.is_terminal:  # where a bar shows that it goes on
+        console.print("Compiling the step: the first one takes longest")
     with TrainingProgress(console, training.steps, 10 * cadence.log_steps) as progress:
         run_steps(
             state,

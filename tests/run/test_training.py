@@ -420,6 +420,14 @@ def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_log_says_that_the_first_step_takes_longest(experiment, tmp_path):
+    out = io.StringIO()
+    run.start(experiment, Run(tmp_path / "run"), Console(file=out))
+    assert out.getvalue().count("Compiling the step") == 1
+    run.resume(experiment, Run(tmp_path / "run"), Console(file=out))
+    assert out.getvalue().count("Compiling the step") == 1, "there was none to make"
+
+
 def test_two_trainings_never_share_a_directory(experiment, tmp_path):
     with lock(tmp_path), pytest.raises(RuntimeError, match="is in use: process .* choose another"):
         run.start(experiment, Run(tmp_path), QUIET)
