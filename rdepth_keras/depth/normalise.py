@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LEVELS = 65535  # the largest 16-bit value
+SHOWN = 8  # names
 FLAT_VALUES = 16  # a map with no more is hardly one of depth
 
 
@@ -76,9 +77,10 @@ def is_flat(depth: np.ndarray) -> bool:
 
 
 def flat_notice(names: Sequence[str]) -> str:
-    """What is said, everywhere, of flat maps: how many, and all of their names."""
+    """What is said, everywhere, of flat maps: how many, and the names of the first."""
+    shown = ", ".join(names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
     maps = "1 depth map is" if len(names) == 1 else f"{len(names)} depth maps are"
     return (
         f"WARNING: {maps} flat (one value all over, which will count as depth 0, or at most "
-        f"{FLAT_VALUES} values, as a mask holds): {', '.join(names)}. Is that meant?"
+        f"{FLAT_VALUES} values, as a mask holds): {shown}. Is that meant?"
     )

@@ -87,7 +87,9 @@ class Architecture:
                 (both float32, at the stride of the decoder and of stage 3; a network without that
                 head has no such entry) and ``features``, the tuple of the four maps the decoder
                 sees. ``logits`` is a tuple where several heads predict together.
-            dtype: a Keras policy of floats such as ``"mixed_bfloat16"``; None is Keras's own.
+            dtype: a Keras policy of floats such as ``"mixed_bfloat16"``; None is Keras's own. Of
+                float16 ``compile`` scales the loss, but not of a clone or of a file: those take
+                Keras's own policy, so set that.
             remat: computes the encoders' branches twice instead of keeping them: less memory.
             accumulate: in training, the encoders take the batch in so many equal parts, one after
                 the other, and the rest sees it whole: the numbers of the whole batch, the encoders'

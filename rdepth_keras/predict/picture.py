@@ -11,7 +11,7 @@ from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
-from rdepth_keras.data.folder.depth_record import DepthRecord
+from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
 from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
 from rdepth_keras.data.folder.headers import TIFF, Form
 from rdepth_keras.data.folder.oddities import refuse_odd
@@ -64,6 +64,7 @@ def check_inputs(pairs: Iterable[tuple[Path, Path | None]]) -> None:
         pairs: each picture with its depth map, if there is one.
     """
     faults: list[str] = []
+    records: dict[Path, DepthRecord] = {}
     for image, depth in pairs:
         try:
             size = _look_at_image(image)
@@ -72,10 +73,9 @@ def check_inputs(pairs: Iterable[tuple[Path, Path | None]]) -> None:
                 if depth.samefile(image):
                     raise ValueError(f"{depth} is the picture itself, and no depth map of it.")
                 refuse_elsewhere(depth, image, size)
-                record = DepthRecord(depth.parent.parent)
-                if depth.parent.name == record.depths.name and record.outdated(image, depth):
+                if (record := record_of(depth, records)) and record.outdated(image, depth):
                     raise ValueError(
-                        f"{depth}: made of another picture than {image} is now: make it anew, or "
+                        f"{depth}: made of another file than {image} is now: make it anew, or "
                         "leave it away."
                     )
         except (ValueError, OSError) as error:

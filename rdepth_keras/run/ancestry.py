@@ -46,7 +46,8 @@ def trained_on(run: Run) -> dict[str, Any]:
     As far as they were noted when it began. Members of an ensemble share them.
     """
     noted = run.environment
-    found = {"depth": noted.get("depth"), "tiles": noted.get("trained_on")}
+    found = {f"depth {name}": told for name, told in (noted.get("depth") or {}).items()}
+    found["tiles"] = noted.get("trained_on")
     found["reading of masks"] = run.experiment.data.classes.reading
     if files := noted.get("files"):
         for name in decisive(run.experiment):

@@ -24,6 +24,8 @@ from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
 from rdepth_keras.run.surroundings import LIBRARIES
 
+NOTED_LATER = ("depth fingerprint", "depth origins")  # some runs do not; their files tell as much
+
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
 
 
@@ -231,7 +233,8 @@ def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:
     families: dict[Any, list[Evaluated]] = {}
     for found in evaluated:
         files = frozenset(found.result.get("files", {}).items())
-        trained = json.dumps(alike(found.run), sort_keys=True)
+        known = {n: told for n, told in alike(found.run).items() if n not in NOTED_LATER}
+        trained = json.dumps(known, sort_keys=True)
         same = found.experiment.essence(seed=0), found.name, protocol(found), files, trained
         families.setdefault(same, []).append(found)
     return list(families.values())

@@ -213,6 +213,8 @@ class Run:
         """
         began = self.environment
         noted = began.get("depth")
+        if noted is not None:  # other domains of the folder may have come or gone
+            noted = {name: told for name, told in noted.items() if name != "origins"}
         depth = {name: told for name, told in data.depth.items() if name in (noted or ())}
         pairs: list[tuple[str, Any, Any]] = [("other depth", noted, depth)]
         if trained_on is not None:

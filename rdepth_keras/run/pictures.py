@@ -10,7 +10,7 @@ import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
 from rdepth_keras.data.folder.dataset import MAPS
-from rdepth_keras.data.folder.depth_record import DepthRecord
+from rdepth_keras.data.folder.depth_record import record_of
 from rdepth_keras.depth.normalise import flat_notice, is_flat, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
@@ -170,9 +170,8 @@ def _load_estimator(run: Run, source: str | None, tile_pixels: int, notify: Tell
 
 def _maker(depth: Path, picture: Path) -> str | None:
     """The checkpoint that made a map of a folder's, as noted beside it; None where nobody did."""
-    record = DepthRecord(depth.parent.parent)
-    is_noted = depth.parent.name == record.depths.name and record.made(picture, depth)
-    return record.source if is_noted else None
+    record = record_of(depth)
+    return record.source if record is not None and record.made(picture, depth) else None
 
 
 def _depth_origin(run: Run) -> str | None:

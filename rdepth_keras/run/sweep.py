@@ -1,6 +1,5 @@
 """Many runs: recipes x directions x seeds, each in a directory of its own, and their table."""
 
-import glob
 import json
 import signal
 import statistics
@@ -214,15 +213,9 @@ def summarise(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
 
 
 def check_page(page: Path) -> None:
-    """Raises FileExistsError where another file than a leaderboard's would be replaced."""
-    if page.exists():
-        if not page.read_bytes().startswith(HEADING.encode()):
-            raise FileExistsError(f"{page} is no leaderboard, and would be replaced: name another.")
-    elif pictures := sorted(page.parent.glob(f"{glob.escape(page.stem)}_*.png")):
-        raise FileExistsError(
-            f"{pictures[0]} is there, and a new page {page} would have pictures of such names: "
-            "name another, or move it away."
-        )
+    """Raises FileExistsError where another file than a leaderboard would be replaced."""
+    if page.exists() and not page.read_bytes().startswith(HEADING.encode()):
+        raise FileExistsError(f"{page} is no leaderboard, and would be replaced: name another.")
 
 
 def check_means(cells: Sequence[Cell]) -> None:
@@ -240,9 +233,10 @@ def check_means(cells: Sequence[Cell]) -> None:
         base = seeds.setdefault((cell.recipe, cell.direction), cell)
         row = rows.setdefault(metrics["domain"], cell)
         anew = "Train one of them anew, or name the --seeds that belong together."
-        _check_alike(base, cell, alike(base.run), alike(cell.run), "trained on", anew)
-        _check_alike(base, cell, _scored_on(base), _scored_on(cell), "scored on", again)
-        _check_alike(row, cell, _seen_by_all(row), _seen_by_all(cell), "scored on", again)
+        _check_alike(base, cell, alike(base.run), alike(cell.run), "trained otherwise", anew)
+        other = "scored on other data"
+        _check_alike(base, cell, _scored_on(base), _scored_on(cell), other, again)
+        _check_alike(row, cell, _seen_by_all(row), _seen_by_all(cell), other, again)
 
 
 def _check_alike(
@@ -251,7 +245,7 @@ def _check_alike(
     if name := disagreement(ours, theirs):
         raise ValueError(
             f"There is no mean of {one.directory} and {other.directory}, nor a difference, for "
-            f"they were {what} other data: {name} {ours[name]} the one, {theirs[name]} the other. "
+            f"they were {what}: {name} {ours[name]} the one, {theirs[name]} the other. "
             f"{remedy}"
         )
 

@@ -84,6 +84,7 @@ def test_flat_maps_and_what_is_said_of_them():
     assert "WARNING: 1 depth map is flat" in flat_notice(["a.png"])
     assert "2 depth maps are flat" in flat_notice(["a.png", "b.png"])
     assert flat_notice(["a.png", "b.png"]).count("a.png, b.png") == 1
+    assert "9 depth maps are" in (said := flat_notice(list("abcdefghi"))) and "h and 1 more" in said
 
 
 def test_a_mask_that_hides_nothing_changes_nothing():

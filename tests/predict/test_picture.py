@@ -374,5 +374,5 @@ def test_a_map_that_was_made_of_another_picture_is_refused(tmp_path):
     record.note(image, depth)
     check_inputs([(image, depth)])
     image.write_bytes(png.encode(rng.integers(0, 256, (9, 8, 3), np.uint8)))
-    with pytest.raises(ValueError, match=r"a\.png: made of another picture than .*make it anew"):
+    with pytest.raises(ValueError, match=r"a\.png: made of another file than .*make it anew"):
         check_inputs([(image, depth)])

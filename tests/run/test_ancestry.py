@@ -58,8 +58,10 @@ def test_what_decided_the_weights_is_what_they_were_trained_on(tmp_path):
     """Not the target's Val, that a run is merely scored on."""
     own = begin(tmp_path / "a", notes=False)
     files = {name: {"images": name[0]} for name in ("train/rural", "val/urban")}
-    own.note_environment({"depth": "d", "trained_on": {"train/rural": 3}, "files": files}, 0)
-    told = {"depth": "d", "tiles": {"train/rural": 3}, "images of train/rural": "t"}
+    own.note_environment(
+        {"depth": {"source": "d"}, "trained_on": {"train/rural": 3}, "files": files}, 0
+    )
+    told = {"depth source": "d", "tiles": {"train/rural": 3}, "images of train/rural": "t"}
     assert trained_on(own) == told | {"reading of masks": Demo().classes.reading}
 
 

@@ -28,15 +28,10 @@ def test_a_page_replaces_a_leaderboard_alone(tmp_path):
     sweep.check_page(page)
     page.write_text("# Leaderboard\n\nof before")
     sweep.check_page(page)
-    (tmp_path / "notes_urban.png").write_bytes(b"")
-    sweep.check_page(page)
     page.write_text("# My notes")
     with pytest.raises(
         FileExistsError, match=r"notes\.md is no leaderboard, and would be replaced"
     ):
-        sweep.check_page(page)
-    page.unlink()
-    with pytest.raises(FileExistsError, match=r"notes_urban\.png is there, and a new page"):
         sweep.check_page(page)
 
 
@@ -142,7 +137,7 @@ def test_seeds_that_began_otherwise_have_no_mean(cells, noted):
     other = {**own, name: "other"}
     for cell, environment in zip(cells[:2], (own, other), strict=True):
         cell.run.note_environment({name: environment[name]}, 0)
-    with pytest.raises(ValueError, match=rf"no mean of .* trained on other data: {name[:7]}"):
+    with pytest.raises(ValueError, match=rf"no mean of .* trained otherwise: {name[:7]}"):
         summarise(cells)
 
 

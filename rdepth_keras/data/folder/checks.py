@@ -118,7 +118,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
     depth = _read(reading.decode_depth, files.depth, None)
     return _Content(
         files,
-        picture="" if image is None else _digest(repr(image.shape).encode() + image.tobytes()),
+        picture="" if image is None else _digest_of_all_turns(image),
         mask=_digest(files.mask.read_bytes()) if files.mask and mask is not None else "",
         depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
@@ -138,6 +138,12 @@ def _read(decode: Callable[..., np.ndarray], path: Path | None, *arguments: Any)
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _digest_of_all_turns(image: np.ndarray) -> str:
+    """The same for a picture that is turned by quarters or mirrored: tiles are multiplied so."""
+    turned = [np.rot90(each, turns) for each in (image, image[:, ::-1]) for turns in range(4)]
+    return min(_digest(repr(each.shape).encode() + each.tobytes()) for each in turned)
 
 
 def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
@@ -170,7 +176,7 @@ def _absent(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
 
 
 def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
-    images = [one.files.image for one in contents]
+    images = [one.files.image for one in contents if one.picture]
     if gaps := [str(image) for image in images if _has_gaps(image, wrong)]:
         yield (
             f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
@@ -183,11 +189,14 @@ def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
     if twins := _alike(contents, lambda one: one.picture):
         names = [" = ".join(str(one.files.image) for one in group) for group in twins]
         yield (
-            f"WARNING: {len(twins)} pictures are there more than once, pixel for pixel, so that "
-            f"what is trained on may be scored, or counted twice: {_some(names)}"
+            f"WARNING: {len(twins)} pictures are there more than once, pixel for pixel, turned or "
+            f"mirrored perhaps, so that what is trained on may be scored, or counted twice: "
+            f"{_some(names)}"
         )
-    masks = _alike(contents, lambda one: one.mask if len(one.ids) > 1 else "")
-    depths = _alike(contents, lambda one: "" if one.flat else one.depth)
+    masks = _alike(contents, lambda one: one.mask + _domain(one) if len(one.ids) > 1 else "")
+    depths = _alike(
+        contents, lambda one: one.depth + _domain(one) if one.depth and not one.flat else ""
+    )
     for kind, groups in (("mask", masks), ("depth", depths)):
         shared = [group for group in groups if len({one.picture for one in group} - {""}) > 1]
         names = [_some([str(getattr(one.files, kind)) for one in group], " = ") for group in shared]
@@ -217,6 +226,11 @@ def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
                 f"{max(shares):.0%} of one, so that what is trained on may be scored, "
                 f"{len(names)} of {len(own)}: {_some(names)}"
             )
+
+
+def _domain(content: _Content) -> str:
+    """Two domains may show one place in two seasons, or by two sensors, with the same masks."""
+    return content.files.image.parents[1].name
 
 
 def _alike(contents: Sequence[_Content], mark: Callable[[_Content], str]) -> list[list[_Content]]:

@@ -10,7 +10,9 @@ from rdepth_keras.data.folder.oddities import tags_of
 # Tags of GeoTIFF (OGC 19-008r4): what the coordinates are, and where pixels lie.
 _KEYS, _SCALE, _TIEPOINT, _TRANSFORMATION = 34735, 33550, 33922, 34264
 _RASTER_TYPE, _IS_POINT = 1025, 2  # a key: coordinates are those of pixels' centres
-_MOST_PIXELS = 0.5  # between the places of two files that fit
+# Between the places of two files that fit: half a pixel lie two conventions apart, and the numbers
+# are rounded.
+_MOST_PIXELS = 0.51
 
 
 def has_coordinates(file: BinaryIO) -> bool:
@@ -51,11 +53,15 @@ def footprint(image: Path, size: tuple[int, int]) -> tuple[float, float, float, 
 
 
 def share_covered(own: np.ndarray, others: np.ndarray) -> float:
-    """Of one footprint (4,) the largest share that one of the others (N, 4) covers."""
+    """How much one footprint (4,) has in common with one of the others (N, 4), at most.
+
+    As a share of the smaller one.
+    """
     west, south = np.maximum(own[:2], others[:, :2]).T
     east, north = np.minimum(own[2:], others[:, 2:]).T
     common = np.maximum(east - west, 0) * np.maximum(north - south, 0)
-    return float(common.max() / np.prod(own[2:] - own[:2]))
+    areas = np.prod(others[:, 2:] - others[:, :2], 1)
+    return float((common / np.minimum(areas, np.prod(own[2:] - own[:2]))).max())
 
 
 def _place(path: Path) -> np.ndarray | None:

@@ -85,6 +85,7 @@ def _origin(places: Iterable[Path]) -> dict[str, str]:
     domains' maps are of several.
     """
     records = [DepthRecord(place) for place in places if (place / "depths").is_dir()]
+    records = [record for record in records if any(record.depths.iterdir())]
     sources = {record.source if record.covers() else None for record in records}
     fingerprints = {record.fingerprint for record in records}
     found = {"source": MAPS}

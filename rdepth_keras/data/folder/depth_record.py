@@ -86,6 +86,19 @@ class DepthRecord:
         write_text(self.path, json.dumps(content, indent=1))
 
 
+def record_of(depth: Path, known: dict[Path, DepthRecord] | None = None) -> DepthRecord | None:
+    """The record that tells of a map in a domain's folder; None where there is none.
+
+    ``known`` ones are not read again, and new ones are put there.
+    """
+    place, known = depth.parent.parent, {} if known is None else known
+    if depth.parent.name != "depths" or not (place / RECORD).is_file():
+        return None
+    if place not in known:
+        known[place] = DepthRecord(place)
+    return known[place]
+
+
 def _digest(path: Path) -> str:
     return blake2b(path.read_bytes(), digest_size=8).hexdigest()
 

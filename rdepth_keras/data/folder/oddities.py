@@ -38,7 +38,8 @@ def refuse_odd(file: BinaryIO, unpack: bool = False) -> None:
     """Raises ValueError, with the remedy, where a picture is not what its pixels seem to be.
 
     That is: a JPEG, TIFF, PNG or WebP turned by a tag, a TIFF of several pages, of several bands of
-    grey, of values that are no whole bytes or count downwards, or with blocks that are not there,
+    grey, of colours in another order, of values that are no whole bytes, half floats or count
+    downwards, or with blocks that are not there,
     an animated PNG or WebP, CMYK, Lab or reversed grey, a PNG of which one colour is transparent, a
     BigTIFF, of which no tag would be looked at. ``unpack`` also looks for damage in a packed TIFF's
     pixels.
@@ -190,12 +191,13 @@ def _refuse_reversed(metadata: bytes) -> None:
 
 
 def _refuse_order(metadata: bytes) -> None:
-    """Bands that are described as colours, as GDAL writes it, and not as red, green, blue."""
+    """Bands that are described as red, green and blue, as GDAL writes it, but in another order."""
     told = re.findall(rb'sample="(\d+)"[^>]*role="description"[^>]*>([^<]*)<', metadata)
     names = {int(band): name.decode("ascii", "replace") for band, name in told}
     first = [names.get(band, "") for band in range(3)]
-    found = [next((c for c in _BANDS if c in name.lower()), "") for name in first]
-    if all(first) and any(found) and found != list(_BANDS):
+    words = [re.findall(r"(?<![a-z])(?:red|green|blue)(?![a-z])", name.lower()) for name in first]
+    found = [word for own in words for word in own]
+    if found != list(_BANDS) and sorted(found) == sorted(_BANDS) and all(map(len, words)):
         raise ValueError(
             f"its bands are described as {', '.join(first)}; {', '.join(_BANDS)} is expected: "
             "`gdal_translate -b RED -b GREEN -b BLUE IN OUT`, by their numbers"

@@ -1,6 +1,7 @@
 """Pictures of the kinds that OpenCV decodes, without its warnings.
 
 It warns of each tag that it does not know, such as a GeoTIFF's, and of files that are refused here.
+Imported, this silences them for the whole process.
 """
 
 from typing import Any

@@ -75,8 +75,11 @@ class ConvNeXtBlock(Composite):
 
     def branch(self, x, kept):
         """What is added to ``x``, but for its bias: that, too."""
-        x = ops.matmul(self.norm(self.depthwise(x)), self.expand.kernel)
-        x = gelu(x, self.expand.bias)
+        x = self.norm(self.depthwise(x))
+        if self.expand.quantization_mode or self.project.quantization_mode:  # no plain kernels
+            x = self.scale(self.project(gelu(self.expand(x))))
+            return x if kept is None else x * kept, ops.zeros((), x.dtype)
+        x = gelu(ops.matmul(x, self.expand.kernel), self.expand.bias)
         kernel, bias = self.scale(self.project.kernel), self.scale(self.project.bias)
         if kept is None:
             return ops.matmul(x, kernel), bias

@@ -45,8 +45,9 @@ def _jax_gelu():
         density = jnp.exp(-0.5 * wide**2) * (2 * pi) ** -0.5
         slope = distribution(wide) + wide * density
         gradient = (cotangent.astype(jnp.float32) * slope).astype(x.dtype)
-        # Else a GPU's compiler computes it anew for the sum, of maps that are twice as large.
-        gradient = jax.lax.optimization_barrier(gradient)
+        if bias.ndim:
+            # Else a GPU's compiler computes it anew for the sum, of maps that are twice as large.
+            gradient = jax.lax.optimization_barrier(gradient)
         rest = tuple(range(x.ndim - bias.ndim))
         return gradient, gradient.astype(jnp.float32).sum(rest).astype(bias.dtype)
 

@@ -306,3 +306,24 @@ def test_splits_that_share_their_ground_are_told(root):
     (told,) = (line for line in said if "lie on the ground" in line)
     assert f"tiles of {root}/train/town that lie on the ground of tiles in {root}/val/town" in told
     assert "up to 33% of one" in told and told.endswith(f"1 of 3: {root}/train/town/images/c.tif")
+
+
+def test_turned_copies_of_a_picture_are_told(root):
+    images, said = root / "train/town/images", []
+    for kind in ("images", "masks", "depths"):
+        path = root / f"train/town/{kind}/b.png"
+        pixels = png.decode(path.with_name("a.png").read_bytes())
+        spoil(path, np.ascontiguousarray(np.rot90(pixels[:, ::-1], 2)))
+    assert verify_folder(root, TABLE, said.append) == []
+    assert any(f"{images}/a.png = {images}/b.png" in line for line in said)
+
+
+def test_two_domains_may_share_their_masks(root):
+    """One place in two seasons, say."""
+    said, other = [], root / "train/winter"
+    shutil.copytree(root / "train/town", other)
+    rng = np.random.default_rng(9)
+    for name in NAMES:
+        spoil(other / f"images/{name}.png", rng.integers(0, 256, (*SIZE, 3), np.uint8))
+    assert verify_folder(root, TABLE, said.append) == []
+    assert not any("byte for byte" in line for line in said)

@@ -41,6 +41,7 @@ def matrix(right, down, left, top, turned=0.0):
         (scaled(0.5, LEFT + 5, TOP - 10, 10.0, 20.0), AREA, None),
         (matrix(0.5, -0.5, LEFT, TOP), None, None),
         (scaled(0.5, LEFT + 0.25, TOP - 0.25), POINT, None),
+        (scaled(0.5, LEFT, TOP), POINT, None),  # the usual mix of conventions
         ({}, AREA, None),
         ({33550: (0.5, 0.5, 0.0)}, AREA, None),
         (scaled(0.0, LEFT, TOP), AREA, None),

@@ -136,6 +136,19 @@ def test_a_block_is_what_its_layers_are_one_by_one(drop_path, dtype, tolerance):
         np.testing.assert_allclose(ours, plain, rtol=0, atol=tolerance * np.abs(plain).max())
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+def test_a_quantized_block_is_still_one():
+    """Its kernels are whole numbers then, with scales of their own."""
+    x = draw(5, 7, 6)
+    block = ConvNeXtBlock(6)
+    block.build(x.shape)
+    before = np.asarray(block(x))
+    for layer in (block.expand, block.project):
+        layer.quantize("int8")
+    change = np.abs(np.asarray(block(x)) - before).max()
+    assert 0 < change < 0.05 * np.abs(before - x).max()
+
+
 def test_remat_changes_no_number():
     x = draw(5, 7)
     steps = []
