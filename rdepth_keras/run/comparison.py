@@ -266,7 +266,7 @@ def _versions(family: Sequence[Evaluated]) -> list[str]:
     noted = [found.run.environment for found in family]
     several = []
     for name in ("git_revision", "rdepth_keras", *LIBRARIES):
-        versions = dict.fromkeys(str(one[name])[:12] for one in noted if one.get(name))
+        versions = dict.fromkeys(str(one[name]) for one in noted if one.get(name))
         several += [f"{name} {', '.join(versions)}"] if len(versions) > 1 else []
     return [f"trained by several versions: {'; '.join(several)}"] if several else []
 

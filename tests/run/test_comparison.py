@@ -92,6 +92,9 @@ def test_seeds_of_several_versions_are_told():
 
     assert _versions(family("1.0", "1.0")) == []
     assert _versions(family("1.0", "2.0")) == ["trained by several versions: jax 1.0, 2.0"]
+    revisions = f"{'a' * 40}, {'a' * 40}+changes"
+    (said,) = _versions(family(*revisions.split(", ")))
+    assert said.endswith(revisions)
 
 
 def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
