@@ -54,8 +54,8 @@ from tensorflow_datasets.scripts.cli import build, cli_utils
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.command import check_folder, fail, guarded
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.checks import verify_folder
 from rdepth_keras.data.folder.classes import load_classes
+from rdepth_keras.data.folder.verify import verify_folder
 from rdepth_keras.data.loveda.census import verify
 from rdepth_keras.data.loveda.depth_report import class_depth, draw_sheet
 from rdepth_keras.data.loveda.download import LICENCE, URL, download

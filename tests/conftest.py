@@ -22,7 +22,11 @@ os.environ.setdefault(
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import jax
+import numpy as np
 import pytest
+
+from rdepth_keras.data import png
+from rdepth_keras.data.folder.depth_record import DepthRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 PROOFS = int(os.environ.get("RDEPTH_PROOFS", "1"))
@@ -85,3 +89,17 @@ def mutations() -> int:
 def kills() -> int:
     """How often a preparation is killed before it may finish: RDEPTH_KILLS, once by default."""
     return int(os.environ.get("RDEPTH_KILLS", "1"))
+
+
+@pytest.fixture
+def mapped(tmp_path) -> tuple[Path, Path]:
+    """A picture of 64 x 64 and its map in a domain's folder, by the estimator "own"."""
+    rng, places = np.random.default_rng(0), []
+    for kind, shape in (("images", (64, 64, 3)), ("depths", (64, 64))):
+        places.append(tmp_path / kind / "a.png")
+        places[-1].parent.mkdir()
+        places[-1].write_bytes(png.encode(rng.integers(0, 256, shape, np.uint8)))
+    record = DepthRecord(tmp_path)
+    record.begin("own", "1234")
+    record.note(*places)
+    return places[0], places[1]

@@ -10,7 +10,6 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.files import decode_depth
 from rdepth_keras.data.loveda.raw import read_depth as read_tile_depth
 from rdepth_keras.data.loveda.tree import Source, TileFiles
@@ -362,17 +361,8 @@ def test_a_turned_picture_is_refused_before_any_work(tmp_path, name):
     check_inputs([(path, None)])
 
 
-def test_a_map_that_was_made_of_another_picture_is_refused(tmp_path):
-    rng = np.random.default_rng(0)
-    files = {"images": (9, 8, 3), "depths": (9, 8)}
-    for kind, shape in files.items():
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "a.png").write_bytes(png.encode(rng.integers(0, 256, shape, np.uint8)))
-    image, depth = (tmp_path / kind / "a.png" for kind in files)
-    record = DepthRecord(tmp_path)
-    record.begin("own", "1234")
-    record.note(image, depth)
-    check_inputs([(image, depth)])
-    image.write_bytes(png.encode(rng.integers(0, 256, (9, 8, 3), np.uint8)))
+def test_a_map_that_was_made_of_another_picture_is_refused(mapped):
+    check_inputs([mapped])
+    mapped[0].write_bytes(png.encode(np.zeros((64, 64, 3), np.uint8)))
     with pytest.raises(ValueError, match=r"a\.png: made of another file than .*make it anew"):
-        check_inputs([(image, depth)])
+        check_inputs([mapped])

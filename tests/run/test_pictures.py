@@ -10,7 +10,6 @@ from PIL import Image as Pillow
 from rdepth_keras import run
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.dataset import MAPS, Folder
-from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import LOVEDA
@@ -215,18 +214,10 @@ def test_estimated_depth_that_is_flat_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(("origin", "told"), [("own", 0), ("other", 1), (None, 0)])
-def test_a_map_of_another_estimator_than_the_run_s_is_told(tmp_path, origin, told):
-    rng, said = np.random.default_rng(0), []
-    files = {"images": (64, 64, 3), "depths": (64, 64)}
-    for kind, shape in files.items():
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "a.png").write_bytes(png.encode(rng.integers(0, 256, shape, np.uint8)))
-    image, depth = (tmp_path / kind / "a.png" for kind in files)
-    record = DepthRecord(tmp_path)
-    record.begin("own", "1234")
-    record.note(image, depth)
+def test_a_map_of_another_estimator_than_the_run_s_is_told(mapped, origin, told):
+    said = []
     predict_one = PicturePredictor(Spy(), 64, True, no_estimate, said.append, origin)
-    predict_one(image, depth)
+    predict_one(*mapped)
     assert len(said) == told and (not told or "made by own, and the run was trained" in said[0])
 
 

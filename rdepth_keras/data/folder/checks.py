@@ -1,28 +1,21 @@
 """All files of a folder's tiles held against what is expected, before anything uses them."""
 
 import filecmp
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.coordinates import footprint, refuse_elsewhere, share_covered
+from rdepth_keras.data.folder.coordinates import refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord
-from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
-from rdepth_keras.depth.normalise import flat_notice, is_flat
-from rdepth_keras.labels import IGNORE, ClassTable
+from rdepth_keras.data.folder.folder import Files, FolderTiles
+from rdepth_keras.depth.normalise import is_flat
+from rdepth_keras.labels import ClassTable
 
 _READING = 4  # files read at once
-_COVERED_SHARE = 0.02  # of a tile, by one of another split
-_CUT_SHARE = 0.5  # of a picture's values, at the ends of their range
 _FLAT_BYTES = 0.25  # a pixel: a packed map that takes more is not flat
 
 
@@ -64,203 +57,12 @@ def flat_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
         return [str(path) for path, found in zip(paths, flat, strict=True) if found]
 
 
-def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
-    """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
-
-    Tells of each split what it holds, which depth maps are flat, which pictures and masks hold the
-    same all over, and which pictures, masks and maps are there more than once. Raises as
-    :func:`rdepth_keras.data.folder.folder.open_folder`.
-    """
-    wrong: list[str] = []
-    seen: list[_Content] = []
-    for (split, domain), place in sorted(open_folder(root, table, with_depth=False).places.items()):
-        with_depth = (place / "depths").is_dir()
-        try:
-            tiles = open_folder(root, table, with_depth=with_depth).tiles(split, domain)
-        except (ValueError, OSError) as error:
-            wrong.append(str(error))
-            continue
-        labelled = tiles.labelled_part()
-        depth = "with depth" if with_depth else "without depth"
-        tell(f"{split}/{domain}: {len(tiles)} tiles, {len(labelled or ())} labelled, {depth}")
-        wrong += faults(tiles, pixels=True)
-        with ThreadPoolExecutor(_READING) as pool:
-            contents = list(pool.map(partial(_content, table), tiles.files))
-        for notice in (*_uniform(contents), *_gaps(contents, wrong)):
-            tell(notice)
-        seen += contents
-    for notice in (*_absent(table, seen), *_repeated(seen), *_overlapping(seen)):
-        tell(notice)
-    return wrong
-
-
-@dataclass(frozen=True)
-class _Content:
-    """What a tile's files hold; of one that is bad, or not there, nothing.
-
-    ``picture`` is a digest of the pixels, ``mask`` and ``depth`` of all bytes, ``ids`` the mask's.
-    """
-
-    files: Files
-    picture: str
-    mask: str
-    depth: str
-    ids: tuple[int, ...]
-    ground: tuple[float, float, float, float] | None
-    one_colour: bool
-    cut: bool
-    flat: bool
-
-
-def _content(table: ClassTable, files: Files) -> _Content:
-    image = _read(reading.decode_image, files.image)
-    mask = _read(reading.decode_mask, files.mask, None, table)
-    depth = _read(reading.decode_depth, files.depth, None)
-    return _Content(
-        files,
-        picture="" if image is None else _digest_of_all_turns(image),
-        mask=_digest(files.mask.read_bytes()) if files.mask and mask is not None else "",
-        depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
-        ids=() if mask is None else tuple(np.unique(mask).tolist()),
-        ground=None if image is None else footprint(files.image, image.shape[:2]),
-        one_colour=image is not None and is_flat(image.reshape(len(image), -1)),
-        cut=image is not None and bool(np.isin(image, (0, 255)).mean() > _CUT_SHARE),
-        flat=depth is not None and is_flat(depth),
-    )
-
-
-def _read(decode: Callable[..., np.ndarray], path: Path | None, *arguments: Any) -> Any:
-    try:
-        return None if path is None else decode(path, *arguments)
-    except (ValueError, OSError):
-        return None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _digest_of_all_turns(image: np.ndarray) -> str:
-    """The same for a picture that is turned by quarters or mirrored: tiles are multiplied so."""
-    turned = [np.rot90(each, turns) for each in (image, image[:, ::-1]) for turns in range(4)]
-    return min(_digest(repr(each.shape).encode() + each.tobytes()) for each in turned)
-
-
-def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
-    """Of depth maps that are flat, and of pictures and masks that hold the same all over."""
-    masks = [one for one in contents if one.files.mask]
-    uniform = [one for one in masks if len(one.ids) == 1]
-    if flat := [str(one.files.depth) for one in contents if one.flat]:
-        yield flat_notice(flat)
-    if found := [str(one.files.image) for one in contents if one.one_colour]:
-        counted = f"{len(found)} of {len(contents)}"
-        yield f"WARNING: pictures of one colour all over, or of few, {counted}: {_some(found)}"
-    if found := [str(one.files.image) for one in contents if one.cut and not one.one_colour]:
-        yield (
-            "WARNING: pictures of which more than half is all dark or all bright (0 or 255), "
-            f"perhaps cut off, {len(found)} of {len(contents)}: {_some(found)}"
-        )
-    if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
-        yield f"WARNING: masks without a labelled pixel, {len(found)}: {_some(found)}"
-    if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
-        counted = f"{len(found)} of {len(masks)}"
-        yield f"WARNING: masks of one class all over, {counted}: {_some(found)}"
-
-
-def _absent(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
-    """Of classes that no mask shows, where there are masks."""
-    found = {train_id for one in contents for train_id in one.ids}
-    names = [name for train_id, name in enumerate(table.names) if train_id not in found]
-    if found and names:
-        yield f"WARNING: classes that no mask shows, {len(names)} of {len(table)}: {_some(names)}"
-
-
-def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
-    images = [one.files.image for one in contents if one.picture]
-    if gaps := [str(image) for image in images if _has_gaps(image, wrong)]:
-        yield (
-            f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
-            f"from where their masks have labels: {_some(gaps)}"
-        )
-
-
-def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
-    """Of pictures that are there more than once, and of files that several pictures share."""
-    if twins := _alike(contents, lambda one: one.picture):
-        names = [" = ".join(str(one.files.image) for one in group) for group in twins]
-        yield (
-            f"WARNING: {len(twins)} pictures are there more than once, pixel for pixel, turned or "
-            f"mirrored perhaps, so that what is trained on may be scored, or counted twice: "
-            f"{_some(names)}"
-        )
-    masks = _alike(contents, lambda one: one.mask + _domain(one) if len(one.ids) > 1 else "")
-    depths = _alike(
-        contents, lambda one: one.depth + _domain(one) if one.depth and not one.flat else ""
-    )
-    for kind, groups in (("mask", masks), ("depth", depths)):
-        shared = [group for group in groups if len({one.picture for one in group} - {""}) > 1]
-        names = [_some([str(getattr(one.files, kind)) for one in group], " = ") for group in shared]
-        if names:
-            what = {"mask": "masks", "depth": "depth maps"}[kind]
-            yield (
-                f"WARNING: {what} that different pictures share byte for byte, and so can hardly "
-                f"be of all of them, {len(names)}: {_some(names)}"
-            )
-
-
-def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
-    """Of tiles of one split whose ground is seen in another split of their domain, too."""
-    places: dict[Path, list[_Content]] = {}
-    for one in contents:
-        if one.ground is not None:
-            places.setdefault(one.files.image.parents[1], []).append(one)
-    for (place, own), (other, theirs) in combinations(places.items(), 2):
-        if place.name != other.name:
-            continue
-        ours, others = (np.array([one.ground for one in part]) for part in (own, theirs))
-        shares = [share_covered(one, others) for one in ours]
-        pairs = zip(own, shares, strict=True)
-        if names := [str(one.files.image) for one, share in pairs if share > _COVERED_SHARE]:
-            yield (
-                f"WARNING: tiles of {place} that lie on the ground of tiles in {other}, up to "
-                f"{max(shares):.0%} of one, so that what is trained on may be scored, "
-                f"{len(names)} of {len(own)}: {_some(names)}"
-            )
-
-
-def _domain(content: _Content) -> str:
-    """Two domains may show one place in two seasons, or by two sensors, with the same masks."""
-    return content.files.image.parents[1].name
-
-
-def _alike(contents: Sequence[_Content], mark: Callable[[_Content], str]) -> list[list[_Content]]:
-    """Groups of several contents with one mark; those without a mark are in none."""
-    found: dict[str, list[_Content]] = {}
-    for one in contents:
-        if mark(one):
-            found.setdefault(mark(one), []).append(one)
-    return [group for group in found.values() if len(group) > 1]
-
-
 def _mask_fault(table: ClassTable, path: Path) -> str:
     try:
         reading.decode_mask(path, None, table)
     except (ValueError, OSError) as error:
         return str(error)
     return ""
-
-
-def _has_gaps(image: Path, wrong: list[str]) -> bool:
-    try:
-        return reading.has_gaps(image)
-    except (ValueError, OSError) as error:
-        wrong.append(str(error))
-        return False
-
-
-def _some(names: Sequence[str], between: str = ", ", most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return between.join(names[:most]) + more
 
 
 def _folder_tiles(tiles: Tiles) -> FolderTiles:

@@ -11,9 +11,10 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.checks import faults, flat_depths, verify_folder
+from rdepth_keras.data.folder.checks import faults, flat_depths
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.data.folder.verify import verify_folder
 from rdepth_keras.labels import ClassTable
 
 TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
