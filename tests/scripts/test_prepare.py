@@ -272,7 +272,7 @@ def own(tmp_path):
                 shape = (9, 8, 3) if kind == "images" else (9, 8)
                 path = tmp_path / "own" / place / kind / f"{number}.png"
                 path.parent.mkdir(parents=True, exist_ok=True)
-                most = 256 if kind == "depths" else 2
+                most = 2 if kind == "masks" else 256
                 path.write_bytes(png.encode(rng.integers(0, most, shape, np.uint8)))
     (tmp_path / "own/classes.yaml").write_text(
         "classes:\n  - {name: a, value: 0, color: [0, 0, 0]}\n"
