@@ -72,6 +72,8 @@ def main() -> int:
     for cell in cells:
         if (metrics := cell.metrics) is not None:
             console.print(f"{cell.directory.name}: {headline(cell.run, metrics)}")
+    if told := sweep.told_of_all(cells):
+        console.print(f"The runs were {told}")
     if arguments.page is not None:
         from rdepth_keras.run.leaderboard import write_leaderboard
 

@@ -112,7 +112,7 @@ def train(arguments: Train, own: run.Run) -> int:
     again = f"python scripts/train.py --resume --out {own}"
     try:
         if (before := arguments.start.rerun) is not None:
-            for line in run.other_data(run.Run(before), experiment):
+            for line in run.others(run.Run(before), experiment):
                 console.print(line)
         go = run.resume if arguments.choice.resume else run.start
         result = go(experiment, own, console, arguments.watch)

@@ -35,6 +35,15 @@ def test_file_folder_and_text(file):
         assert_loaded(checkpoints.load(source))
 
 
+def test_the_fingerprint_is_that_of_the_bytes(file, tmp_path):
+    told = checkpoints.fingerprint(file)
+    assert told == checkpoints.fingerprint(str(file.parent)) and len(told) == 16
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    assert checkpoints.fingerprint(file) != told
+
+
 def test_folder_of_several_files(tmp_path):
     for name in ARRAYS:
         save_file({name: ARRAYS[name]}, tmp_path / f"{name}.safetensors")

@@ -127,8 +127,7 @@ def notices(pictures: Iterable[Path]) -> list[str]:
     """What pictures hold that their maps will not: coordinates, and pixels without data."""
     placed, gaps = [], []
     for path in pictures:
-        with path.open("rb") as file:
-            placed += [path.name] if has_coordinates(file) else []
+        placed += [path.name] if has_coordinates(path) else []
         gaps += [path.name] if _may_have_gaps(path) else []
     said = []
     if placed:

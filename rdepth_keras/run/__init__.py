@@ -5,7 +5,7 @@ from rdepth_keras.run.benchmark import expected_submission, submit
 from rdepth_keras.run.comparison import compare, headline
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import evaluate, prepare_trial
-from rdepth_keras.run.files import other_data
+from rdepth_keras.run.files import others
 from rdepth_keras.run.pictures import load_picture_predictor
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
 from rdepth_keras.run.report import write_report
@@ -22,7 +22,7 @@ __all__ = [
     "load_ensemble",
     "load_picture_predictor",
     "load_predictor",
-    "other_data",
+    "others",
     "prepare_trial",
     "resume",
     "start",

@@ -4,13 +4,14 @@ It is noted in the run when it begins, since those before may be moved or delete
 told by the kind of dataset and its name, so that two folders' domains of one name count as one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import WITHOUT_LABELS, decisive
+from rdepth_keras.run.surroundings import VERSIONS
 
 Seen = dict[
     str, str
@@ -61,9 +62,28 @@ def alike(run: Run) -> dict[str, Any]:
     The run that they started from and the precision that their device came to: the same settings
     may have led to others.
     """
-    noted = {name: run.environment.get(name) for name in ("started_from", "compute_dtype")}
-    found = {name.replace("_", " "): value for name, value in noted.items() if value is not None}
-    return trained_on(run) | found
+    noted = run.environment
+    found = {name: noted[name] for name in ("started_from",) if noted.get(name) is not None}
+    found |= {f"file of {name}": told for name, told in noted.get("weights", {}).items()}
+    dtypes = _values(run.environments, "compute_dtype")
+    found |= {"compute_dtype": " and ".join(dtypes)} if dtypes else {}
+    return trained_on(run) | {name.replace("_", " "): value for name, value in found.items()}
+
+
+def several_versions(runs: Sequence[Run]) -> str:
+    """In words, of what the runs were trained by several versions, or in several precisions.
+
+    A run that was resumed may have several of its own. Empty where there is nothing.
+    """
+    noted = [part for run in runs for part in run.environments]
+    found = {name: _values(noted, name) for name in (*VERSIONS, "compute_dtype")}
+    told = [f"{name} {', '.join(values)}" for name, values in found.items() if len(values) > 1]
+    return f"trained by several versions: {'; '.join(told)}" if told else ""
+
+
+def _values(noted: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    """Those of one note, each once."""
+    return list(dict.fromkeys(str(part[name]) for part in noted if part.get(name)))
 
 
 def disagreement(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:

@@ -9,45 +9,11 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.experiment import Experiment
-from rdepth_keras.infer import Inference
-from rdepth_keras.recipes.deviation import departures
 from rdepth_keras.run.directory import Run
 
 Tell = Callable[[str], None]
+MOST_BEGINNING = 0.05  # of a moving average of the weights
 MANY = 100  # tiles: reading so many takes seconds, of which is told
-
-
-def check_effects(experiment: Experiment) -> None:
-    """Raises ValueError for settings that change nothing beside the others; a recipe's own may."""
-    changed, optimizer = departures(experiment), experiment.optimizers.segmenter
-    decay = "optimizers.segmenter.decay_depth_encoder"
-    if "training.sampling.target_split" in changed and not experiment.method.uses_target:
-        raise ValueError(
-            f"--target-split {experiment.training.sampling.target_split} has no effect: the method "
-            f"{type(experiment.method).__name__} reads no tile of the target. Leave it away."
-        )
-    decays = getattr(optimizer, "decay_depth_encoder", False)
-    if decays and decay in changed and not experiment.network.reads_depth:
-        raise ValueError(
-            "--optimizer.decay-depth-encoder has no effect: the network has no depth encoder. "
-            "Leave it away."
-        )
-    if "method.mixed_depth" in changed and not experiment.network.reads_depth:
-        raise ValueError(
-            "--method.no-mixed-depth has no effect: the network reads no depth. Leave it away."
-        )
-    if "training.inference.blend" in changed:
-        check_blend(experiment.training.inference)
-
-
-def check_blend(inference: Inference) -> None:
-    """Raises ValueError for windows that would fade into one another, but lie side by side."""
-    if inference.blend == "tapered" and not inference.overlaps:
-        raise ValueError(
-            "--inference.blend tapered fades overlapping windows into one another, and there are "
-            "none: give an --inference.stride-pixels below --inference.window-pixels, or leave it "
-            "away."
-        )
 
 
 def check_apart(experiment: Experiment, directory: Path) -> None:
@@ -112,6 +78,8 @@ def check_scored(experiment: Experiment, data: Opened, notify: Tell = print) -> 
             raise ValueError(
                 f"The target domain {target!r} is in no split, is it misspelled? {tiles}"
             )
+        elif domain == target:
+            notify(f"Nothing will be scored in the end: {tiles}")
 
 
 def _is_absent(data: Opened, split: str, domain: str) -> bool:
@@ -172,6 +140,23 @@ def encoder_weights(experiment: Experiment) -> dict[str, str]:
     if training.depth_weights is not None:
         weights |= {name: training.depth_weights for name in weights if "depth" in name}
     return weights
+
+
+def early_average(experiment: Experiment) -> str:
+    """A warning, where a moving average is still largely what training began with; else empty."""
+    steps, share = experiment.training.steps, beginning_share(experiment)
+    if share <= MOST_BEGINNING:
+        return ""
+    return (
+        f"WARNING: of the average of the weights, which predicts, {share:.0%} is after {steps} "
+        f"steps still what training began with: give more --steps, or an --average-decay below "
+        f"{MOST_BEGINNING ** (1 / steps):.4g}."
+    )
+
+
+def beginning_share(experiment: Experiment) -> float:
+    """How much of the weights that predict is what training began with; 0 without an average."""
+    return (experiment.training.choice.average_decay or 0.0) ** experiment.training.steps
 
 
 def random_for_good(experiment: Experiment) -> str:

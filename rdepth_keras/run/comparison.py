@@ -19,10 +19,10 @@ from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import alike, seen, target_seen
+from rdepth_keras.run.ancestry import alike, seen, several_versions, target_seen
+from rdepth_keras.run.checks import MOST_BEGINNING, beginning_share
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
-from rdepth_keras.run.surroundings import LIBRARIES
 
 NOTED_LATER = ("depth fingerprint", "depth origins")  # some runs do not; their files tell as much
 
@@ -130,6 +130,7 @@ def note(evaluated: Evaluated) -> str:
     said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
     origins = (evaluated.result.get("depth") or {}).get("origins")
     said += [evaluated.result.get("unlabelled", ""), several_origins(origins) if origins else ""]
+    said += [several_versions([evaluated.run]), _beginning(evaluated.experiment)]
     said += [deviation(evaluated.experiment)]
     return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
 
@@ -163,6 +164,12 @@ def _unfinished(evaluated: Evaluated) -> str:
         how = "scored at" if last else "chosen up to"
         notes.append(f"not trained to its end: {how} step {step} of {training.steps}")
     return "; ".join(notes + result.get("passed_over", []))
+
+
+def _beginning(experiment: Experiment) -> str:
+    share = beginning_share(experiment)
+    told = f"of the averaged weights {share:.0%} is what training began with"
+    return told if share > MOST_BEGINNING else ""
 
 
 def headline(run: Run, result: dict[str, Any]) -> str:
@@ -249,7 +256,8 @@ def _merge(family: Sequence[Evaluated]) -> Row:
         )
     if len(rows) == 1:
         return rows[0]
-    scores = [one.miou for one in rows]
+    scores, notes = [one.miou for one in rows], [one.note for one in rows]
+    runs = [found.run for found in family]
     return Row(
         f"{family[0].experiment.recipe} ({len(rows)} seeds)",
         rows[0].protocol,
@@ -257,18 +265,8 @@ def _merge(family: Sequence[Evaluated]) -> Row:
         float(np.mean(scores)),
         {**rows[0].tags, "seeds": ", ".join(one.tags["seeds"] for one in rows)},
         spread=float(np.std(scores, ddof=1)),
-        note="; ".join(dict.fromkeys([one.note for one in rows if one.note] + _versions(family))),
+        note="; ".join(dict.fromkeys(filter(None, [*notes, several_versions(runs)]))),
     )
-
-
-def _versions(family: Sequence[Evaluated]) -> list[str]:
-    """In words, of what the runs were trained by several versions; at most one line."""
-    noted = [found.run.environment for found in family]
-    several = []
-    for name in ("git_revision", "rdepth_keras", *LIBRARIES):
-        versions = dict.fromkeys(str(one[name]) for one in noted if one.get(name))
-        several += [f"{name} {', '.join(versions)}"] if len(versions) > 1 else []
-    return [f"trained by several versions: {'; '.join(several)}"] if several else []
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -125,6 +125,12 @@ class Run:
         return found
 
     @property
+    def environments(self) -> list[dict[str, Any]]:
+        """What surrounded it where it began, and each time it went on."""
+        began = self.environment
+        return [began, *began.get("resumed", [])]
+
+    @property
     def identity(self) -> str:
         """What its checkpoints and evaluations are told by; empty where it was not noted."""
         return self.environment.get("run", "")

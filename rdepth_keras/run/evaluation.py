@@ -20,10 +20,10 @@ from rdepth_keras.evaluate.counts import Counts, count_probabilities
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
-from rdepth_keras.run.checks import check_blend
 from rdepth_keras.run.comparison import note
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.files import changed_files, trained_on_too
+from rdepth_keras.run.effects import check_blend
+from rdepth_keras.run.files import changed_files, labelled_parts, trained_on_too
 from rdepth_keras.run.predictor import Predictor, load_ensemble
 from rdepth_keras.run.scores import Evaluated, in_short, other_checkpoint, other_inference
 from rdepth_keras.train.progress import LINE_SECONDS
@@ -109,7 +109,10 @@ def prepare_trial(
     check_files(data, [tiles])
     predictor = load_ensemble([run, *members], inference, domain)
     changed = tuple(changed_files(run, data).values())
-    twice = trained_on_too(experiment, data, split, domain)
+    counts = run.environment.get("trained_on") or dict.fromkeys(
+        (f"{name}/{experiment.data.source}" for name in experiment.training_splits), 0
+    )
+    twice = trained_on_too(labelled_parts(counts), data, split, domain)
     flat = flat_depth(data, tiles) if "depth" in predictor.input_names else ""
     parts = run, split, domain, tuple(members), experiment, data, tiles, predictor
     without = left_out(data, split, domain, tiles)

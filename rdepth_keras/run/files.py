@@ -4,15 +4,17 @@ A dataset that knows no fingerprints, such as the demo, has nothing to compare; 
 did not note any.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from rdepth_keras.arrays import Tiles
 from rdepth_keras.assembly import labelled_tiles, open_data
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.surroundings import Files
+from rdepth_keras.run.surroundings import Files, versions, weights_fingerprints
+from rdepth_keras.train.devices import compute_dtype
 
 WITHOUT_LABELS = " (without labels)"
 _SHOWN = 4  # names
@@ -42,10 +44,33 @@ def changed_files(run: Run, data: Opened) -> dict[str, str]:
     return {name: change for name, change in said.items() if change}
 
 
-def other_data(run: Run, experiment: Experiment) -> list[str]:
-    """In words, where the data of an experiment are not those that a run of it began with."""
+def others(run: Run, experiment: Experiment) -> list[str]:
+    """In words, where data, starting weights and versions are not those that a run began with."""
     changed = changed_files(run, open_data(experiment)).values()
-    return [f"WARNING: not the data that {run} began with: {change}" for change in changed]
+    said = [f"WARNING: not the data that {run} began with: {change}" for change in changed]
+    noted = run.environment
+    then, now = noted.get("weights", {}), weights_fingerprints(experiment)
+    said += [
+        f"WARNING: not the {name.replace('_', ' ')} that {run} began with: the file was exchanged"
+        for name in then
+        if now.get(name, then[name]) != then[name]
+    ]
+    return said + other_versions(run, experiment)
+
+
+def other_versions(run: Run, experiment: Experiment) -> list[str]:
+    """In words, where versions and precision are not those that a run began with; at most a line.
+
+    Nothing is told of a run that has not begun.
+    """
+    noted = run.environment
+    own = {**versions(), "compute_dtype": compute_dtype(experiment.training.precision)}
+    told = [
+        f"{name} {noted[name]} then, {value} now"
+        for name, value in own.items()
+        if noted.get(name, value) != value
+    ]
+    return [f"WARNING: not as {run} began: {'; '.join(told)}"] if told else []
 
 
 def _changed(name: str, then: Mapping[str, str], now: Mapping[str, str] | None) -> str:
@@ -81,23 +106,30 @@ def decisive(experiment: Experiment) -> list[str]:
     return names
 
 
-def trained_on_too(experiment: Experiment, data: Opened, split: str, domain: str) -> str:
+def labelled_parts(counts: Mapping[str, int]) -> dict[str, int]:
+    """Of the numbers of tiles that are trained on, those with labels."""
+    return {name: n for name, n in counts.items() if not name.endswith(WITHOUT_LABELS)}
+
+
+def trained_on_too(trained: Iterable[str], data: Opened, split: str, domain: str) -> str:
     """In words, which tiles of a split that is scored are trained on under another name.
 
-    Empty where there are none, and of a split that is trained on as a whole: that its tags tell.
+    ``trained`` are the splits that are trained on with labels, ``split/domain``. Empty where there
+    are no such tiles, and of a split that is trained on as a whole: that its tags tell.
     """
-    trained = [f"{own}/{experiment.data.source}" for own in experiment.training_splits]
+    trained = list(trained)
     tiles = labelled_tiles(data, split, domain)
     if isinstance(tiles, str) or f"{split}/{domain}" in trained:
         return ""
     said, found = [], dict[str, None]()
     for name in trained:
         try:
-            others = labelled_tiles(data, *name.split("/", 1))
+            others: Tiles | str = labelled_tiles(data, *name.split("/", 1))
         except (ValueError, OSError) as error:  # data may be moved in parts
-            said.append(f"nobody knows whether some of its tiles are in {name} ({error})")
-            continue
-        if not isinstance(others, str):
+            others = str(error)
+        if isinstance(others, str):
+            said.append(f"nobody knows whether some of its tiles are in {name} ({others})")
+        else:
             found |= dict.fromkeys(Path(path).name for path in data.twins(tiles, others))
     names = list(found)
     if names:

@@ -16,7 +16,7 @@ from rdepth_keras.run.ancestry import target_seen
 from rdepth_keras.run.comparison import compare
 from rdepth_keras.run.ending import examples
 from rdepth_keras.run.evaluation import prepare_trial
-from rdepth_keras.run.sweep import HEADING, Cell, check_means
+from rdepth_keras.run.sweep import HEADING, Cell, check_means, told_of_all
 
 SIDE = 160  # pixels of a panel
 ORACLE = "oracle"  # trained on the target's own labels
@@ -44,6 +44,8 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
     tables = compare(places, published=False, format="markdown", differences=False)
     missing = [cell.directory.name for cell in cells if not cell.scored]
     parts = [f"{HEADING}\n\n```bash\n{command}\n```", table]
+    if told := told_of_all(cells):
+        parts.append(f"The runs were {told}.")
     parts += [
         f"## Tiles of {target}\n\nThe first seed of each.{told}\n\n![{target}]({picture.name})"
         for target, (picture, told) in pictures.items()

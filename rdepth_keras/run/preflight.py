@@ -19,7 +19,7 @@ from rdepth_keras.assembly import (
     training_sources,
 )
 from rdepth_keras.experiment import Economy, Experiment
-from rdepth_keras.run.checks import check_effects
+from rdepth_keras.run.effects import check_effects
 from rdepth_keras.run.surroundings import settled
 from rdepth_keras.run.training import rounds_of
 from rdepth_keras.train.checkpoint import checkpoint_bytes

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import rdepth_keras
+from rdepth_keras import checkpoints
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.train.devices import compute_dtype, describe
 
 LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
+VERSIONS = ("git_revision", "rdepth_keras", *LIBRARIES)
+WEIGHTS = ("weights", "depth_weights")  # settings of where a training starts
+NAMED = (None, "none", "imagenet")  # values of these that are no place
 Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
 
 
@@ -39,9 +43,9 @@ def settled(experiment: Experiment) -> Experiment:
 
 def located(experiment: Experiment) -> Experiment:
     """The experiment with absolute places of weights that lie here; names stay names."""
-    found = {name: getattr(experiment.training, name) for name in ("weights", "depth_weights")}
+    found = {name: getattr(experiment.training, name) for name in WEIGHTS}
     for name, weights in found.items():
-        if weights not in (None, "none", "imagenet"):
+        if weights not in NAMED:
             place = Path(weights).expanduser()
             found[name] = str(place.resolve()) if place.exists() else weights
     return experiment.changed(training=found)
@@ -52,15 +56,30 @@ def surroundings(
 ) -> dict[str, Any]:
     """Versions, device and data of a training: what the experiment itself does not say."""
     return {
-        "rdepth_keras": rdepth_keras.__version__,
-        "git_revision": _git_revision(),
+        **versions(),
         "python": platform.python_version(),
-        **{library: version(library) for library in LIBRARIES},
         "device": describe(),
         "compute_dtype": compute_dtype(experiment.training.precision),
         "depth": dict(data.depth),
+        "weights": weights_fingerprints(experiment),
         "trained_on": dict(trained_on),
         "files": {name: dict(kinds) for name, kinds in files.items()},
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Of this project and of the libraries that decide numbers."""
+    own = {"git_revision": _git_revision(), "rdepth_keras": rdepth_keras.__version__}
+    return own | {library: version(library) for library in LIBRARIES}
+
+
+def weights_fingerprints(experiment: Experiment) -> dict[str, str]:
+    """Digests of the checkpoints that are named by a place or a hub name; raises as their load."""
+    sources = {name: getattr(experiment.training, name) for name in WEIGHTS}
+    return {
+        name: checkpoints.fingerprint(source)
+        for name, source in sources.items()
+        if source not in NAMED
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from rdepth_keras.experiment import Experiment, from_json, in_words
 from rdepth_keras.experiment.checks import check_seed
-from rdepth_keras.run.ancestry import alike, disagreement
+from rdepth_keras.run.ancestry import alike, disagreement, several_versions
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import own_evaluation, refuse_scores
 from rdepth_keras.run.surroundings import settled
@@ -258,6 +258,11 @@ def _scored_on(cell: Cell) -> dict[str, Any]:
 def _seen_by_all(cell: Cell) -> dict[str, Any]:
     """What every recipe sees of it: depth may be each one's own."""
     return {name: told for name, told in _scored_on(cell).items() if name in SEEN_BY_ALL}
+
+
+def told_of_all(cells: Sequence[Cell]) -> str:
+    """In words, what the runs that are scored do not share and no mean is refused for."""
+    return several_versions([cell.run for cell in cells if cell.scored])
 
 
 def _spread(values: Sequence[float | None]) -> tuple[float, float | None] | None:

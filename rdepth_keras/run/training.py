@@ -30,20 +30,27 @@ from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import handed_on
 from rdepth_keras.run.checks import (
     check_apart,
-    check_effects,
     check_extension,
     check_masks,
     check_rounds,
     check_scored,
     check_validation,
     check_weights,
+    early_average,
     padded,
     random_for_good,
     scored_domains,
 )
 from rdepth_keras.run.directory import Run, foreign
+from rdepth_keras.run.effects import check_effects
 from rdepth_keras.run.ending import score_the_end
-from rdepth_keras.run.files import check_training_files, noted_files, trained_on_too
+from rdepth_keras.run.files import (
+    check_training_files,
+    labelled_parts,
+    noted_files,
+    other_versions,
+    trained_on_too,
+)
 from rdepth_keras.run.fixed import check_fixed, fixed_networks
 from rdepth_keras.run.room import check_room
 from rdepth_keras.run.surroundings import located, settled, surroundings
@@ -200,11 +207,13 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     run.check_data(data, counts)
     files = noted_files(experiment, data)
     changed = check_training_files(run, experiment, files)
+    labelled = labelled_parts(counts)
     for domain in scored_domains(experiment):
-        if twice := trained_on_too(experiment, data, "val", domain):
+        if twice := trained_on_too(labelled, data, "val", domain):
             console.print(f"WARNING: {twice}")
-    random = random_for_good(experiment)
-    for line in [deviation(experiment), random, *sources.notices, *changed, introduce(counts)]:
+    doubts = random_for_good(experiment), early_average(experiment)
+    notices = [*other_versions(run, experiment), *sources.notices, *changed]
+    for line in [deviation(experiment), *doubts, *notices, introduce(counts)]:
         if line:
             console.print(line)
     validated = validation_tiles(experiment, data)
@@ -324,7 +333,7 @@ def rounds_of(
 
 def introduce(counts: Mapping[str, int]) -> str:
     """What is trained on, in words: ``Training on 1 366 tiles: train/rural 1 366``."""
-    labelled = {name: count for name, count in counts.items() if "without" not in name}
+    labelled = labelled_parts(counts)
     parts = ", ".join(f"{name} {spaced(count)}" for name, count in counts.items())
     return f"Training on {spaced(sum(labelled.values()))} tiles: {parts}"
 

@@ -12,7 +12,7 @@ from rdepth_keras.assembly import Assembly, class_variables, inference_network
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.checks import encoder_weights
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.predictor import restore
+from rdepth_keras.run.predictor import restore, unfinished
 from rdepth_keras.train.devices import replicated
 from rdepth_keras.train.state import State
 
@@ -37,6 +37,8 @@ def start_from(
         for path in class_variables(experiment):
             theirs.pop(path, None)
     state = assembly.state
+    for line in unfinished([run]):
+        notify(line)
     fixed = _fixed(experiment, state)
     trees, left = [], []
     for ours in (state.params, state.buffers):

@@ -8,7 +8,7 @@ from rdepth_keras.adapt import CBST
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.ancestry import handed_on, inherited, seen, target_seen, trained_on
+from rdepth_keras.run.ancestry import alike, handed_on, inherited, seen, target_seen, trained_on
 from rdepth_keras.run.directory import Run
 
 
@@ -63,6 +63,16 @@ def test_what_decided_the_weights_is_what_they_were_trained_on(tmp_path):
     )
     told = {"depth source": "d", "tiles": {"train/rural": 3}, "images of train/rural": "t"}
     assert trained_on(own) == told | {"reading of masks": Demo().classes.reading}
+
+
+def test_seeds_are_alike_where_weights_and_precision_are(tmp_path):
+    own = begin(tmp_path / "run")
+    noted = {"weights": {"weights": "aa"}, "compute_dtype": "float32", "started_from": {"step": 3}}
+    own.note_environment(own.environment | noted, 0)
+    found = {"file of weights": "aa", "compute dtype": "float32", "started from": {"step": 3}}
+    assert alike(own) == trained_on(own) | found
+    own.note_environment({"compute_dtype": "bfloat16"}, 7)
+    assert alike(own)["compute dtype"] == "float32 and bfloat16"
 
 
 def test_runs_that_started_from_each_other_and_a_damaged_one_are_no_dead_end(tmp_path):

@@ -1,6 +1,7 @@
 """What is refused before a training: a target that is nowhere, masks that cannot be scored."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -11,13 +12,17 @@ from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.data.pipeline import Unlabelled
 from rdepth_keras.data.transforms import RandomScale
-from rdepth_keras.experiment import Choice, Optimizers, Sampling
-from rdepth_keras.infer import Inference
+from rdepth_keras.experiment import Choice
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.models import MODELS
-from rdepth_keras.optimizers import AdamW
-from rdepth_keras.recipes import RECIPES, recipe
-from rdepth_keras.run.checks import check_apart, check_effects, check_masks, check_scored, padded
+from rdepth_keras.recipes import recipe
+from rdepth_keras.run.checks import (
+    check_apart,
+    check_masks,
+    check_scored,
+    early_average,
+    padded,
+)
 from rdepth_keras.run.files import trained_on_too
 
 TABLE = ClassTable(("ground", "roof"), (0, 1), ((1, 1, 1), (2, 2, 2)), (255,))
@@ -73,20 +78,25 @@ def test_a_run_or_a_cache_among_the_tiles_is_refused(root, place):
 
 
 def test_scored_tiles_that_are_trained_on_are_told(root):
-    experiment, data = opened(root, "North")
-    assert trained_on_too(experiment, data, "train", "North") == ""
-    assert trained_on_too(experiment, data, "test", "East") == ""  # nothing is scored there
+    trained = ["train/North"]
+    data = opened(root, "North")[1]
+    assert trained_on_too(trained, data, "train", "North") == ""
+    assert trained_on_too(trained, data, "test", "East") == ""  # nothing is scored there
     for split in ("train", "val"):
         for number, name in enumerate("ab"):
             pixels = np.full((32, 32, 3), 9 * number + (split == "val"), np.uint8)
             (root / f"{split}/North/images/{name}.png").write_bytes(png.encode(pixels))
     (root / "val/North").rename(root / "val/West")
-    experiment, data = opened(root, "West")
-    assert trained_on_too(experiment, data, "val", "West") == ""
+    data = opened(root, "West")[1]
+    assert trained_on_too(trained, data, "val", "West") == ""
     picture = (root / "train/North/images/b.png").read_bytes()
     (root / "val/West/images/a.png").write_bytes(picture)
     assert "1 of the 2 tiles of val/West are trained on" in trained_on_too(
-        experiment, data, "val", "West"
+        trained, data, "val", "West"
+    )
+    shutil.rmtree(root / "train/North")
+    assert "nobody knows whether some of its tiles are in train/North" in trained_on_too(
+        trained, opened(root, "West")[1], "val", "West"
     )
 
 
@@ -138,51 +148,21 @@ def test_the_targets_masks_are_decoded_too(root):
         check_masks(data, Sources({}, target), print)
 
 
-IDLE = {
-    "target-split": ({"training": {"sampling": Sampling(target_split="test")}}, "SourceOnly reads"),
-    "optimizer.decay-depth-encoder": (
-        {
-            "optimizers": Optimizers(AdamW(decay_depth_encoder=True)),
-            "network": MODELS["convnext_b"],
-        },
-        "the network has no depth encoder",
-    ),
-    "inference.blend": (
-        {"training": {"inference": Inference(256, blend="tapered")}},
-        "tapered fades overlapping windows into one another, and there are none",
-    ),
-}
+def test_an_average_that_is_still_the_beginning_is_told():
+    experiment = recipe("demo").changed(training={"steps": 100})
+    assert early_average(experiment) == ""
+    for decay, told in ((0.9, ""), (0.97, ""), (0.99, "37%"), (0.999, "90%")):
+        said = early_average(experiment.changed(training={"choice": Choice(average_decay=decay)}))
+        assert told in said and bool(said) == bool(told)
+        assert not said or "--average-decay below 0.9705" in said
 
 
-@pytest.mark.parametrize(("parts", "said"), IDLE.values(), ids=IDLE)
-def test_settings_without_effect_are_refused(parts, said, request):
-    changed = recipe("demo").changed(**parts)
-    with pytest.raises(ValueError, match=f"--{request.node.callspec.id}.* {said}"):
-        check_effects(changed)
-
-
-def test_mixed_depth_without_depth_is_refused():
-    """Else there would be another experiment with the same numbers."""
-    for name in ("daformer", "rdepth_daformer"):
-        own = recipe(name)
-        changed = own.changed(method=dataclasses.replace(own.method, mixed_depth=False))
-        if name == "daformer":
-            with pytest.raises(ValueError, match="--method.no-mixed-depth has no effect"):
-                check_effects(changed)
-        else:
-            check_effects(changed)
-
-
-def test_settings_with_effect_and_those_of_a_recipe_are_not():
-    check_effects(recipe("demo").changed(optimizers=Optimizers(AdamW(decay_depth_encoder=True))))
-    blended = {"inference": Inference(256, 128, blend="tapered")}
-    check_effects(recipe("demo").changed(training=blended))
-    split = {"sampling": Sampling(target_split="test")}
-    check_effects(recipe("daformer").changed(training=split))
-    for name in RECIPES:
-        check_effects(recipe(name))
-    mine = recipe("demo").changed(recipe="my own", training=split)
-    check_effects(mine)
+def test_a_target_that_is_not_scored_is_told(root):
+    shutil.rmtree(root / "val/North")
+    said = []
+    check(root, "North", said.append)
+    (line,) = said
+    assert line.startswith("Nothing will be scored in the end: ") and "val/North" in line
 
 
 def test_crops_that_are_larger_than_every_tile_are_told():

@@ -5,7 +5,6 @@ import dataclasses
 import io
 import json
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +18,7 @@ from rdepth_keras.experiment import Choice, Economy, to_json
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes import recipe
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.comparison import _tiles, _versions, compare, describe_inference, headline
+from rdepth_keras.run.comparison import _tiles, compare, describe_inference, headline
 from rdepth_keras.run.directory import Run
 
 
@@ -85,16 +84,31 @@ def test_what_changes_no_number_makes_no_other_row(tmp_path):
     assert line["method"] == "demo (2 seeds)" and not line["note"]
 
 
-def test_seeds_of_several_versions_are_told():
-    def family(*versions):
-        noted = [{"jax": jax, "keras": "3", "git_revision": None} for jax in versions]
-        return [SimpleNamespace(run=SimpleNamespace(environment=one)) for one in noted]
+def test_runs_of_several_versions_are_told(tmp_path, noted):
+    """Of a row's seeds, and of a run that went on with another version or in another precision."""
+    runs = [make(tmp_path / str(seed), seed) for seed in range(2)]
+    for place, jax in zip(runs, ("1.0", "2.0"), strict=True):
+        noted(place, Run(place).experiment, jax=jax, keras="3", git_revision=None)
+    (line,) = table(runs)
+    assert line["note"] == "trained by several versions: jax 1.0, 2.0"
+    (line,) = table(runs[:1])
+    assert not line["note"]
+    for dtype, told in (("float32", ""), ("bfloat16", "compute_dtype float32, bfloat16")):
+        went_on = {"step": 3, "jax": "1.0", "compute_dtype": dtype}
+        began = {"jax": "1.0", "compute_dtype": "float32"}
+        noted(runs[0], Run(runs[0]).experiment, **began, resumed=[went_on])
+        (line,) = table(runs[:1])
+        assert line["note"] == (told and f"trained by several versions: {told}")
 
-    assert _versions(family("1.0", "1.0")) == []
-    assert _versions(family("1.0", "2.0")) == ["trained by several versions: jax 1.0, 2.0"]
-    revisions = f"{'a' * 40}, {'a' * 40}+changes"
-    (said,) = _versions(family(*revisions.split(", ")))
-    assert said.endswith(revisions)
+
+def test_an_average_that_is_still_the_beginning_is_noted(tmp_path):
+    settled, early = (
+        make(tmp_path / name, choice=Choice(average_decay=decay))
+        for name, decay in (("settled", 0.9), ("early", 0.999))
+    )
+    notes = {line["method"]: line["note"] for line in table([settled, early])}
+    assert "of the averaged weights 64% is what training began with" in notes["early"]
+    assert "began with" not in notes["settled"]
 
 
 def test_other_settings_are_another_row_and_best_comes_first(tmp_path):

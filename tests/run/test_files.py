@@ -13,7 +13,14 @@ from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.files import changed_files, check_training_files, noted_files, other_data
+from rdepth_keras.run.files import (
+    changed_files,
+    check_training_files,
+    noted_files,
+    other_versions,
+    others,
+)
+from rdepth_keras.run.surroundings import versions, weights_fingerprints
 
 TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
 PLACES = ("train/A", "val/A", "train/B", "val/B")
@@ -87,10 +94,29 @@ def test_other_files_that_are_only_scored_are_told(own):
 
 
 def test_a_run_that_is_run_again_on_other_data_says_so(own):
-    assert other_data(own, own.experiment) == []
+    assert others(own, own.experiment) == []
     invert(own.directory.parent / "train/A/images/1.png")
-    (said,) = other_data(own, own.experiment)
+    (said,) = others(own, own.experiment)
     assert said == f"WARNING: not the data that {own} began with: images of train/A"
+
+
+def test_a_run_that_is_run_again_by_others_says_so(own, tmp_path):
+    """By other versions, in another precision, from an exchanged file of weights."""
+    weights = tmp_path / "weights.safetensors"
+    weights.write_bytes(b"these")
+    experiment = own.experiment.changed(training={"weights": str(weights)})
+    noted = {**versions(), "compute_dtype": "float32", "weights": weights_fingerprints(experiment)}
+    own.begin(experiment)
+    own.note_environment(own.environment | noted, 0)
+    assert others(own, experiment) == [] == other_versions(own, experiment)
+    own.note_environment(own.environment | {"jax": "0.0", "compute_dtype": "bfloat16"}, 0)
+    (said,) = other_versions(own, experiment)
+    assert said.startswith(f"WARNING: not as {own} began: jax 0.0 then, ")
+    assert said.endswith("compute_dtype bfloat16 then, float32 now")
+    weights.write_bytes(b"those")
+    exchanged, also = others(own, experiment)
+    assert "not the weights that" in exchanged and also == said
+    assert other_versions(Run(tmp_path / "none"), experiment) == []
 
 
 def test_of_what_is_gone_nothing_is_told_and_what_is_damaged_is(own):

@@ -57,6 +57,15 @@ def test_seeds_without_a_mean_make_no_page(cells, noted, tmp_path):
     assert not list(tmp_path.glob("board*"))
 
 
+def test_the_page_tells_of_several_versions(cells, noted, tmp_path):
+    for cell, jax in zip(cells, ("1.0", "2.0"), strict=False):
+        depth = cell.run.environment["depth"]
+        noted(cell.directory, cell.run.experiment, depth=depth, jax=jax)
+    write_leaderboard(cells, tmp_path / "board.md", "")
+    text = (tmp_path / "board.md").read_text()
+    assert "The runs were trained by several versions: jax 1.0, 2.0." in text
+
+
 def test_every_recipe_sees_its_own_tiles(monkeypatch, tmp_path):
     """An image-only one is opened without depth: no other must be shown, or predict, by that."""
     shown, label = {}, np.zeros((8, 8), np.uint8)

@@ -378,8 +378,10 @@ class Keeping(SourceOnly):
 def test_what_never_trains_is_the_same_when_a_run_goes_on(experiment, tmp_path, monkeypatch):
     monkeypatch.setitem(METHODS, "keeping", Keeping)
     short = {"steps": 2, "choice": Choice(), "weights": "published/weights"}
+    monkeypatch.setattr("rdepth_keras.checkpoints.fingerprint", "digest of {}".format)
     own = Run(tmp_path / "run")
     run.start(experiment.changed(method=Keeping(), training=short), own, QUIET)
+    assert own.environment["weights"] == {"weights": "digest of published/weights"}
     found = _prepare(own.experiment, own, QUIET, run.Watch()).surroundings["fixed_networks"]
     assert list(found) == ["reference"] and found == own.environment["fixed_networks"]
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shutil
 from functools import partial
 from types import SimpleNamespace
 
@@ -142,7 +143,7 @@ def test_as_many_classes_in_another_order_are_other_classes(monkeypatch, data):
     monkeypatch.setattr(transfer, "restore", lambda own, *network: (*network[:2], 2))
     first, second, said = small(seed=1), small(seed=2).changed(data=data), []
     whole, own = inference_network(first).init()[0], assemble(second)
-    parent = SimpleNamespace(experiment=first)
+    parent = SimpleNamespace(experiment=first, metrics={})
     taken, step = transfer.start_from(parent, second, own, said.append)
     assert step == 2
     heads = {"head/classifier/kernel", "head/classifier/bias"} if data == Turned() else set()
@@ -179,8 +180,11 @@ def test_what_never_trains_is_taken_whole(monkeypatch, parts, name):
         given = begun.changed(training={"weights": weights})
         message = rf"{name} never trains here, and .* fits \d+ of its \d+ .*stage1_block2"
         with pytest.raises(ValueError, match=message):
-            transfer.start_from(SimpleNamespace(experiment=small()), given, own, pytest.fail)
-    transfer.start_from(SimpleNamespace(experiment=same), begun, own, lambda _: None)
+            parent = SimpleNamespace(experiment=small(), metrics={})
+            transfer.start_from(parent, given, own, pytest.fail)
+                SimpleNamespace(experiment=small(), metrics={}), given, own, pytest.fail
+            )
+    transfer.start_from(SimpleNamespace(experiment=same, metrics={}), begun, own, lambda _: None)
 
 
 @pytest.mark.proof
@@ -192,6 +196,16 @@ def test_killed_before_its_first_checkpoint_it_starts_there_again(first, tmp_pat
     said = io.StringIO()
     run.resume(own.experiment, own, Console(file=said, width=300))
     assert "starts from" not in said.getvalue() and "resumed at step 2" in said.getvalue()
+
+
+@pytest.mark.proof
+def test_a_run_that_has_not_come_to_its_end_is_told(first, tmp_path):
+    shutil.copytree(first.directory, tmp_path / "early")
+    early = Run(tmp_path / "early")
+    (early.directory / "metrics.json").unlink()
+    told = f"WARNING: {early} has not come to its end; go on with --resume."
+    assert told in start_from(small(), early, tmp_path / "run")[1]
+    assert "its end" not in start_from(small(), first, tmp_path / "other")[1]
 
 
 @pytest.mark.proof

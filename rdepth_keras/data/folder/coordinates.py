@@ -1,7 +1,7 @@
-"""Where the pixels of GeoTIFFs lie on Earth: files of one tile must lie in one place."""
+"""Where pixels lie on Earth, by a GeoTIFF or a file beside: a tile's files lie in one place."""
 
 from pathlib import Path
-from typing import BinaryIO
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -15,9 +15,10 @@ _RASTER_TYPE, _IS_POINT = 1025, 2  # a key: coordinates are those of pixels' cen
 _MOST_PIXELS = 0.51
 
 
-def has_coordinates(file: BinaryIO) -> bool:
-    """Whether it is a GeoTIFF, whose pixels have a place on Earth."""
-    return _KEYS in tags_of(file)
+def has_coordinates(path: Path) -> bool:
+    """Whether its pixels have a place on Earth: as a GeoTIFF, or by a file beside it."""
+    with path.open("rb") as file:
+        return _KEYS in tags_of(file) or _place(path) is not None
 
 
 @np.errstate(all="ignore")  # damaged numbers may be of any size
@@ -39,7 +40,8 @@ def refuse_elsewhere(path: Path, image: Path, size: tuple[int, int]) -> None:
             f"{path}: by its coordinates it lies up to {furthest:.4g} pixels away from "
             f"its image {image}, at most {_MOST_PIXELS} is expected: warp it onto the image's grid "
             "(`gdalwarp -te XMIN YMIN XMAX YMAX -ts WIDTH HEIGHT IN OUT`), or, where the pixels "
-            "fit, take the coordinates away (`gdal_edit.py -unsetgt FILE`)."
+            "fit, take the coordinates away (`gdal_edit.py -unsetgt FILE`, or delete the file "
+            "beside it that tells them)."
         )
 
 
@@ -65,7 +67,47 @@ def share_covered(own: np.ndarray, others: np.ndarray) -> float:
 
 
 def _place(path: Path) -> np.ndarray | None:
-    """(2, 3): (column, row, 1) of a pixel's corner -> x and y; None where nothing says it."""
+    """(2, 3): (column, row, 1) of a pixel's corner -> x and y; None where nothing says it.
+
+    GDAL's own file beside the picture goes first, then its tags, then a world file, as in GDAL.
+    """
+    for look in (_beside, _inside, _world):
+        place = look(path)
+        if place is not None and np.isfinite(place).all() and np.linalg.det(place[:, :2]) != 0:
+            return place
+    return None
+
+
+def _beside(path: Path) -> np.ndarray | None:
+    """By ``NAME.png.aux.xml``. A damaged one says nothing here; marks of no data are told of it."""
+    try:
+        tree = ElementTree.parse(path.with_name(f"{path.name}.aux.xml"))
+        numbers = [float(word) for word in (tree.findtext("GeoTransform") or "").split(",")]
+    except (OSError, ValueError, ElementTree.ParseError):
+        return None
+    if len(numbers) != 6:
+        return None
+    x, right, turned, y, lower, down = numbers
+    return np.array([(right, turned, x), (lower, down, y)])
+
+
+def _world(path: Path) -> np.ndarray | None:
+    """By a world file, such as ``NAME.pgw``: six lines, of the centre of the first pixel."""
+    suffix = path.suffix
+    for name in (f".{suffix[1:2]}{suffix[-1:]}w", f"{suffix}w", ".wld"):
+        try:
+            numbers = [float(word) for word in path.with_suffix(name).read_text().split()]
+        except (OSError, ValueError):
+            continue
+        if len(numbers) == 6:
+            right, lower, turned, down, x, y = numbers
+            place = np.array([(right, turned, x), (lower, down, y)])
+            place[:, 2] -= place[:, :2].sum(1) / 2
+            return place
+    return None
+
+
+def _inside(path: Path) -> np.ndarray | None:
     with path.open("rb") as file:
         tags = tags_of(file)
     matrix, scale, tiepoint = (tags.get(tag, ()) for tag in (_TRANSFORMATION, _SCALE, _TIEPOINT))
@@ -78,8 +120,7 @@ def _place(path: Path) -> np.ndarray | None:
         return None
     if _is_point(tags.get(_KEYS, ())):
         place[:, 2] -= place[:, :2].sum(1) / 2
-    is_whole = np.isfinite(place).all() and np.linalg.det(place[:, :2]) != 0
-    return place if is_whole else None
+    return place
 
 
 def _is_point(keys: tuple) -> bool:

@@ -15,12 +15,14 @@ from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
 from rdepth_keras.data.folder.folder import Files, open_folder
+from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
 
 _READING = 4  # files read at once
 _COVERED_SHARE = 0.02  # of a tile, by one of another split
 _CUT_SHARE = 0.5  # of a picture's values, at the ends of their range
+_BLACK_SHARE = 0.05  # of a picture's pixels, at least: black, and with a class
 
 
 def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
@@ -48,7 +50,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         for notice in (*_uniform(contents), *_gaps(contents, wrong)):
             tell(notice)
         seen += contents
-    for notice in (*_absent(table, seen), *_repeated(seen), *_overlapping(seen)):
+    for notice in (*_elsewhere(root), *_absent(table, seen), *_repeated(seen), *_overlapping(seen)):
         tell(notice)
     return wrong
 
@@ -57,7 +59,8 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
 class _Content:
     """What a tile's files hold; of one that is bad, or not there, nothing.
 
-    ``picture`` is a digest of the pixels, ``mask`` and ``depth`` of all bytes, ``ids`` the mask's.
+    ``picture`` is a digest of the pixels, ``mask`` and ``depth`` of all bytes, ``ids`` the mask's,
+    ``black`` the share of pixels that are black and have a class.
     """
 
     files: Files
@@ -68,6 +71,7 @@ class _Content:
     ground: tuple[float, float, float, float] | None
     one_colour: bool
     cut: bool
+    black: float
     flat: bool
 
 
@@ -84,6 +88,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
         ground=None if image is None else footprint(files.image, image.shape[:2]),
         one_colour=image is not None and is_flat(image.reshape(len(image), -1)),
         cut=image is not None and bool(np.isin(image, (0, 255)).mean() > _CUT_SHARE),
+        black=_black(image, mask),
         flat=depth is not None and is_flat(depth),
     )
 
@@ -93,6 +98,12 @@ def _read(decode: Callable[..., np.ndarray], path: Path | None, *arguments: Any)
         return None if path is None else decode(path, *arguments)
     except (ValueError, OSError):
         return None
+
+
+def _black(image: np.ndarray | None, mask: np.ndarray | None) -> float:
+    if image is None or mask is None or mask.shape != image.shape[:2]:
+        return 0.0
+    return float(((image == 0).all(-1) & (mask != IGNORE)).mean())
 
 
 def _digest(data: bytes) -> str:
@@ -119,11 +130,31 @@ def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
             "WARNING: pictures of which more than half is all dark or all bright (0 or 255), "
             f"perhaps cut off, {len(found)} of {len(contents)}: {_some(found)}"
         )
+    borders = [one for one in masks if one.black > _BLACK_SHARE and not (one.cut or one.one_colour)]
+    if found := [str(one.files.image) for one in borders]:
+        yield (
+            f"WARNING: pictures with black pixels, perhaps borders without data, that their masks "
+            f"give a class, up to {max(one.black for one in borders):.0%} of one, {len(found)} of "
+            f"{len(masks)}: {_some(found)}"
+        )
     if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
         yield f"WARNING: masks without a labelled pixel, {len(found)}: {_some(found)}"
     if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
         counted = f"{len(found)} of {len(masks)}"
         yield f"WARNING: masks of one class all over, {counted}: {_some(found)}"
+
+
+def _elsewhere(root: Path) -> Iterator[str]:
+    """Of folders beside the splits that hold pictures, which nothing reads."""
+    for place in sorted(root.glob("[!.]*/")):
+        if place.is_dir() and place.name not in SPLITS:
+            names = (path for path in place.rglob("*") if path.suffix.lower() in reading.SUFFIXES)
+            if first := next(names, None):
+                splits = ", ".join(SPLITS)
+                yield (
+                    f"WARNING: {place} is no split, so that its pictures, such as {first}, are not "
+                    f"read; splits are {splits}."
+                )
 
 
 def _absent(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:

@@ -292,6 +292,35 @@ def test_classes_that_no_mask_shows_and_pictures_that_are_cut_off_are_told(root)
     assert f"perhaps cut off, 1 of 4: {place}/images/a.png" in told
 
 
+def test_black_pixels_with_a_class_are_told(root):
+    place, said = root / "train/town", []
+    picture = png.decode((place / "images/a.png").read_bytes())
+    picture[:, :12] = 0
+    spoil(place / "images/a.png", picture)
+    mask = png.decode((place / "masks/a.png").read_bytes())
+    mask[:, :12] = 99
+    spoil(place / "masks/a.png", mask)
+    assert verify_folder(root, TABLE, said.append) == []
+    assert "black pixels" not in "".join(said), "they have no class"
+    mask[:, :6] = 10
+    spoil(place / "masks/a.png", mask)
+    assert verify_folder(root, TABLE, said.append) == []
+    (line,) = (line for line in said if "black pixels" in line)
+    assert line.endswith(f"give a class, up to 10% of one, 1 of 4: {place}/images/a.png")
+
+
+def test_pictures_beside_the_splits_are_told(root):
+    said = []
+    path = root / "validation/town/imgs/a.png"
+    path.parent.mkdir(parents=True)
+    (path.parent / "notes.txt").touch()
+    assert verify_folder(root, TABLE, said.append) == [] and "no split" not in "".join(said)
+    path.touch()
+    assert verify_folder(root, TABLE, said.append) == []
+    (line,) = (line for line in said if "is no split" in line)
+    assert f"{root}/validation is no split, so that its pictures, such as {path}," in line
+
+
 def test_splits_that_share_their_ground_are_told(root):
     """Tiles of one scene, cut with an overlap and split at random."""
     said = []

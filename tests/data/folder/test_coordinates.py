@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
+from rdepth_keras.data.folder.coordinates import footprint, has_coordinates, refuse_elsewhere
 
 SIZE = (40, 60)
 LEFT, TOP = 500000.0, 5300000.0
@@ -69,7 +69,39 @@ def test_files_that_are_no_geotiff_have_no_place(tmp_path):
     for name in ("mask.png", "cut.tif"):
         refuse_elsewhere(tmp_path / name, image, SIZE)
         refuse_elsewhere(image, tmp_path / name, SIZE)
-        with (tmp_path / name).open("rb") as file:
-            assert not has_coordinates(file)
-    with image.open("rb") as file:
-        assert has_coordinates(file)
+        assert not has_coordinates(tmp_path / name)
+    assert has_coordinates(image)
+
+
+@pytest.mark.parametrize("kind", ["aux.xml", "pgw", "pngw", "wld"])
+def test_a_file_beside_a_png_says_where_it_lies(kind, tmp_path):
+    image = written(tmp_path / "image.tif", scaled(0.5, LEFT, TOP), AREA)
+    mask = tmp_path / "mask.png"
+    Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(mask)
+    for shift in (0.0, 20.0):
+        if kind == "aux.xml":
+            text = f"<GeoTransform> {LEFT + shift}, 0.5, 0, {TOP}, 0, -0.5</GeoTransform>"
+            (tmp_path / "mask.png.aux.xml").write_text(f"<PAMDataset>{text}</PAMDataset>")
+        else:
+            lines = 0.5, 0.0, 0.0, -0.5, LEFT + 0.25 + shift, TOP - 0.25
+            mask.with_suffix(f".{kind}").write_text("\n".join(map(str, lines)) + "\n")
+        said = r"mask\.png: .* up to 40 pixels away"
+        with pytest.raises(ValueError, match=said) if shift else nullcontext():
+            refuse_elsewhere(mask, image, SIZE)
+    assert has_coordinates(mask)
+    assert footprint(mask, SIZE) == (LEFT + 20, TOP - 20, LEFT + 50, TOP)
+
+
+def test_files_beside_that_hold_no_place_say_nothing(tmp_path):
+    mask = tmp_path / "mask.png"
+    Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(mask)
+    for name, text in {
+        "mask.png.aux.xml": "<PAMDataset><GeoTransform>1, 2</GeoTransform></PAMDataset>",
+        "mask.pgw": "no numbers",
+        "mask.pngw": "1 0 0 -1 5",
+        "mask.wld": "0 0 0 0 0 0",
+    }.items():
+        (tmp_path / name).write_text(text)
+        assert not has_coordinates(mask)
+    (tmp_path / "mask.png.aux.xml").write_text("<PAM")
+    assert not has_coordinates(mask)
