@@ -179,11 +179,9 @@ def test_what_never_trains_is_taken_whole(monkeypatch, parts, name):
     for weights in ("none", "published/weights"):
         given = begun.changed(training={"weights": weights})
         message = rf"{name} never trains here, and .* fits \d+ of its \d+ .*stage1_block2"
+        parent = SimpleNamespace(experiment=small(), metrics={})
         with pytest.raises(ValueError, match=message):
-            parent = SimpleNamespace(experiment=small(), metrics={})
             transfer.start_from(parent, given, own, pytest.fail)
-                SimpleNamespace(experiment=small(), metrics={}), given, own, pytest.fail
-            )
     transfer.start_from(SimpleNamespace(experiment=same, metrics={}), begun, own, lambda _: None)
 
 
