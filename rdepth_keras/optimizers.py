@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from rdepth_keras.packing import Packing, norm
@@ -112,32 +113,24 @@ class Optimizer:
                 f"received {self.schedule.minimum} and {self.learning_rate}."
             )
 
-    def build(self, params: Mapping[str, jax.Array]) -> optax.GradientTransformation:
+    def packing(self, params: Mapping[str, jax.Array]) -> Packing:
+        """Of the params of one network, variable path -> array: small ones of one rule together."""
+        factors = self.factors(params)
+        return Packing.of(params, lambda path: (factors[path], np.ndim(params[path]) > 1))
+
+    def build(self, packing: Packing) -> optax.GradientTransformation:
         """Gradients -> changes for a rate of -1: the optimizer without rate and clipping.
 
-        ``params`` are those of one network, variable path -> array. Small variables of one rule
-        are updated together, so the moments in the state are packed
-        (:class:`~rdepth_keras.packing.Packing`).
+        Gradients, params and changes are those of one network in its :meth:`packing`.
         """
-        factors, decays = self.factors(params), {path: p.ndim > 1 for path, p in params.items()}
-        packing = Packing.of(params, lambda path: (factors[path], decays[path]))
+        names = packing.groups
+        factors = self.factors(dict.fromkeys(names))
+        decayed = {name: len(packing.shapes[name]) > 1 for name in names}
 
         def scale(updates: Any, _) -> dict[str, jax.Array]:
             return {name: factors[name] * update for name, update in updates.items()}
 
-        decayed = {name: decays[name] for name in packing.groups}
-        packed = optax.chain(self.direction(decayed), optax.stateless(scale))
-
-        def init(params: Any) -> optax.OptState:
-            shapes = jax.eval_shape(packing.pack, params)  # moments start at 0: shapes will do
-            return packed.init({n: jnp.zeros(s.shape, s.dtype) for n, s in shapes.items()})
-
-        def update(updates: Any, state: optax.OptState, params: Any = None):
-            changes: Any
-            changes, state = packed.update(packing.pack(updates), state, packing.pack(params))
-            return packing.unpack(changes, updates), state
-
-        return optax.GradientTransformation(init, update)
+        return optax.chain(self.direction(decayed), optax.stateless(scale))
 
     def clip(self, gradients: Mapping[str, jax.Array]) -> Mapping[str, jax.Array]:
         """The gradients of one network, all scaled alike to a norm of at most ``clip_norm``."""

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from rdepth_keras.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Schedule, rate_table
+from rdepth_keras.packing import Packed
 
 PATHS = {
     "image_encoder/stem/kernel": 0.9**13,
@@ -80,10 +81,12 @@ def test_encoders_go_by_the_end_of_their_name():
 
 def updates(optimizer, params, gradients, steps=10):
     """Params after one update for each gradient, with the rate of its number and with clipping."""
-    transform, rate = optimizer.build(params), optimizer.rate(steps)
-    state = transform.init(params)
+    packing, rate = optimizer.packing(params), optimizer.rate(steps)
+    transform, pack = optimizer.build(packing), packing.pack
+    state = transform.init(pack(params))
     for step, gradient in enumerate(gradients):
-        change, state = transform.update(optimizer.clip(gradient), state, params)
+        change, state = transform.update(pack(optimizer.clip(gradient)), state, pack(params))
+        change = Packed(packing, change)
         params = {path: params[path] - rate(step) * change[path] for path in params}
     return params
 
@@ -169,7 +172,8 @@ def test_the_schedule_is_not_the_optimizers(kind):
     gradients = [{"a/kernel": jnp.full((2, 2), value)} for value in (1.0, -2.0)]
     moments = []
     for schedule in (Schedule(), Schedule(0.9, decay_end=3, power=2.0)):
-        transform = kind(schedule=schedule).build(params)
+        optimizer = kind(schedule=schedule)
+        transform = optimizer.build(optimizer.packing(params))
         state = transform.init(params)
         for gradient in gradients:
             _, state = transform.update(gradient, state, params)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rdepth_keras.packing import SMALL, Packing, norm
+from rdepth_keras.packing import SMALL, Packed, Packing, norm, packed_as
 
 ARRAYS = {
     "b/kernel": np.arange(6.0, dtype=np.float32).reshape(2, 3),
@@ -31,10 +31,43 @@ def test_small_ones_lie_in_the_order_of_their_keys_and_a_large_one_stays_as_it_i
 @pytest.mark.parametrize("alike", [lambda key: None, lambda key: key, lambda key: key > "c"])
 def test_unpacked_they_are_what_they_were(alike):
     packing = Packing.of(ARRAYS, alike)
-    found = packing.unpack(packing.pack(ARRAYS), ARRAYS)
+    found = Packed.of(ARRAYS, packing)
+    assert len(found) == len(ARRAYS)
     assert found.keys() == ARRAYS.keys()
     for key, value in ARRAYS.items():
         np.testing.assert_array_equal(found[key], value, strict=True)
+
+
+def test_as_a_tree_it_is_what_lies_packed():
+    """Compiled once for all of one packing, and given out as it was taken."""
+    traces = []
+
+    @jax.jit
+    def doubled(packed):
+        traces.append(dict(packed))
+        return jax.tree.map(lambda value: 2 * value, packed)
+
+    own = Packed.of(ARRAYS, Packing.of(ARRAYS))
+    again = Packed.of(ARRAYS, Packing.of(ARRAYS))
+    assert len(jax.tree.leaves(own)) == 3
+    for packed in (own, again):
+        found = doubled(packed)
+        assert isinstance(found, Packed) and found.packing == own.packing
+        for key, value in ARRAYS.items():
+            np.testing.assert_array_equal(found[key], 2 * value, strict=True)
+    assert len(traces) == 1 and traces[0].keys() == ARRAYS.keys()
+    other = Packed.of(ARRAYS, Packing.of(ARRAYS, lambda key: key))
+    assert jax.tree.structure(other) != jax.tree.structure(own)
+    assert "'d/large'" in jax.tree_util.keystr(jax.tree_util.tree_leaves_with_path(own)[1][0])
+    with pytest.raises(KeyError, match="nothing"):
+        own["nothing"]
+
+
+def test_arrays_are_packed_as_others_are():
+    own = Packed.of(ARRAYS, Packing.of(ARRAYS))
+    found = packed_as(own, ARRAYS)
+    assert isinstance(found, Packed) and found.packing is own.packing
+    assert packed_as(ARRAYS, ARRAYS) is ARRAYS
 
 
 def test_only_what_is_alike_lies_together():

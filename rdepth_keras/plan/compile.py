@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import jax
 from jax.experimental import topologies
 from jax.sharding import Mesh
 
@@ -36,7 +37,7 @@ def compile_step(experiment: Experiment, device: Device, count: int) -> Compiled
     compiled = lowered.compile()
     end, memory = time.perf_counter(), compiled.memory_analysis()
     return Compiled(
-        parameters=sum(leaf.size for leaf in assembly.state.params[SEGMENTER].values()),
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(assembly.state.params[SEGMENTER])),
         argument_bytes=memory.argument_size_in_bytes,
         temporary_bytes=memory.temp_size_in_bytes,
         peak_bytes=memory.peak_memory_in_bytes,

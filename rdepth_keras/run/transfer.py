@@ -45,7 +45,7 @@ def start_from(
         left += sorted(p for p, value in ours[SEGMENTER].items() if not _fits(theirs.get(p), value))
         trees.append(
             {
-                name: _taken(theirs, own) if name == SEGMENTER or name in fixed else own
+                name: _taken(theirs, own) if name == SEGMENTER or name in fixed else dict(own)
                 for name, own in ours.items()
             }
         )
@@ -58,11 +58,12 @@ def start_from(
         shown = ", ".join(left[:8]) + (f" and {len(left) - 8} more" if len(left) > 8 else "")
         notify(f"not taken from {run}, since they do not fit: {shown}")
     params, buffers = jax.device_put(trees, replicated(assembly.mesh))
-    average = {name: jax.tree.map(jnp.copy, params[name]) for name in state.average}
     key = jax.random.key(experiment.training.seed)
     memory = experiment.method.memory(assembly.networks, params, buffers, key)
     memory = jax.device_put(memory, replicated(assembly.mesh))
-    state = state._replace(params=params, buffers=buffers, average=average, memory=memory)
+    state = state.with_params(params)._replace(buffers=buffers, memory=memory)
+    average = {name: jax.tree.map(jnp.copy, state.params[name]) for name in state.average}
+    state = state._replace(average=average)
     return replace(assembly, state=state), step
 
 

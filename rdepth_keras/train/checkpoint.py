@@ -23,6 +23,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from rdepth_keras.atomic import write_text
+from rdepth_keras.packing import packed_as
 from rdepth_keras.train.devices import wait_for_hosts
 from rdepth_keras.train.state import State
 
@@ -142,8 +143,10 @@ class Checkpoints:
             restored = self._manager.restore(step, args=items)
         self.cut(step)
         found = restored["variables"]
-        for name in ("params", "buffers"):
-            found[name] = {**getattr(like, name), **found[name]}
+        for kind, networks in found.items():
+            known = getattr(like, kind)
+            own = {name: packed_as(known[name], values) for name, values in networks.items()}
+            found[kind] = {**known, **own}
         return State(**found, **restored["rest"]), restored["data"]
 
     def cut(self, step: int) -> None:
@@ -265,9 +268,11 @@ def checkpoint_bytes(state: State) -> int:
 def _split(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
     """The variables of the networks that train (those with an optimizer), and the rest."""
     rest = state._asdict()
-    variables = {name: rest.pop(name) for name in ("params", "buffers", "average")}
-    for name in ("params", "buffers"):
-        variables[name] = {network: variables[name][network] for network in state.optimizer}
+    variables = {}
+    for kind in ("params", "buffers", "average"):
+        networks = rest.pop(kind)
+        own = networks.keys() & state.optimizer.keys()
+        variables[kind] = {name: dict(networks[name]) for name in sorted(own)}
     return variables, rest
 
 

@@ -168,7 +168,7 @@ class _Probabilities(Sequence):
 
     def __init__(self, rounds: Rounds, state: State, stops: Callable[[], bool]):
         self._tiles, self._predict, self._stops = rounds.tiles, rounds.predict, stops
-        self._variables = state.params[SEGMENTER], state.buffers[SEGMENTER]
+        self._variables = dict(state.params[SEGMENTER]), state.buffers[SEGMENTER]
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """Everything a training step reads and writes, as one tree of arrays."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from rdepth_keras.adapt.method import SEGMENTER, Method, Networks
 from rdepth_keras.adapt.outputs import check_norms, check_prediction
 from rdepth_keras.optimizers import Optimizer
+from rdepth_keras.packing import Packed, packed_as
 
 
 class State(NamedTuple):
@@ -16,7 +17,8 @@ class State(NamedTuple):
 
     Attributes:
         step: int32 scalar, number of steps done.
-        params: network -> variable path -> array.
+        params: network -> variable path -> array; of networks that train packed, see
+            :class:`~rdepth_keras.packing.Packed`, and so is the average.
         buffers: network -> variable path -> array.
         average: exponential moving average of the params that train; empty where none is kept.
         optimizer: network -> optax state, of the networks that train and of no other.
@@ -24,16 +26,21 @@ class State(NamedTuple):
     """
 
     step: jax.Array
-    params: dict[str, dict[str, jax.Array]]
+    params: dict[str, Mapping[str, jax.Array]]
     buffers: dict[str, dict[str, jax.Array]]
-    average: dict[str, dict[str, jax.Array]]
+    average: dict[str, Packed]
     optimizer: dict[str, Any]
     memory: dict[str, Any]
 
+    def with_params(self, params: Mapping[str, Mapping[str, jax.Array]]) -> Self:
+        """The state with other params, network -> variable path -> array, packed as its own are."""
+        packed = {name: packed_as(own, params[name]) for name, own in self.params.items()}
+        return self._replace(params=packed)
+
     @property
     def best_params(self) -> dict[str, dict[str, jax.Array]]:
-        """The params to predict with: their moving average where one is kept."""
-        return self.average or self.params
+        """The params to predict with, unpacked: their moving average where one is kept."""
+        return {name: dict(own) for name, own in (self.average or self.params).items()}
 
 
 def initial_state(
@@ -52,13 +59,17 @@ def initial_state(
     values = {name: network.init() for name, network in networks.items()}
     params = {name: variables for name, (variables, _) in values.items()}
     buffers = {name: variables for name, (_, variables) in values.items()}
-    trains = {name: params[name] for name in trained(method, networks)}
+    packings = {name: optimizers[name].packing(params[name]) for name in trained(method, networks)}
+    packed = {name: Packed.of(params[name], packing) for name, packing in packings.items()}
     return State(
         step=jnp.zeros((), jnp.int32),
-        params=params,
+        params={**params, **packed},
         buffers=buffers,
-        average=jax.tree.map(jnp.copy, trains) if average else {},
-        optimizer={name: optimizers[name].build(own).init(own) for name, own in trains.items()},
+        average=jax.tree.map(jnp.copy, packed) if average else {},
+        optimizer={
+            name: optimizers[name].build(own.packing).init(own.arrays)
+            for name, own in packed.items()
+        },
         memory=method.memory(networks, params, buffers, jax.random.key(seed)),
     )
 

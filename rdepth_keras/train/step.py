@@ -45,7 +45,8 @@ def training_step(
 
     def step(state: State, source, target, seeds):
         key = jax.random.fold_in(jax.random.wrap_key_data(seeds), state.step)
-        _, params, buffers, _, states, memory = state
+        _, packed, buffers, _, states, memory = state
+        params = {name: dict(own) for name, own in packed.items()}
         logs, norms, finite = {}, [], jnp.ones((), bool)
         for index, phase in enumerate(phases):
             key_now = jax.random.fold_in(key, index)
@@ -58,17 +59,20 @@ def training_step(
             for name, gradient in gradients.items():
                 rule = optimizers[name]
                 clipped = rule.clip(gradient) if phase.clips else gradient
-                change, new = rule.build(params[name]).update(clipped, states[name], params[name])
+                own: Any = packed[name]
+                rows = own.packing.pack(clipped)
+                change, new = rule.build(own.packing).update(rows, states[name], own.arrays)
                 rate = jnp.asarray(rule.rate(steps)(state.step))
                 change = jax.tree.map(lambda value, rate=rate: -rate * value, change)
-                params = {**params, name: optax.apply_updates(params[name], change)}
+                moved = own.at(optax.apply_updates(own.arrays, change))
+                packed, params = {**packed, name: moved}, {**params, name: dict(moved)}
                 states = {**states, name: new}
         memory = method.remember(memory, params, buffers, state.step)
-        average = _average(state.average, params, average_decay)
+        average = _average(state.average, packed, average_decay)
         logs |= {"gradient_norm": jnp.stack(norms).max(), "finite": finite}
         # The buffers of a network that never trains are in no checkpoint: they stay.
         buffers = {name: (buffers if name in states else state.buffers)[name] for name in params}
-        return State(state.step + 1, params, buffers, average, states, memory), logs
+        return State(state.step + 1, packed, buffers, average, states, memory), logs
 
     compiled = jax.jit(step, donate_argnums=0, out_shardings=placement)
     # Handed over, not compiled in: one program for all seeds.

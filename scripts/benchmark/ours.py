@@ -45,7 +45,7 @@ def step(case: Case, folder: Path) -> Measured:
     params, buffers = (variables[SEGMENTER] for variables in assembly.state[1:3])
     params, buffers = draw_weights(params, buffers, folder)
     placed = jax.device_put(({SEGMENTER: params}, {SEGMENTER: buffers}), replicated(assembly.mesh))
-    state = assembly.state._replace(params=placed[0], buffers=placed[1])
+    state = assembly.state.with_params(placed[0])._replace(buffers=placed[1])
     source = shard_batch(draw_inputs(case), assembly.mesh)
     program: Any = None
 

@@ -225,7 +225,7 @@ def test_three_steps_are_pytorchs(name, golden):
 
     for network, values in drawn.items():
         assert values.keys() == {*state.params[network], *state.buffers[network]}
-    state = state._replace(params=filled(state.params), buffers=filled(state.buffers))
+    state = state.with_params(filled(state.params))._replace(buffers=filled(state.buffers))
     step = training_step(networks, method, optimizers, steps=case.STEPS, seed=0)
     for number in range(case.STEPS):
         state, logs = step(state, *case.batches(number))

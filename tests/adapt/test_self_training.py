@@ -143,7 +143,7 @@ def test_three_steps_are_pytorchs(name, golden):
     def filled(variables):
         return {SEGMENTER: {path: jnp.asarray(start[path]) for path in variables[SEGMENTER]}}
 
-    state = state._replace(params=filled(state.params), buffers=filled(state.buffers))
+    state = state.with_params(filled(state.params))._replace(buffers=filled(state.buffers))
     step = training_step(networks, method, sgd, steps=case.STEPS, seed=0)
     for number in range(case.STEPS):
         state, logs = step(state, *case.batches(number))

@@ -249,7 +249,7 @@ def test_three_steps_are_pytorchs():
         assert drawn[network].keys() == {*state.params[network], *state.buffers[network]}
     assert state.memory["teacher"].keys() == drawn["teacher"].keys()
     params, buffers, memory = map(filled, (state.params, state.buffers, state.memory))
-    state = state._replace(params=params, buffers=buffers, memory=memory)
+    state = state.with_params(params)._replace(buffers=buffers, memory=memory)
     step = training_step(networks, method, optimizers, steps=case.STEPS, seed=0)
     losses = []
     for number in range(case.STEPS):

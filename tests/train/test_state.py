@@ -17,6 +17,7 @@ from rdepth_keras.models.heads import Output
 from rdepth_keras.models.layers.domain_norm import TransNorm as DomainNorm
 from rdepth_keras.network import Network
 from rdepth_keras.optimizers import SGD, Adam
+from rdepth_keras.packing import Packed
 from rdepth_keras.train.state import initial_state, trained
 
 CONTRACTS = Path(__file__).resolve().parents[1] / "contracts"
@@ -39,10 +40,22 @@ def test_an_optimizer_for_each_network_that_trains(average):
     assert state.params.keys() == state.buffers.keys() == {SEGMENTER, "frozen"}
     assert state.optimizer.keys() == {SEGMENTER}
     assert state.average.keys() == ({SEGMENTER} if average else set())
-    assert state.best_params is (state.average if average else state.params)
+    assert isinstance(state.params[SEGMENTER], Packed) and type(state.params["frozen"]) is dict
+    assert state.best_params.keys() == (state.average if average else state.params).keys()
     for name, network in networks.items():
-        assert_same((state.params[name], state.buffers[name]), network.init())
+        assert_same((dict(state.params[name]), state.buffers[name]), network.init())
+    assert_same(state.best_params[SEGMENTER], dict(state.params[SEGMENTER]))
     assert_same(state.memory["teacher"], networks[SEGMENTER].init())
+
+
+def test_other_params_are_packed_as_its_own():
+    method = mini.MeanTeacher()
+    state = initial_state(method.networks(mini.parts()), method, OPTIMIZERS, seed=0)
+    twice = {n: {path: 2 * x for path, x in own.items()} for n, own in state.params.items()}
+    found = state.with_params(twice)
+    assert jax.tree.structure(found) == jax.tree.structure(state)
+    for name, own in twice.items():
+        assert_same(dict(found.params[name]), own)
 
 
 def test_memory_and_average_are_copies():
