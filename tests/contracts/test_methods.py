@@ -224,7 +224,7 @@ def test_a_moving_average_follows(prepared):
             state.params[name],
         )
         assert_close(state.average[name], expected, rtol=1e-5, atol=1e-7)
-    assert state.best_params is state.average
+        assert_close(state.best_params[name], dict(state.average[name]), rtol=0, atol=0)
 
 
 def test_not_finite_is_told(prepared):
