@@ -65,7 +65,8 @@ def main() -> int:
     from rdepth_keras.run import sweep
 
     cells = sweep.plan(rows, (arguments.direction,), range(arguments.seeds), arguments.out)
-    sweep.check(cells, HERE / "train.py", options)
+    for line in sweep.check(cells, HERE / "train.py", options):
+        print(line)
     unfinished = tuple(dict.fromkeys(cell.recipe for cell in cells if not cell.finished))
     if unfinished and not arguments.skip_preflight:
         # In a process of its own: it would keep the GPU's memory from the training.

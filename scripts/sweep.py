@@ -54,7 +54,8 @@ def main() -> int:
     cells = sweep.plan(*axes, arguments.out, arguments.oracles)
     if arguments.cap_hours is not None and not arguments.cap_hours > 0:
         raise ValueError(f"--cap-hours must be above 0; received {arguments.cap_hours}.")
-    sweep.check(cells, TRAIN, options)
+    for line in sweep.check(cells, TRAIN, options):
+        print(line)
     if arguments.page is not None:
         if arguments.page.absolute().parent == arguments.out.absolute():
             arguments.out.mkdir(parents=True, exist_ok=True)  # the runs would, anyway

@@ -14,7 +14,7 @@ from rdepth_keras.data.cache import cached
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled, training_batches
 from rdepth_keras.data.rarity import SMALLEST_SHARE, chances, count_pixels, shows, unseen
-from rdepth_keras.data.splits import AbsentSplit, labelled_part
+from rdepth_keras.data.splits import AbsentSplit, labelled_part, shortest_side
 from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.experiment import Augmentation, Experiment
 
@@ -33,12 +33,14 @@ class Sources:
     Attributes:
         source: split -> labelled tiles of the source domain.
         target: the tiles a method may adapt to, without labels; None where it reads none.
-        notices: in words, which splits and tiles are left out, and what else is odd about them.
+        notices: in words, what is odd about them.
+        lacks: in words, which splits and tiles are left out.
     """
 
     source: Mapping[str, Tiles]
     target: Unlabelled | None
     notices: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
     def counts(self, experiment: Experiment) -> dict[str, int]:
         """``split/domain`` -> number of tiles; the target's under their own name."""
@@ -73,15 +75,16 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
         target = Unlabelled(data.tiles(split, experiment.data.target))
     read = [*found.values(), *([target.tiles] if target else [])]
     check_files(data, read)
-    notices = [f"Not used for training: {reason}" for reason in reasons]
-    notices += [f"PARTIAL: {lack}" for tiles in read if (lack := data.lacking(tiles))]
+    lacks = [f"Not used for training: {reason}" for reason in reasons]
+    lacks += [f"PARTIAL: {lack}" for tiles in read if (lack := data.lacking(tiles))]
     rest = [left_out(data, split, domain, tiles) for split, tiles in found.items()]
-    notices += [f"Not used for training: {lack}" for lack in rest if lack]
+    lacks += [f"Not used for training: {lack}" for lack in rest if lack]
+    notices = []
     if experiment.network.reads_depth:
         notices += [notice for tiles in read if (notice := flat_depth(data, tiles))]
         if origins := data.depth.get("origins"):
             notices.append(f"WARNING: {several_origins(origins)}")
-    return Sources(found, target, tuple(notices))
+    return Sources(found, target, tuple(notices), tuple(lacks))
 
 
 def several_origins(origins: str) -> str:
@@ -174,13 +177,15 @@ def target_batches(experiment: Experiment, tiles: Tiles) -> Any:
             "target's are unknown or guesses: set them to 0 and None."
         )
     blind = replace(own or training.augmentation, crop_redraws=0, crop_wanted_pixels=None)
-    side, most = min(tiles[0]["image"].shape[:2]), blind.scale.largest
-    if side * most < training.crop <= side:
+    side, most = shortest_side(tiles), blind.scale.largest
+    if side * most < training.crop and not experiment.method.rounds(training.steps):
+        # Labels of rounds end where the tile does.
         raise ValueError(
-            f"target_augmentation.scale makes at most {side * most:g} of the {side} pixels of the "
-            f"target's tiles, less than the crop of {training.crop}: guesses outside of a tile "
-            "would be labels. Give --training.target-augmentation.scale.smallest and .largest "
-            f"{training.crop / side:g}, or a smaller --crop."
+            f"The target's tiles have sides from {side} pixels on, and their scale makes at most "
+            f"{side * most:g} of these, less than the crop of {training.crop}: what is filled up "
+            "would count as the target, and guesses there as labels. Give a smaller --crop, or "
+            "--target-augmentation.scale.smallest and .largest of at least "
+            f"{training.crop / side:g}."
         )
     make = batches_of(experiment, blind)
     # Another seed: else the two domains would be cropped and turned alike.

@@ -28,3 +28,9 @@ def longest_side(tiles: Tiles) -> int:
     """
     known = getattr(tiles, "longest_side", None)
     return known() if known is not None else max(tiles[0]["image"].shape[:2])
+
+
+def shortest_side(tiles: Tiles) -> int:
+    """Pixels of the tiles' shortest side; tiles of several sizes know it, see above."""
+    known = getattr(tiles, "shortest_side", None)
+    return known() if known is not None else min(tiles[0]["image"].shape[:2])

@@ -9,9 +9,13 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import Unlabelled
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.labels import LOVEDA
+from rdepth_keras.recipes import RECIPES, SMALL
+from rdepth_keras.recipes.deviation import departures
 from rdepth_keras.run.directory import Run
 
 Tell = Callable[[str], None]
+_BY_TRAIN_ID = ("background", "feature_classes", "class_weights", "pseudo_class_weights", "prior")
 MOST_BEGINNING = 0.05  # of a moving average of the weights
 MANY = 100  # tiles: reading so many takes seconds, of which is told
 
@@ -151,6 +155,26 @@ def early_average(experiment: Experiment) -> str:
         f"WARNING: of the average of the weights, which predicts, {share:.0%} is after {steps} "
         f"steps still what training began with: give more --steps, or an --average-decay below "
         f"{MOST_BEGINNING ** (1 / steps):.4g}."
+    )
+
+
+def loveda_ids(experiment: Experiment) -> str:
+    """A warning, where a recipe means LoveDA's classes by number, and the data's are others."""
+    names, method = experiment.data.classes.names, experiment.method
+    if names == LOVEDA.names or experiment.recipe.removeprefix(SMALL) not in RECIPES:
+        return ""
+    changed = departures(experiment)
+    meant = {
+        name: getattr(method, name)
+        for name in _BY_TRAIN_ID
+        if getattr(method, name, None) not in (None, ()) and f"method.{name}" not in changed
+    }
+    if not meant:
+        return ""
+    told = ", ".join(f"method.{name} {value}" for name, value in meant.items())
+    return (
+        f"WARNING: the recipe means LoveDA's classes by number ({told}), which are others here: "
+        f"{', '.join(f'{place} {name}' for place, name in enumerate(names))}. Give your own."
     )
 
 

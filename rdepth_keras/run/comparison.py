@@ -20,12 +20,17 @@ from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import alike, seen, several_versions, target_seen
-from rdepth_keras.run.checks import MOST_BEGINNING, beginning_share
+from rdepth_keras.run.checks import MOST_BEGINNING, beginning_share, loveda_ids
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
 
 NOTED_LATER = ("depth fingerprint", "depth origins")  # some runs do not; their files tell as much
 
+_LEAST_LABELLED = 0.01  # of the target, on average
+_LABELLED = {  # in the journal, and in words
+    "sure": "the teacher was sure of",
+    "labelled": "the rounds labelled",
+}
 CHECKPOINTS = {"last": "last", "best": "best on source Val", "best_by_target_labels": "target Val"}
 
 
@@ -130,9 +135,22 @@ def note(evaluated: Evaluated) -> str:
     said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
     origins = (evaluated.result.get("depth") or {}).get("origins")
     said += [evaluated.result.get("unlabelled", ""), several_origins(origins) if origins else ""]
+    said += [*evaluated.run.environment.get("lacks", []), idle_labels(evaluated.run)]
     said += [several_versions([evaluated.run]), _beginning(evaluated.experiment)]
+    said += [loveda_ids(evaluated.experiment).removeprefix("WARNING: ")]
     said += [deviation(evaluated.experiment)]
     return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
+
+
+def idle_labels(run: Run) -> str:
+    """In words, that what labels the target of a run labelled next to nothing; else empty."""
+    entries = run.journal.read()
+    for name, what in _LABELLED.items():
+        shares = [entry[name] for entry in entries if name in entry]
+        if shares and (mean := float(np.mean(shares))) < _LEAST_LABELLED:
+            return f"{what} {mean:.2%} of the target's pixels, which counted for next to nothing"
+    pseudo = [entry["pseudo"] for entry in entries if "pseudo" in entry]
+    return "no pixel of the target was ever sure enough" if pseudo and not any(pseudo) else ""
 
 
 def _checkpoint(evaluated: Evaluated) -> str:

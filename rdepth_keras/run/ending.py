@@ -11,11 +11,11 @@ from rdepth_keras.arrays import Tile
 from rdepth_keras.assembly import labelled_tiles
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.evaluate.examples import draw_examples
+from rdepth_keras.run.comparison import idle_labels
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import NoLabels, Trial, evaluate, prepare_trial
 
 EXAMPLES = 4  # tiles in the picture
-LEAST_SURE = 0.01  # of a teacher, on average, or it taught nothing
 
 
 def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | None:
@@ -24,8 +24,8 @@ def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | 
     Where the target's labels chose the checkpoint, the last one is scored as well: published logs
     show a point or two between them, and only the last could be had without labels.
     """
-    if notice := idle_teacher(run):
-        console.print(notice)
+    if notice := idle_labels(run):
+        console.print(f"WARNING: {notice}; train longer, or with a lower --method.confidence.")
     tiles = labelled_tiles(data, "val", run.experiment.data.target)
     if isinstance(tiles, str):
         return _without_scores(run, tiles, console)
@@ -47,17 +47,6 @@ def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | 
         console.print(f"Tiles of the target, as they are predicted: {run.write_examples(picture)}")
         run.finish(result)
     return result
-
-
-def idle_teacher(run: Run) -> str:
-    """In words, that the teacher of a run labelled next to nothing; else empty."""
-    sure = [entry["sure"] for entry in run.journal.read() if "sure" in entry]
-    if not sure or (mean := float(np.mean(sure))) >= LEAST_SURE:
-        return ""
-    return (
-        f"WARNING: the teacher was sure of {mean:.2%} of the target's pixels, so that its labels "
-        "counted for next to nothing: train longer, or with a lower --method.confidence."
-    )
 
 
 def _without_scores(run: Run, reason: str, console: Console) -> None:

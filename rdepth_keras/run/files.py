@@ -6,6 +6,7 @@ did not note any.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.assembly import labelled_tiles, open_data
@@ -55,7 +56,22 @@ def others(run: Run, experiment: Experiment) -> list[str]:
         for name in then
         if now.get(name, then[name]) != then[name]
     ]
-    return said + other_versions(run, experiment)
+    return said + _other_start(noted, experiment) + other_versions(run, experiment)
+
+
+def _other_start(noted: Mapping[str, Any], experiment: Experiment) -> list[str]:
+    """In words, where the run that an experiment starts from is not as it was then."""
+    then, place = noted.get("started_from"), experiment.training.start_from
+    if then is None or place is None:
+        return []
+    before = Run(Path(place))
+    now = {"run": before.identity, "step": before.chosen().latest_step()}
+    if now == then:
+        return []
+    return [
+        f"WARNING: starts from step {now['step']} of the run {now['run']} in {place}; then it was "
+        f"step {then['step']} of the run {then['run']}"
+    ]
 
 
 def other_versions(run: Run, experiment: Experiment) -> list[str]:

@@ -1,10 +1,11 @@
 """A sweep as a page: its recipes side by side, and what each of them makes of the same tiles."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rdepth_keras import atomic
 from rdepth_keras.data import png
@@ -13,7 +14,7 @@ from rdepth_keras.evaluate.tables import NOTHING
 from rdepth_keras.recipes import SMALL
 from rdepth_keras.recipes.catalogue import catalogue
 from rdepth_keras.run.ancestry import target_seen
-from rdepth_keras.run.comparison import compare
+from rdepth_keras.run.comparison import compare, describe_inference
 from rdepth_keras.run.ending import examples
 from rdepth_keras.run.evaluation import prepare_trial
 from rdepth_keras.run.sweep import HEADING, Cell, check_means, told_of_all
@@ -65,6 +66,7 @@ class Line:
     kind: str
     encoders: str
     seen: str
+    inference: str
     scores: dict[str, list[float]]
 
 
@@ -82,30 +84,34 @@ def overview(cells: Sequence[Cell]) -> str:
         metrics = cell.metrics
         assert metrics is not None  # scored
         key = cell.recipe, cell.run.experiment.is_in_domain
-        line = lines.setdefault(key, _line(cell))
+        line = lines.setdefault(key, _line(cell, metrics))
         line.scores.setdefault(metrics["domain"], []).append(100 * metrics["miou"])
     domains = list(dict.fromkeys(domain for line in lines.values() for domain in line.scores))
+    # As it nearly always is alike, it is told where it is not.
+    tags = ["inference"] * (len({line.inference for line in lines.values()}) > 1)
     table = [
-        ["encoders", "recipe", "type", "target seen", *domains],
-        [":--"] * 4 + ["--:"] * len(domains),
+        ["encoders", "recipe", "type", "target seen", *tags, *domains],
+        [":--"] * (4 + len(tags)) + ["--:"] * len(domains),
     ]
     for encoders in dict.fromkeys(line.encoders for line in lines.values()):
         own = [line for line in lines.values() if line.encoders == encoders]
         base = next((one for one in own if one.kind == "supervised"), None)
         for line in sorted(own, key=partial(_order, base)):
             told = [_score(line, base, domain) for domain in domains]
-            table.append([encoders, line.recipe, line.kind, line.seen, *told])
+            known = [encoders, line.recipe, line.kind, line.seen]
+            table.append([*known, *[line.inference for _ in tags], *told])
     rows = "\n".join(f"| {' | '.join(row)} |" for row in table)
     chosen = {cell.run.experiment.training.choice.selection for cell in cells}
     by_labels = " Checkpoints were chosen by the target's labels: no adaptation result."
     return (
         "mIoU in % of the target's validation tiles, mean ± standard deviation over the seeds; in "
         "brackets the gain over the first recipe of the same encoders, which trains on the source "
-        f"alone.{by_labels if 'best_by_target_labels' in chosen else ''}\n\n{rows}"
+        "alone, where both are predicted in the same way."
+        f"{by_labels if 'best_by_target_labels' in chosen else ''}\n\n{rows}"
     )
 
 
-def _line(cell: Cell) -> Line:
+def _line(cell: Cell, metrics: Mapping[str, Any]) -> Line:
     experiment = cell.run.experiment
     kinds = {entry.name: entry.kind for entry in catalogue()}
     kind = ORACLE if experiment.is_in_domain else kinds.get(cell.recipe.removeprefix(SMALL), "own")
@@ -114,7 +120,8 @@ def _line(cell: Cell) -> Line:
         for role, name in experiment.network.encoders.items()
         if name is not None
     }
-    return Line(cell.recipe, kind, " + ".join(families), target_seen(cell.run), {})
+    encoders, inference = " + ".join(families), describe_inference(metrics["inference"])
+    return Line(cell.recipe, kind, encoders, target_seen(cell.run), inference, {})
 
 
 def _order(base: Line | None, line: Line) -> tuple[bool, bool, float]:
@@ -130,7 +137,8 @@ def _score(line: Line, base: Line | None, domain: str) -> str:
     text = f"{statistics.mean(values):.2f}"
     if len(values) > 1:
         text += f" ± {statistics.stdev(values):.2f}"
-    if base not in (None, line) and domain in base.scores:
+    alike = base not in (None, line) and base.inference == line.inference
+    if base and alike and domain in base.scores:
         text += f" ({statistics.mean(values) - statistics.mean(base.scores[domain]):+.2f})"
     return text
 

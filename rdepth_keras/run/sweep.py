@@ -11,10 +11,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from rdepth_keras.assembly import open_data
 from rdepth_keras.experiment import Experiment, from_json, in_words
 from rdepth_keras.experiment.checks import check_seed
 from rdepth_keras.run.ancestry import alike, disagreement, several_versions
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.files import changed_files, decisive
 from rdepth_keras.run.scores import own_evaluation, refuse_scores
 from rdepth_keras.run.surroundings import settled
 from rdepth_keras.run.training import changes
@@ -114,11 +116,12 @@ def _command(cell: Cell, script: Path, options: Sequence[str]) -> list[str]:
     return [sys.executable, str(script), *chosen, *options]
 
 
-def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
+def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> list[str]:
     """Raises ValueError before the first run starts.
 
     That is, for options that the sweep itself decides for each run, for directions that are all the
-    same to the data, and where a directory holds a run with other settings than are asked for.
+    same to the data, and where a directory holds a run with other settings, or of other data, than
+    are asked for. Returns in words where only what runs are scored on has changed.
     """
     given = {option.split("=")[0].replace("_", "-") for option in options}
     if taken := sorted(given & DECIDED):
@@ -138,6 +141,7 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
                 "domains of these data are named. Give one of --directions and no --oracles; train "
                 "what those would with --source-domain and --target-domain, in another --out."
             )
+    said: list[str] = []
     for cell in cells:
         if cell.run.begun:
             kind = cell.recipe, cell.direction
@@ -150,6 +154,22 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> None:
                     f"{cell.directory} holds a run with other settings; choose another --out, or "
                     f"the same options again: {'; '.join(in_words(changed))}"
                 )
+            said += _check_data(cell, settled(wanted))
+    return said
+
+
+def _check_data(cell: Cell, wanted: Experiment) -> list[str]:
+    """Raises ValueError for a run that was trained on other files than those asked for now."""
+    changed = changed_files(cell.run, open_data(wanted))
+    if decided := [changed[name] for name in decisive(wanted) if name in changed]:
+        raise ValueError(
+            f"{cell.directory} holds a run that was trained on other files than "
+            f"{wanted.data.title(wanted.resources.data_dir)} holds now: {'; '.join(decided)}. Put "
+            "them back, or choose another --out."
+        )
+    return [
+        f"WARNING: not the data that {cell.directory} began with: {c}" for c in changed.values()
+    ]
 
 
 def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float | None) -> str:

@@ -1,5 +1,6 @@
 """Starting a run and going on with one."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +25,7 @@ from rdepth_keras.assembly import (
 )
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import longest_side
-from rdepth_keras.experiment import Experiment, differences, in_words
+from rdepth_keras.experiment import Experiment, differences, in_words, to_json
 from rdepth_keras.infer import tile_predictor
 from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import handed_on
@@ -37,6 +38,7 @@ from rdepth_keras.run.checks import (
     check_validation,
     check_weights,
     early_average,
+    loveda_ids,
     padded,
     random_for_good,
     scored_domains,
@@ -58,7 +60,8 @@ from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
 from rdepth_keras.train.checkpoint import checkpoint_bytes
-from rdepth_keras.train.devices import check_batch_size, wait_for_hosts
+from rdepth_keras.train.devices import check_batch_size, check_hosts, wait_for_hosts
+from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.lock import check_free, lock
 from rdepth_keras.train.loop import run_steps
 from rdepth_keras.train.profile import PROFILED
@@ -173,6 +176,8 @@ def _train(
 ) -> dict[str, Any] | None:
     """Both: a run without a checkpoint begins at step 0."""
     prepared = _prepare(experiment, run, console, watch)
+    files = json.dumps(prepared.surroundings["files"], sort_keys=True)
+    check_hosts("settings or data", f"{to_json(experiment.essence())} {files}")
     wait_for_hosts("all is prepared")  # none still looks at a directory that another writes into
     with lock(run.directory):
         if begins:  # before there is any other file: so a kill leaves a run to go on with
@@ -211,12 +216,17 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     for domain in scored_domains(experiment):
         if twice := trained_on_too(labelled, data, "val", domain):
             console.print(f"WARNING: {twice}")
-    doubts = random_for_good(experiment), early_average(experiment)
-    notices = [*other_versions(run, experiment), *sources.notices, *changed]
+    doubts = random_for_good(experiment), early_average(experiment), loveda_ids(experiment)
+    notices = [*other_versions(run, experiment), *sources.lacks, *sources.notices, *changed]
     for line in [deviation(experiment), *doubts, *notices, introduce(counts)]:
         if line:
             console.print(line)
     validated = validation_tiles(experiment, data)
+    if validated is not None and (own := f"val/{experiment.validation_domain}") in labelled:
+        console.print(
+            f"WARNING: {own} is trained on, so that validations on it tell nothing of other tiles; "
+            "--selection best takes it out of training."
+        )
     tile_pixels = max(map(longest_side, sources.source.values()))
     if notice := padded(experiment, tile_pixels):
         console.print(notice)
@@ -228,7 +238,8 @@ def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -
     never_trains = assembly.state.params.keys() - assembly.state.optimizer.keys()
     begins, place = not _has_checkpoint(run), training.start_from
     before = None if place is None else Run(Path(place))
-    around = surroundings(experiment, data, counts, files) | {"tile_pixels": tile_pixels}
+    around = surroundings(experiment, data, counts, files)
+    around |= {"tile_pixels": tile_pixels, "lacks": list(sources.lacks)}
     if before and (never_trains or begins):
         assembly, step = start_from(before, experiment, assembly, console.print)
         around["started_from"] = {"run": before.identity, "step": step}
@@ -288,7 +299,9 @@ def _train_steps(
             journal=journal,
             progress=progress,
             learning_rate=experiment.optimizers.segmenter.rate(training.steps),
-            rounds=rounds_of(experiment, prepared.sources, run.labels, console.print, run.identity),
+            rounds=rounds_of(
+                experiment, prepared.sources, run.labels, console.print, run.identity, journal
+            ),
             validate=validation(experiment, validated, run, journal, board, console, done),
             profile=run.directory / "profile" if watch.profile else None,
         )
@@ -313,6 +326,7 @@ def rounds_of(
     folder: Path,
     tell: Callable[[str], None],
     identity: str = "",
+    journal: Journal | None = None,
 ) -> Rounds | None:
     """What labels the target anew, for a method that does; ``folder`` is where the labels go."""
     method, steps = experiment.method, experiment.training.steps
@@ -328,6 +342,7 @@ def rounds_of(
         tell,
         identity,
         experiment.training.extended_at,
+        journal,
     )
 
 

@@ -78,7 +78,8 @@ class Validation:
         tiles = tracked(self.tiles, "validation", self.console)
         counts = count_labels(label, tiles, len(table))
         scores, step = counts.scores(table), int(state.step)
-        title = f"step {step}, val {domain}"
+        trained = domain == self.experiment.data.source and "val" in self.experiment.training_splits
+        title = f"step {step}, val {domain}" + ", which is trained on" * trained
         self.console.print(score_table({self.experiment.recipe: scores}, title))
         self.console.print(confusion_table(counts.confusion, table, title))
         first = jax.process_index() == 0

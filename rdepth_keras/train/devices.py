@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,6 +83,19 @@ def wait_for_hosts(reason: str) -> None:
     """Returns once every host is here; at once where there is only one."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(reason)
+
+
+def check_hosts(what: str, told: str) -> None:
+    """Raises ValueError, on every host, unless all of them tell the same; returns once all have."""
+    if jax.process_count() == 1:
+        return
+    own = np.frombuffer(blake2b(told.encode(), digest_size=16).digest(), np.uint32)
+    others = multihost_utils.process_allgather(own)
+    if different := np.flatnonzero((others != others[0]).any(-1)).tolist():
+        raise ValueError(
+            f"The hosts have different {what}: not as the first one are those of index "
+            f"{', '.join(map(str, different))}. Give all the same command, and the same files."
+        )
 
 
 def any_host(flag: bool) -> bool:

@@ -23,6 +23,7 @@ from rdepth_keras.data.pipeline import Relabelled, label_path
 from rdepth_keras.data.png import encode
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.train.devices import any_host, wait_for_hosts
+from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.state import State
 
 RECORD = "made.json"  # beside the label maps of a round
@@ -48,6 +49,7 @@ class Rounds:
         run: what the run calls itself by; empty where that is not known.
         extended_at: ends after which the run was given more steps. There the target is labelled
             anew, since the rounds before went by fewer steps.
+        journal: where the share of the target that a round labels is noted; None notes it nowhere.
     """
 
     method: Method
@@ -59,6 +61,7 @@ class Rounds:
     tell: Callable[[str], None] = print
     run: str = ""
     extended_at: tuple[int, ...] = ()
+    journal: Journal | None = None
 
     def last(self, done: int) -> int | None:
         """The round in force when ``done`` steps are done; None before the first."""
@@ -125,9 +128,12 @@ class Rounds:
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         wait_for_hosts(f"round {folder.name}")
+        step, share = int(state.step), float(np.mean(kept))
+        if self.journal and first:
+            self.journal.write(step, labelled=share)
         self.tell(
-            f"labelled the target's {len(kept)} tiles anew after step {int(state.step)}: "
-            f"{100 * np.mean(kept):.1f}% of the pixels"
+            f"labelled the target's {len(kept)} tiles anew after step {step}: "
+            f"{100 * share:.1f}% of the pixels"
         )
 
     def _labels(self, state: State, stops: Callable[[], bool]) -> Iterator[np.ndarray]:

@@ -73,15 +73,15 @@ RURAL = {("train", "rural"): Some("train"), ("val", "rural"): Some("val", 2)}
 def test_all_splits_of_the_source_train():
     sources = training_sources(recipe("demo"), data(RURAL))
     assert sources.counts(recipe("demo")) == {"train/rural": 3, "val/rural": 2}
-    assert sources.target is None and sources.notices == ()
+    assert sources.target is None and sources.notices == sources.lacks == ()
 
 
 def test_what_is_absent_or_unlabelled_is_left_out_and_said():
     places = {("train", "rural"): Some("train")}
-    (notice,) = training_sources(recipe("demo"), data(places)).notices
+    (notice,) = training_sources(recipe("demo"), data(places)).lacks
     assert notice == "Not used for training: there is no val/rural."
     places["val", "rural"] = Some("val", labelled=False)
-    (notice,) = training_sources(recipe("demo"), data(places)).notices
+    (notice,) = training_sources(recipe("demo"), data(places)).lacks
     assert notice == "Not used for training: the val split of rural has no labels."
     with pytest.raises(ValueError, match=r"no labelled tiles of the rural domain .*no train/rural"):
         training_sources(recipe("demo"), data({}))
@@ -128,7 +128,7 @@ def test_mixed_tiles_train_where_they_have_labels_and_adapt_everywhere():
         "val/rural": 2,
         "train/urban (without labels)": 3,
     }
-    assert sources.notices == ("Not used for training: 1 tiles of train/rural: no masks",)
+    assert sources.lacks == ("Not used for training: 1 tiles of train/rural: no masks",)
 
 
 def test_depth_that_tells_nothing_is_told():
@@ -141,7 +141,7 @@ def test_depth_that_tells_nothing_is_told():
 
 def test_a_part_of_the_published_tiles_is_told():
     parts = replace(data(RURAL), lacking=lambda tiles: "val has 2 of 9 tiles" * (len(tiles) == 2))
-    assert training_sources(recipe("demo"), parts).notices == ("PARTIAL: val has 2 of 9 tiles",)
+    assert training_sources(recipe("demo"), parts).lacks == ("PARTIAL: val has 2 of 9 tiles",)
 
 
 def test_rare_classes_are_drawn_more_often():
@@ -214,7 +214,7 @@ def test_target_tiles_that_a_scale_makes_smaller_than_the_crop_are_refused():
         training={"crop": 32, "target_augmentation": training.target_augmentation}
     )
     side = Guessed(0.5)[0]["image"].shape[0]
-    message = rf"at most {0.375 * side:g} of the {side} pixels .* less than the crop of 32: .* Give"
+    message = rf"{side} pixels on, .* at most {0.375 * side:g} of these, less than the crop of 32: .* Give"
     with pytest.raises(ValueError, match=message):
         target_batches(experiment, Guessed(0.5))
 
@@ -250,6 +250,22 @@ class Guessed:
             "depth": rng.random((64, 64, 1)).astype(np.float32),
             "label": label,
         }
+
+
+class Small(Guessed):
+    def shortest_side(self):
+        return 20
+
+
+def test_target_tiles_smaller_than_the_crop_are_refused_where_guesses_are_labels():
+    """The smallest of them decides; the labels of rounds end where the tile does."""
+    for name in ("demo_daformer", "demo_pycda", "demo_clan"):
+        experiment = recipe(name).changed(training={"crop": 32})
+        scaled = experiment.training.target_augmentation or experiment.training.augmentation
+        assert 20 * scaled.scale.largest < 32
+        with pytest.raises(ValueError, match="sides from 20 pixels on, .* crop of 32: .* Give a"):
+            target_batches(experiment, Small(0.5))
+    target_batches(recipe("demo_cbst").changed(training={"crop": 32}), Small(0.5))
 
 
 def test_what_the_target_is_not_read_for_is_refused():

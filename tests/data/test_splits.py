@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdepth_keras.data.splits import labelled_part, longest_side
+from rdepth_keras.data.splits import labelled_part, longest_side, shortest_side
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,15 @@ class Long(Plain):
     def longest_side(self):
         return 99
 
+    def shortest_side(self):
+        return 7
+
 
 def test_longest_side():
     assert longest_side([{"image": np.zeros((8, 12, 3))}, None]) == 12, "the first is read"
     assert longest_side(Long(True)) == 99
+
+
+def test_shortest_side():
+    assert shortest_side([{"image": np.zeros((8, 12, 3))}, None]) == 8, "the first is read"
+    assert shortest_side(Long(True)) == 7

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from rdepth_keras.run.checks import (
     check_masks,
     check_scored,
     early_average,
+    loveda_ids,
     padded,
 )
 from rdepth_keras.run.files import trained_on_too
@@ -155,6 +157,25 @@ def test_an_average_that_is_still_the_beginning_is_told():
         said = early_average(experiment.changed(training={"choice": Choice(average_decay=decay)}))
         assert told in said and bool(said) == bool(told)
         assert not said or "--average-decay below 0.9705" in said
+
+
+def test_loveda_class_numbers_on_other_classes_are_told():
+    seven = ClassTable(tuple("abcdefg"), tuple(range(7)), ((0, 0, 0),) * 7, (255,))
+    for name, told in (
+        ("dca", "background 0"),
+        ("daformer", "feature_classes (1, 2, 3, 4, 5, 6)"),
+        ("st_dasegnet_segformer", "class_weights (1."),
+        ("cbst", ""),
+        ("rdepth_b_s", ""),
+    ):
+        experiment = recipe(name)
+        assert loveda_ids(experiment) == ""
+        said = loveda_ids(experiment.changed(data=Folder(experiment.data.direction, seven)))
+        assert bool(said) == bool(told) and told in said and (not told or "0 a, 1 b" in said)
+    own = recipe("dca").changed(data=Folder(classes=seven))
+    assert loveda_ids(own.changed(method=replace(own.method, background=None))) == ""
+    assert loveda_ids(own.changed(method=replace(own.method, background=2))) == ""
+    assert loveda_ids(own.changed(recipe="mine")) == ""
 
 
 def test_a_target_that_is_not_scored_is_told(root):

@@ -101,6 +101,18 @@ def test_runs_of_several_versions_are_told(tmp_path, noted):
         assert line["note"] == (told and f"trained by several versions: {told}")
 
 
+def test_what_a_run_was_not_trained_on_or_by_is_noted(tmp_path, noted):
+    whole, part, idle = (
+        make(tmp_path / name, steps=steps) for name, steps in zip("abc", (7, 8, 9), strict=True)
+    )
+    noted(part, Run(part).experiment, lacks=["PARTIAL: train has 2 of 9 tiles"])
+    (idle / "journal.jsonl").write_text('{"step": 1, "loss": 2.0, "labelled": 0.0}\n')
+    notes = {line["method"]: line["note"] for line in table([whole, part, idle])}
+    assert "PARTIAL: train has 2 of 9 tiles" in notes["b"]
+    assert "the rounds labelled 0.00% of the target's pixels" in notes["c"]
+    assert "PARTIAL" not in notes["a"] and "labelled" not in notes["a"]
+
+
 def test_an_average_that_is_still_the_beginning_is_noted(tmp_path):
     settled, early = (
         make(tmp_path / name, choice=Choice(average_decay=decay))

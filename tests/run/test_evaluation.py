@@ -18,7 +18,8 @@ from rdepth_keras.evaluate.submission import check_submission
 from rdepth_keras.experiment import Choice
 from rdepth_keras.network import Network
 from rdepth_keras.run.benchmark import expected_submission
-from rdepth_keras.run.ending import idle_teacher, score_the_end
+from rdepth_keras.run.comparison import idle_labels
+from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.evaluation import NoLabels, describe, tracked
 from rdepth_keras.run.leaderboard import draw
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
@@ -115,13 +116,23 @@ def test_masks_without_a_labelled_pixel_give_no_score(copied):
     assert list(own.metrics) == ["not_evaluated"]
 
 
-@pytest.mark.parametrize(("sure", "told"), [(0.0, True), (0.3, False), (None, False)])
-def test_a_teacher_that_taught_nothing_is_told(tmp_path, sure, told):
-    own = run.Run(tmp_path)
-    entry = {"step": 1, "loss": 2.0} | ({} if sure is None else {"sure": sure})
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({}, ""),
+        ({"sure": 0.3}, ""),
+        ({"sure": 0.0}, "the teacher was sure of 0.00% of the target's pixels, which counted"),
+        ({"labelled": 0.2}, ""),
+        ({"labelled": 0.005}, "the rounds labelled 0.50% of the target's pixels, which counted"),
+        ({"pseudo": 0.1}, ""),
+        ({"pseudo": 0.0}, "no pixel of the target was ever sure enough"),
+    ],
+)
+def test_labels_that_taught_nothing_are_told(tmp_path, entry, told):
+    entry = {"step": 1, "loss": 2.0, **entry}
     (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
-    assert ("the teacher was sure of 0.00% of" in idle_teacher(own)) == told
-    assert bool(idle_teacher(own)) == told
+    found = idle_labels(run.Run(tmp_path))
+    assert found.startswith(told) and bool(found) == bool(told)
 
 
 def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,6 +118,24 @@ def test_a_run_that_is_run_again_by_others_says_so(own, tmp_path):
     exchanged, also = others(own, experiment)
     assert "not the weights that" in exchanged and also == said
     assert other_versions(Run(tmp_path / "none"), experiment) == []
+
+
+def test_a_run_that_starts_from_another_state_says_so(own, tmp_path, monkeypatch):
+    steps = iter((7, 7, 9))
+    latest = property(lambda _: SimpleNamespace(latest_step=lambda: next(steps)))
+    monkeypatch.setattr(Run, "chosen", lambda self, *_: latest.fget(self))
+    before = Run(tmp_path / "before")
+    before.begin(own.experiment)
+    before.note_environment({}, 0)
+    own.note_environment(own.environment | {"started_from": {"run": before.identity, "step": 7}}, 0)
+    experiment = own.experiment.changed(training={"start_from": str(before)})
+    assert others(own, own.experiment) == [] == others(own, experiment)
+    other = {"started_from": {"run": "0a", "step": 7}}
+    own.note_environment(own.environment | other, 0)
+    for step in (7, 9):
+        (said,) = others(own, experiment)
+        assert said.startswith(f"WARNING: starts from step {step} of the run {before.identity} in")
+        assert said.endswith("then it was step 7 of the run 0a")
 
 
 def test_of_what_is_gone_nothing_is_told_and_what_is_damaged_is(own):

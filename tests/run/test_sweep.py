@@ -82,6 +82,29 @@ def test_directions_that_are_all_the_same_to_the_data_train_once(tmp_path, monke
         check(plan(["demo"], ["r2u"], [0, 1], tmp_path), tmp_path / "train.py", [])
 
 
+def test_runs_of_other_files_are_not_those_asked_for(cells, monkeypatch, tmp_path):
+    """What decided their weights is refused; what they are only scored on is told."""
+    asked = cells[0].run.experiment
+    monkeypatch.setattr(sweep, "settings", lambda *_: asked)
+    monkeypatch.setattr(sweep, "open_data", lambda _: None)
+    for changed, refused in (
+        ({}, 0),
+        ({"val/urban": "masks of val/urban"}, 0),
+        ({"train/rural": "images of train/rural"}, 1),
+    ):
+        monkeypatch.setattr(sweep, "changed_files", lambda *_, changed=changed: changed)
+        if refused:
+            with pytest.raises(ValueError, match=r"seed0 .* on other files .*: images of train/ru"):
+                check(cells, tmp_path / "train.py", [])
+        else:
+            said = check(cells, tmp_path / "train.py", [])
+            assert said == [
+                f"WARNING: not the data that {cell.directory} began with: {told}"
+                for cell in cells
+                for told in changed.values()
+            ]
+
+
 @pytest.fixture
 def cells(tmp_path):
     """Three runs of which two were scored, each as its end leaves it; the third had no labels."""

@@ -422,6 +422,21 @@ def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_validation_on_what_trains_is_told(experiment, tmp_path):
+    choice, out = Choice(validation_steps=1), io.StringIO()
+    short = {"steps": 1, "choice": choice}
+    run.start(experiment.changed(training=short), Run(tmp_path / "run"), Console(file=out))
+    assert "WARNING: val/rural is trained on, so that validations on it" in out.getvalue()
+    assert "step 1, val rural, which is trained on" in out.getvalue()
+    out, best = io.StringIO(), Choice("best", validation_steps=1)
+    run.start(
+        experiment.changed(training={**short, "choice": best}),
+        Run(tmp_path / "best"),
+        Console(file=out),
+    )
+    assert "is trained on" not in out.getvalue() and "step 1, val rural" in out.getvalue()
+
+
 def test_a_log_says_that_the_first_step_takes_longest(experiment, tmp_path):
     out = io.StringIO()
     run.start(experiment, Run(tmp_path / "run"), Console(file=out))

@@ -39,14 +39,14 @@ def one_host(*options: object, devices: int = 1) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def two_hosts(*options: object) -> list[subprocess.Popen]:
+def two_hosts(*options: object, second: tuple[str, ...] = ()) -> list[subprocess.Popen]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     hosts = ("--hosts.coordinator", f"127.0.0.1:{port}", "--hosts.count", "2", "--hosts.index")
     return [
         subprocess.Popen(
-            [*TRAIN, *map(str, options), *hosts, str(index)],
+            [*TRAIN, *map(str, options), *hosts, str(index), *(second * index)],
             env=environment(1),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -83,6 +83,15 @@ def test_the_numbers_of_one_host(alone, tmp_path):
     np.testing.assert_allclose(losses(tmp_path / "both"), losses(alone), rtol=1e-3)
     scores = [json.loads((run / "metrics.json").read_text()) for run in (alone, tmp_path / "both")]
     assert scores[1]["miou"] == pytest.approx(scores[0]["miou"], abs=0.02)
+
+
+def test_hosts_with_other_settings_are_refused(tmp_path):
+    """Each would move its own copy of the weights in its own way."""
+    processes = two_hosts("--out", tmp_path / "run", second=("--optimizer.weight-decay", "0.5"))
+    for process in processes:
+        _, error = process.communicate(timeout=900)
+        assert process.returncode == 2 and "The hosts have different settings or data" in error
+    assert not (tmp_path / "run" / "experiment.json").exists()
 
 
 def test_killed_and_resumed_on_other_hosts_and_devices(alone, tmp_path):

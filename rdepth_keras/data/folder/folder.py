@@ -71,6 +71,10 @@ class FolderTiles:
         """Of all images, in pixels, by their headers."""
         return max(max(peek_image(files.image)) for files in self.files)
 
+    def shortest_side(self) -> int:
+        """Likewise."""
+        return min(min(peek_image(files.image)) for files in self.files)
+
     def __len__(self) -> int:
         return len(self.files)
 
