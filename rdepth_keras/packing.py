@@ -42,7 +42,7 @@ class Packing:
             together = (alike(key), np.dtype(array.dtype)) if np.size(array) < SMALL else key
             members.setdefault(together, []).append(key)
         groups = {keys[0]: tuple(keys) for keys in members.values()}
-        return cls(groups, {key: tuple(np.shape(array)) for key, array in arrays.items()})
+        return cls(groups, {key: tuple(np.shape(arrays[key])) for key in sorted(arrays)})
 
     def __hash__(self):
         return self._hash
@@ -102,6 +102,9 @@ class Packed(Mapping[str, jax.Array]):
 
     def __getitem__(self, key: str) -> jax.Array:
         return self.packing.cut(self.arrays, key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.packing.shapes
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.packing.shapes)

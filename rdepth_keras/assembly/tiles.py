@@ -1,5 +1,6 @@
 """Which tiles an experiment trains on and is scored on, and the batches made of them."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -75,6 +76,8 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
         target = Unlabelled(data.tiles(split, experiment.data.target))
     read = [*found.values(), *([target.tiles] if target else [])]
     check_files(data, read)
+    if target is not None:
+        _check_sides(experiment, target.tiles)  # what keeps or hides them knows the first alone
     lacks = [f"Not used for training: {reason}" for reason in reasons]
     lacks += [f"PARTIAL: {lack}" for tiles in read if (lack := data.lacking(tiles))]
     rest = [left_out(data, split, domain, tiles) for split, tiles in found.items()]
@@ -177,19 +180,28 @@ def target_batches(experiment: Experiment, tiles: Tiles) -> Any:
             "target's are unknown or guesses: set them to 0 and None."
         )
     blind = replace(own or training.augmentation, crop_redraws=0, crop_wanted_pixels=None)
-    side, most = shortest_side(tiles), blind.scale.largest
+    _check_sides(experiment, tiles)
+    make = batches_of(experiment, blind)
+    # Another seed: else the two domains would be cropped and turned alike.
+    return make([tiles], seed=training.seed + 1)
+
+
+def _check_sides(experiment: Experiment, tiles: Tiles) -> None:
+    """Raises ValueError where crops of the target would be filled up, with what would be labelled.
+
+    The labels of rounds end where the tile does.
+    """
+    training = experiment.training
+    side, own = shortest_side(tiles), training.target_augmentation or training.augmentation
+    most = own.scale.largest
     if side * most < training.crop and not experiment.method.rounds(training.steps):
-        # Labels of rounds end where the tile does.
         raise ValueError(
             f"The target's tiles have sides from {side} pixels on, and their scale makes at most "
             f"{side * most:g} of these, less than the crop of {training.crop}: what is filled up "
             "would count as the target, and guesses there as labels. Give a smaller --crop, or "
             "--target-augmentation.scale.smallest and .largest of at least "
-            f"{training.crop / side:g}."
+            f"{math.ceil(1000 * training.crop / side) / 1000:g}."
         )
-    make = batches_of(experiment, blind)
-    # Another seed: else the two domains would be cropped and turned alike.
-    return make([tiles], seed=training.seed + 1)
 
 
 def unseen_classes(experiment: Experiment, tiles: Sequence[Tiles]) -> str:

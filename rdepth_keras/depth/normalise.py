@@ -13,6 +13,8 @@ import numpy as np
 LEVELS = 65535  # the largest 16-bit value
 SHOWN = 8  # names
 FLAT_VALUES = 16  # a map with no more is hardly one of depth
+_CORE_SHARES = (0.1, 0.9)  # between these shares of the pixels, in the order of their values,
+_LEAST_CORE = 0.03  # of the range must lie: else a few extremes have all of it
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,30 @@ def normalise(depth: np.ndarray) -> np.ndarray:
 
 
 def is_flat(depth: np.ndarray) -> bool:
-    """Whether a map, raw or normalised, holds at most 16 values: legal, but it tells too little.
+    """Whether a map, raw or normalised, tells too little, though it is legal.
 
-    It is one value all over, or a mask that was taken for a depth map.
+    It holds at most 16 values: it is one value all over, or a mask that was taken for a depth map.
+    Or four fifths of its pixels lie within 3 % of its range: a few extremes, such as unmarked
+    pixels without data, have all of it.
     """
-    found = np.zeros(0, depth.dtype)
-    for rows in depth:  # the first rows show nearly always that there are more
+    return holds_few_values(depth) or _is_squeezed(depth)
+
+
+def _is_squeezed(depth: np.ndarray) -> bool:
+    if not depth.size:
+        return False
+    low, high = np.quantile(depth[::4, ::4], _CORE_SHARES)
+    return bool(high - low < _LEAST_CORE * (float(depth.max()) - float(depth.min())))
+
+
+def holds_few_values(array: np.ndarray) -> bool:
+    """Whether (H, ...) holds at most 16 different values."""
+    found = np.zeros(0, array.dtype)
+    for rows in array:  # the first rows show nearly always that there are more
         found = np.union1d(found, rows)
         if found.size > FLAT_VALUES:
             return False
-    return bool(depth.size)
+    return bool(array.size)
 
 
 def flat_notice(names: Sequence[str]) -> str:
@@ -81,6 +97,7 @@ def flat_notice(names: Sequence[str]) -> str:
     shown = ", ".join(names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
     maps = "1 depth map is" if len(names) == 1 else f"{len(names)} depth maps are"
     return (
-        f"WARNING: {maps} flat (one value all over, which will count as depth 0, or at most "
-        f"{FLAT_VALUES} values, as a mask holds): {shown}. Is that meant?"
+        f"WARNING: {maps} flat (one value all over, which will count as depth 0, at most "
+        f"{FLAT_VALUES} values, as a mask holds, or nearly one value beside a few extremes, such "
+        f"as unmarked pixels without data): {shown}. Is that meant?"
     )

@@ -154,7 +154,7 @@ def early_average(experiment: Experiment) -> str:
     return (
         f"WARNING: of the average of the weights, which predicts, {share:.0%} is after {steps} "
         f"steps still what training began with: give more --steps, or an --average-decay below "
-        f"{MOST_BEGINNING ** (1 / steps):.4g}."
+        f"{MOST_BEGINNING ** (1 / steps):.6g}."
     )
 
 

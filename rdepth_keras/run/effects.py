@@ -39,7 +39,8 @@ def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
         reason = f"the method {type(method).__name__} reads no tile of the target"
         yield "training.sampling.target_split", reason
     if not network.reads_depth:
-        yield "optimizers.segmenter.decay_depth_encoder", "the network has no depth encoder"
+        if getattr(experiment.optimizers.segmenter, "decay_depth_encoder", False):
+            yield "optimizers.segmenter.decay_depth_encoder", "the network has no depth encoder"
         yield "method.mixed_depth", "the network reads no depth"
     if getattr(network, "auxiliary_channels", 0) is None:
         yield "method.auxiliary_weight", "the network has no auxiliary head"
@@ -54,7 +55,8 @@ def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 def _idle_draws(prefix: str, augmentation: Augmentation) -> Iterator[tuple[str, str]]:
     """Of transforms that never come; a default was not asked for."""
-    if augmentation.crop_redraws == 0 and augmentation.crop_largest_share != 0.75:
+    share = augmentation.crop_largest_share
+    if augmentation.crop_redraws == 0 and share != Augmentation.crop_largest_share:
         yield f"{prefix}.crop_largest_share", "no crop is drawn again (crop-redraws 0)"
     for kind in ("rotation", "flips", "photometric"):
         transform = getattr(augmentation, kind)

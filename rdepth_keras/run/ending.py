@@ -25,13 +25,13 @@ def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | 
     show a point or two between them, and only the last could be had without labels.
     """
     if notice := idle_labels(run):
-        console.print(f"WARNING: {notice}; train longer, or with a lower --method.confidence.")
+        console.print(f"WARNING: {notice}; train longer, or by settings that label more.")
     tiles = labelled_tiles(data, "val", run.experiment.data.target)
     if isinstance(tiles, str):
         return _without_scores(run, tiles, console)
     trial = prepare_trial(run, "val")
-    if trial.unlabelled:
-        console.print(trial.unlabelled)
+    for line in filter(None, (trial.sizes, trial.unlabelled)):
+        console.print(line)
     try:
         result = evaluate(trial, console)
     except NoLabels as reason:

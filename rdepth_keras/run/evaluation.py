@@ -15,6 +15,7 @@ from rdepth_keras.arrays import Tile, Tiles
 from rdepth_keras.assembly import check_files, flat_depth, labelled_tiles, left_out, open_data
 from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.pipeline import in_order
+from rdepth_keras.data.splits import longest_side
 from rdepth_keras.evaluate.confusion import Absent
 from rdepth_keras.evaluate.counts import Counts, count_probabilities
 from rdepth_keras.experiment import Experiment
@@ -27,6 +28,8 @@ from rdepth_keras.run.files import changed_files, labelled_parts, trained_on_too
 from rdepth_keras.run.predictor import Predictor, load_ensemble
 from rdepth_keras.run.scores import Evaluated, in_short, other_checkpoint, other_inference
 from rdepth_keras.train.progress import LINE_SECONDS
+
+MOST_TIMES = 1.5  # the side of tiles that trained, or the other way round
 
 
 class NoLabels(ValueError):
@@ -45,6 +48,7 @@ class Trial:
         trained_on_too: in words, which of the tiles are trained on under another name.
         flat: in words, which of the tiles have a flat depth.
         unlabelled: in words, how many tiles are not scored, since they have no labels.
+        sizes: in words, that the tiles are of quite another size than those that trained.
     """
 
     run: Run
@@ -59,6 +63,7 @@ class Trial:
     trained_on_too: str = ""
     flat: str = ""
     unlabelled: str = ""
+    sizes: str = ""
 
     @property
     def table(self) -> ClassTable:
@@ -116,7 +121,19 @@ def prepare_trial(
     flat = flat_depth(data, tiles) if "depth" in predictor.input_names else ""
     parts = run, split, domain, tuple(members), experiment, data, tiles, predictor
     without = left_out(data, split, domain, tiles)
-    return Trial(*parts, changed, twice, flat, without and f"Not scored: {without}")
+    sizes = other_sizes(run, tiles) if "depth" in predictor.input_names else ""
+    return Trial(*parts, changed, twice, flat, without and f"Not scored: {without}", sizes)
+
+
+def other_sizes(run: Run, tiles: Tiles) -> str:
+    """In words, that tiles are of quite another size than those that trained; else empty."""
+    known, side = run.environment.get("tile_pixels"), longest_side(tiles)
+    if not known or known / MOST_TIMES <= side <= known * MOST_TIMES:
+        return ""
+    return (
+        f"WARNING: tiles of up to {side} pixels are scored, and trained was on such of up to "
+        f"{known}: depth is relative to a tile, and so another one here; cut them alike."
+    )
 
 
 def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[str, Any]:
@@ -156,6 +173,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "changed_data": list(trial.changed),
         "trained_on_too": trial.trained_on_too,
         "unlabelled": trial.unlabelled,
+        "sizes": trial.sizes,
         "passed_over": list(predictor.damaged),
     }
 

@@ -50,7 +50,8 @@ def others(run: Run, experiment: Experiment) -> list[str]:
     changed = changed_files(run, open_data(experiment)).values()
     said = [f"WARNING: not the data that {run} began with: {change}" for change in changed]
     noted = run.environment
-    then, now = noted.get("weights", {}), weights_fingerprints(experiment)
+    then = noted.get("weights", {})
+    now = weights_fingerprints(experiment) if then else {}
     said += [
         f"WARNING: not the {name.replace('_', ' ')} that {run} began with: the file was exchanged"
         for name in then

@@ -11,7 +11,7 @@ import numpy as np
 from rdepth_keras.arrays import Image, Label, Tile
 from rdepth_keras.data.folder.dataset import MAPS
 from rdepth_keras.data.folder.depth_record import record_of
-from rdepth_keras.depth.normalise import flat_notice, is_flat, normalise
+from rdepth_keras.depth.normalise import FLAT_VALUES, flat_notice, is_flat, normalise
 from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
 from rdepth_keras.infer import Inference, classify
@@ -19,7 +19,7 @@ from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import read_depth, read_image
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.predictor import load_predictor, unfinished
-from rdepth_keras.tiling import blend_windows, windows
+from rdepth_keras.tiling import Windows, blend_windows, windows
 
 STRIDE_SHARE = 0.75  # of a tile, between the windows of a larger picture
 Tell = Callable[[str], None]
@@ -55,6 +55,8 @@ class PicturePredictor:
             depth = read_depth(depth_file, *image.shape[:2])[..., 0]
             if is_flat(depth):
                 self.notify(flat_notice([str(depth_file)]))
+            elif coarse := self._coarse(depth):
+                self.notify(f"WARNING: {depth_file}: {coarse}")
             source = _maker(depth_file, picture)
             if None not in (source, self.origin) and source != self.origin:
                 self.notify(
@@ -66,6 +68,16 @@ class PicturePredictor:
             if is_flat(depth):
                 self.notify(flat_notice([f"the one estimated of {picture}"]))
         return predict_tiles(self.predict, image, depth, self.tile_pixels, str(picture))
+
+    def _coarse(self, depth: np.ndarray) -> str:
+        """In words, in how many windows a map tells too little, each stretched for itself."""
+        places = list(_grid(depth, self.tile_pixels).extents())
+        if not (flat := sum(is_flat(depth[place]) for place in places)):
+            return ""
+        return (
+            f"in {flat} of the {len(places)} windows that it is seen in, it holds at most "
+            f"{FLAT_VALUES} values, or nearly one: give a finer map, of 16 bits or floats"
+        )
 
 
 def load_picture_predictor(
@@ -95,7 +107,13 @@ def load_picture_predictor(
     estimate: Estimate = _no_estimate
     if experiment.network.reads_depth and estimates:
         estimate = _load_estimator(run, depth_checkpoint, pixels, notify)
-    inference = inference or experiment.training.inference.seamless()
+    own, asked = experiment.training.inference, inference and inference.window_pixels
+    if asked and asked > pixels and asked != own.window_pixels:
+        raise ValueError(
+            f"--inference.window-pixels {asked} has no effect: pictures are seen in tiles of "
+            f"{pixels} pixels, as {run} was trained. Leave it away, or give at most {pixels}."
+        )
+    inference = inference or own.seamless()
     predictor = load_predictor(run, inference)
     for note in (*predictor.damaged, *unfinished([run])):
         notify(note)
@@ -116,8 +134,7 @@ def predict_tiles(
     tile; so it is stretched over each window's own footprint. The predictions of overlapping
     windows are blended.
     """
-    height, width = depth.shape
-    grid = windows(height, width, tile_pixels, max(1, round(STRIDE_SHARE * tile_pixels)))
+    grid = _grid(depth, tile_pixels)
 
     def look(place: tuple[slice, slice]) -> np.ndarray:
         label = np.full(depth[place].shape, IGNORE, np.uint8)
@@ -127,6 +144,11 @@ def predict_tiles(
         )
 
     return classify(blend_windows(grid, map(look, grid.extents())), name)
+
+
+def _grid(depth: np.ndarray, tile_pixels: int) -> Windows:
+    height, width = depth.shape
+    return windows(height, width, tile_pixels, max(1, round(STRIDE_SHARE * tile_pixels)))
 
 
 def _no_estimate(_: Image) -> np.ndarray:
@@ -159,9 +181,10 @@ def _load_estimator(run: Run, source: str | None, tile_pixels: int, notify: Tell
 
     preset = find_checkpoint(source or own or "")
     notify(str(preset))
-    is_own = own in (None, preset.origin, preset.repository)
+    is_own = own in (preset.origin, preset.repository)
     if not is_own:
-        notify(f"WARNING: {run} was trained with other depth, by {own}")
+        noted = run.environment.get("depth", {}).get("source", "nobody knows what")
+        notify(f"WARNING: {run} was trained with other depth, by {own or noted}")
     estimator, noted = load_estimator(preset.origin), _fingerprint(run)
     if is_own and noted and noted != estimator.fingerprint:
         notify(f"WARNING: {run} was trained with other depth, by other weights of {own}")
@@ -177,7 +200,9 @@ def _maker(depth: Path, picture: Path) -> str | None:
 def _depth_origin(run: Run) -> str | None:
     """The checkpoint behind the depth the run was trained with; None where no name leads to it."""
     depth = run.environment.get("depth", {})
-    return depth.get("origin") if depth.get("source") in (*PRESETS, MAPS) else None
+    source = depth.get("source", "")
+    is_named = source in (*PRESETS, MAPS) or source.startswith("checkpoint_")  # and a hub name
+    return depth.get("origin") if is_named else None
 
 
 def _fingerprint(run: Run) -> str | None:

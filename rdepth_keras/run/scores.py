@@ -179,6 +179,7 @@ _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "member_notes": _list_of(_is_text),
     "trained_on_too": _is_text,
     "unlabelled": _is_text,
+    "sizes": _is_text,
     **dict.fromkeys(("step", "trained_steps"), _or_none(_is_count)),
 }
 

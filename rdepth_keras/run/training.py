@@ -55,7 +55,7 @@ from rdepth_keras.run.files import (
 )
 from rdepth_keras.run.fixed import check_fixed, fixed_networks
 from rdepth_keras.run.room import check_room
-from rdepth_keras.run.surroundings import located, settled, surroundings
+from rdepth_keras.run.surroundings import VERSIONS, located, settled, surroundings
 from rdepth_keras.run.transfer import start_from
 from rdepth_keras.run.validation import validation, validation_tiles
 from rdepth_keras.train.board import Board, summary_writer
@@ -176,8 +176,9 @@ def _train(
 ) -> dict[str, Any] | None:
     """Both: a run without a checkpoint begins at step 0."""
     prepared = _prepare(experiment, run, console, watch)
-    files = json.dumps(prepared.surroundings["files"], sort_keys=True)
-    check_hosts("settings or data", f"{to_json(experiment.essence())} {files}")
+    noted = {name: prepared.surroundings[name] for name in ("files", "weights", *VERSIONS)}
+    told = f"{to_json(experiment.essence())} {json.dumps(noted, sort_keys=True)}"
+    check_hosts("settings, data or versions", told)
     wait_for_hosts("all is prepared")  # none still looks at a directory that another writes into
     with lock(run.directory):
         if begins:  # before there is any other file: so a kill leaves a run to go on with

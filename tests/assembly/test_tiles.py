@@ -47,6 +47,9 @@ class Mixed(Some):
     def labelled_part(self):
         return Some(self.name, 2)
 
+    def shortest_side(self):
+        return 1024
+
 
 @dataclass(frozen=True)
 class Adapting(SourceOnly):

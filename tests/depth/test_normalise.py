@@ -5,6 +5,7 @@ from rdepth_keras.depth.normalise import (
     LEVELS,
     dequantise,
     flat_notice,
+    holds_few_values,
     is_flat,
     normalise,
     quantise,
@@ -85,6 +86,18 @@ def test_flat_maps_and_what_is_said_of_them():
     assert "2 depth maps are flat" in flat_notice(["a.png", "b.png"])
     assert flat_notice(["a.png", "b.png"]).count("a.png, b.png") == 1
     assert "9 depth maps are" in (said := flat_notice(list("abcdefghi"))) and "h and 1 more" in said
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.08])
+@pytest.mark.parametrize("extreme", [-9999.0, 40000.0])
+def test_depth_that_a_few_extremes_have_all_of_is_flat(share, extreme):
+    """Metres beside an unmarked value for no data: stretched, next to nothing is left of them."""
+    depth = np.random.default_rng(0).uniform(0, 30, (64, 48)).astype(np.float32)
+    depth[np.random.default_rng(1).random(depth.shape) < share] = extreme
+    assert is_flat(depth) == bool(share) == is_flat(normalise(depth))
+    assert not holds_few_values(depth)
+    ramp = np.add.outer(np.arange(64.0), np.arange(48.0))
+    assert not is_flat(ramp)
 
 
 def test_a_mask_that_hides_nothing_changes_nothing():

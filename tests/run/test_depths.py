@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
+from rdepth_keras.data.folder.checks import faults
+from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.depths import write_depths
@@ -105,6 +107,23 @@ def test_the_map_of_a_changed_image_is_made_anew(root, estimated):
     red = picture[::-1, :, 0].astype(float)
     depth = png.decode((root / "val/B/depths/0.png").read_bytes())
     np.testing.assert_allclose(depth / 65535, (red - red.min()) / np.ptp(red), atol=1e-5)
+
+
+def test_the_map_of_an_image_in_another_format_is_made_anew(root, estimated):
+    """It is known by the file that it was made of; the tile may have been cut anew."""
+    write_depths(root, "own/checkpoint", print, lambda *_: None)
+    image, said = root / "val/B/images/0.png", []
+    picture = png.decode(image.read_bytes())[::-1]
+    cv2.imwrite(str(image.with_suffix(".tif")), picture[..., ::-1])
+    image.unlink()
+    table = ClassTable(("ground",), (0,), ((0, 0, 0),))
+    tiles = open_folder(root, table, with_depth=True).tiles("val", "B")
+    (fault,) = faults(tiles)
+    assert "0.png: made of another picture than" in fault and "0.tif is now" in fault
+    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 1
+    assert "changed since" in said[0] and "val/B/depths/0.png" in said[0]
+    assert write_depths(root, "own/checkpoint", said.append, lambda *_: None) == 0
+    assert DepthRecord(root / "val/B").covers() and faults(tiles) == []
 
 
 @pytest.mark.parametrize("noted", [True, False], ids=["record", "older record"])

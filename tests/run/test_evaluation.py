@@ -17,10 +17,11 @@ from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
 from rdepth_keras.evaluate.submission import check_submission
 from rdepth_keras.experiment import Choice
 from rdepth_keras.network import Network
+from rdepth_keras.recipes import recipe
 from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.comparison import idle_labels
 from rdepth_keras.run.ending import score_the_end
-from rdepth_keras.run.evaluation import NoLabels, describe, tracked
+from rdepth_keras.run.evaluation import NoLabels, describe, other_sizes, tracked
 from rdepth_keras.run.leaderboard import draw
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
 from rdepth_keras.run.sweep import Cell
@@ -56,9 +57,26 @@ def test_flat_depth_of_what_is_scored_is_told(copied):
         patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
         trial = run.prepare_trial(own.run, "val")
     assert trial.flat.startswith("WARNING: 1 depth map is flat")
-    told = dataclasses.replace(trial, trained_on_too="one is trained on", unlabelled="one is not")
+    told = dataclasses.replace(
+        trial, trained_on_too="one is trained on", unlabelled="one is not", sizes="WARNING: large"
+    )
     result = run.evaluate(told, QUIET)
+    assert "; large; " in run.headline(told.run, result)
     assert result["trained_on_too"] == "one is trained on" and result["unlabelled"] == "one is not"
+
+
+@pytest.mark.parametrize(("pixels", "told"), [(64, False), (90, False), (100, True), (40, True)])
+def test_tiles_of_quite_another_size_are_told(tmp_path, pixels, told):
+    own = run.Run(tmp_path)
+    own.begin(recipe("demo"))
+    own.note_environment({"tile_pixels": pixels}, 0)
+    said = other_sizes(own, [{"image": np.zeros((64, 60, 3), np.uint8)}])
+    assert bool(said) == told
+    assert (
+        not told or f"up to 64 pixels are scored, and trained was on such of up to {pixels}" in said
+    )
+    own.note_environment({}, 0)
+    assert other_sizes(own, [{"image": np.zeros((640, 60, 3), np.uint8)}]) == ""
 
 
 def test_tiles_without_labels_are_not_scored_and_that_is_told(copied):

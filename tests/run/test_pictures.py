@@ -159,7 +159,8 @@ def test_who_estimates_and_under_what_licence(copied, picture, monkeypatch, orig
     path, *_ = picture(70, 64)
     label = predict(copied[0], path, None, depth_checkpoint=origin, notify=said.append)
     assert label.shape == (70, 64) and asked == [origin]
-    assert len(said) == 1 and expected in said[0]
+    assert len(said) == 2 and expected in said[0]
+    assert said[1].endswith("was trained with other depth, by procedural heights")
 
 
 @pytest.mark.parametrize("source", ["checkpoint", "depths_png", "heights"])
@@ -202,6 +203,49 @@ def test_other_weights_under_the_run_s_own_name_are_told(
     assert now == "1234" or heard[1].endswith("by other weights of own/checkpoint")
 
 
+def test_a_map_that_is_too_coarse_for_its_windows_is_told(tmp_path):
+    """Whole metres of a large picture: enough values in all, but not in each window."""
+    rng, said = np.random.default_rng(0), []
+    (tmp_path / "a.png").write_bytes(png.encode(rng.integers(0, 256, (96, 96, 3), np.uint8)))
+    ramp = np.add.outer(np.arange(96.0), np.arange(96.0))
+    predict_one = PicturePredictor(Spy(), 32, True, None, said.append)
+    for step, told in ((1, 0), (6, 1)):
+        path = tmp_path / f"{step}.png"
+        path.write_bytes(png.encode((ramp // step).astype(np.uint8)))
+        predict_one(tmp_path / "a.png", path)
+        assert len(said) == told
+    assert "in 16 of the 16 windows that it is seen in, it holds at most 16 values" in said[0]
+
+
+def test_windows_larger_than_the_tiles_are_refused(of_a_folder):
+    directory = of_a_folder(tile_pixels=64)
+    for pixels in (64, 32):
+        options = {"inference": Inference(window_pixels=pixels), "estimates": False}
+        load_picture_predictor(run.Run(directory), **options)
+    large = Inference(window_pixels=96)
+    with pytest.raises(ValueError, match=r"window-pixels 96 has no effect: .* in tiles of 64"):
+        load_picture_predictor(run.Run(directory), inference=large, estimates=False)
+
+
+@pytest.mark.parametrize(
+    ("depth", "other"),
+    [
+        ({"source": "maps of the folder"}, "maps of the folder"),
+        ({"source": "checkpoint_own-weights", "origin": "own/weights"}, "own/weights"),
+        ({"source": "checkpoint", "origin": "depth_checkpoint"}, "checkpoint"),
+    ],
+)
+def test_depth_by_another_than_the_runs_own_is_told(
+    of_a_folder, picture, monkeypatch, depth, other
+):
+    heard = []
+    estimator = SimpleNamespace(view=lambda image, size: image[..., 0].astype(np.float32))
+    monkeypatch.setattr("rdepth_keras.depth.estimator.load_estimator", lambda name: estimator)
+    directory, path = of_a_folder(tile_pixels=64, depth=depth), picture(64, 64)[0]
+    predict(directory, path, None, depth_checkpoint="other/weights", notify=heard.append)
+    assert f"trained with other depth, by {other}" in heard[1]
+
+
 def test_estimated_depth_that_is_flat_is_told(tmp_path):
     pixels, said = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), []
     (tmp_path / "a.png").write_bytes(png.encode(pixels))
@@ -210,7 +254,7 @@ def test_estimated_depth_that_is_flat_is_told(tmp_path):
     predict_one(tmp_path / "a.png")
     assert not said
     predict_one(tmp_path / "a.png")
-    assert len(said) == 1 and f"a mask holds): the one estimated of {tmp_path}/a.png" in said[0]
+    assert len(said) == 1 and f"the one estimated of {tmp_path}/a.png" in said[0]
 
 
 @pytest.mark.parametrize(("origin", "told"), [("own", 0), ("other", 1), (None, 0)])

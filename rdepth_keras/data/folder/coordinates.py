@@ -93,8 +93,9 @@ def _beside(path: Path) -> np.ndarray | None:
 
 def _world(path: Path) -> np.ndarray | None:
     """By a world file, such as ``NAME.pgw``: six lines, of the centre of the first pixel."""
-    suffix = path.suffix
-    for name in (f".{suffix[1:2]}{suffix[-1:]}w", f"{suffix}w", ".wld"):
+    suffix = path.suffix.lower()
+    names = f".{suffix[1:2]}{suffix[-1:]}w", f"{suffix}w", ".wld"
+    for name in (*names, *map(str.upper, names)):
         try:
             numbers = [float(word) for word in path.with_suffix(name).read_text().split()]
         except (OSError, ValueError):

@@ -43,7 +43,7 @@ class DepthRecord:
 
     def covers(self) -> bool:
         """Whether there are maps, and every one was made here."""
-        images = {Path(name).stem: name for name in self._noted["images"]}
+        images = self._names()
         maps = depth_maps(self.depths.parent) if images else {}
         return bool(maps) and all(
             stem in images and self._made(images[stem], depth) for stem, depth in maps.items()
@@ -55,6 +55,10 @@ class DepthRecord:
         It goes by all bytes of the image, or by its size, start and end alone: nothing is seen
         then where the record is an older one, or where another JPEG or TIFF differs in its middle.
         """
+        former = self._names().get(image.stem, image.name)
+        here = image.parent == self.depths.with_name("images")
+        if here and former != image.name:  # it was exported anew, in another format
+            return not image.with_name(former).exists() and self._made(former, depth)
         kind, look = ("images", _digest) if whole else ("ends", _digest_ends)
         noted = self._noted[kind].get(image.name)
         return noted is not None and noted != look(image) and self._made(image.name, depth)
@@ -71,10 +75,17 @@ class DepthRecord:
 
     def note(self, image: Path, depth: Path) -> None:
         """The image's map is there."""
+        former = self._names().get(image.stem, image.name)
+        for noted in self._noted.values():
+            noted.pop(former, None)
         digests = _digest(image), _digest_ends(image), _digest_ends(depth)
         for kind, found in zip(_KINDS, digests, strict=True):
             self._noted[kind][image.name] = found
         self._write()
+
+    def _names(self) -> dict[str, str]:
+        """Stem of each noted picture -> its name."""
+        return {Path(name).stem: name for name in self._noted["images"]}
 
     def _made(self, image: str, depth: Path) -> bool:
         """Whether the map of a noted image is the one made here; of older records, by its name."""

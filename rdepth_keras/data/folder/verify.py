@@ -16,7 +16,7 @@ from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
 from rdepth_keras.data.folder.folder import Files, open_folder
 from rdepth_keras.data.splits import SPLITS
-from rdepth_keras.depth.normalise import flat_notice, is_flat
+from rdepth_keras.depth.normalise import flat_notice, holds_few_values, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
 
 _READING = 4  # files read at once
@@ -86,7 +86,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
         depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
         ground=None if image is None else footprint(files.image, image.shape[:2]),
-        one_colour=image is not None and is_flat(image.reshape(len(image), -1)),
+        one_colour=image is not None and holds_few_values(image.reshape(len(image), -1)),
         cut=image is not None and bool(np.isin(image, (0, 255)).mean() > _CUT_SHARE),
         black=_black(image, mask),
         flat=depth is not None and is_flat(depth),

@@ -64,10 +64,16 @@ def load_census() -> dict[str, Any]:
 
 
 def lacking(tiles: Tiles) -> str:
-    """How many of the published tiles are there, in words; empty where all are."""
+    """How many of the published tiles are there, and of another size, in words; empty for none.
+
+    Of sizes the first tile is looked at.
+    """
     own = prepared(tiles)
-    published = load_census()[own.name]["images"]
-    return f"{own.name} has {len(own)} of {published} tiles" if len(own) < published else ""
+    published, (height, width) = load_census()[own.name]["images"], own[0]["image"].shape[:2]
+    said = [f"{len(own)} of {published} tiles"] if len(own) < published else []
+    if (height, width) != (SIDE, SIDE):
+        said.append(f"tiles of {height}x{width} pixels instead of {SIDE}x{SIDE}")
+    return f"{own.name} has {' and '.join(said)}" if said else ""
 
 
 def verify(prepared: Prepared, workers: int = 4) -> Verdict:

@@ -73,7 +73,7 @@ def test_files_that_are_no_geotiff_have_no_place(tmp_path):
     assert has_coordinates(image)
 
 
-@pytest.mark.parametrize("kind", ["aux.xml", "pgw", "pngw", "wld"])
+@pytest.mark.parametrize("kind", ["aux.xml", "pgw", "pngw", "wld", "PGW"])
 def test_a_file_beside_a_png_says_where_it_lies(kind, tmp_path):
     image = written(tmp_path / "image.tif", scaled(0.5, LEFT, TOP), AREA)
     mask = tmp_path / "mask.png"
