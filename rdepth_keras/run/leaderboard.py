@@ -1,11 +1,10 @@
 """A sweep as a page: its recipes side by side, and what each of them makes of the same tiles."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rdepth_keras import atomic
 from rdepth_keras.data import png
@@ -60,13 +59,16 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
 
 @dataclass(frozen=True)
 class Line:
-    """A recipe of the overview: mIoU in percent by scored domain, a value for each seed."""
+    """A recipe of the overview: mIoU in percent by scored domain, a value for each seed.
+
+    By domain, too, is told how it was predicted.
+    """
 
     recipe: str
     kind: str
     encoders: str
     seen: str
-    inference: str
+    inference: dict[str, str]
     scores: dict[str, list[float]]
 
 
@@ -84,11 +86,13 @@ def overview(cells: Sequence[Cell]) -> str:
         metrics = cell.metrics
         assert metrics is not None  # scored
         key = cell.recipe, cell.run.experiment.is_in_domain
-        line = lines.setdefault(key, _line(cell, metrics))
+        line = lines.setdefault(key, _line(cell))
+        line.inference[metrics["domain"]] = describe_inference(metrics["inference"])
         line.scores.setdefault(metrics["domain"], []).append(100 * metrics["miou"])
     domains = list(dict.fromkeys(domain for line in lines.values() for domain in line.scores))
     # As it nearly always is alike, it is told where it is not.
-    tags = ["inference"] * (len({line.inference for line in lines.values()}) > 1)
+    ways = {way for line in lines.values() for way in line.inference.values()}
+    tags = ["inference"] * (len(ways) > 1)
     table = [
         ["encoders", "recipe", "type", "target seen", *tags, *domains],
         [":--"] * (4 + len(tags)) + ["--:"] * len(domains),
@@ -99,7 +103,8 @@ def overview(cells: Sequence[Cell]) -> str:
         for line in sorted(own, key=partial(_order, base)):
             told = [_score(line, base, domain) for domain in domains]
             known = [encoders, line.recipe, line.kind, line.seen]
-            table.append([*known, *[line.inference for _ in tags], *told])
+            own_ways = "; ".join(dict.fromkeys(line.inference.values()))
+            table.append([*known, *[own_ways for _ in tags], *told])
     rows = "\n".join(f"| {' | '.join(row)} |" for row in table)
     chosen = {cell.run.experiment.training.choice.selection for cell in cells}
     by_labels = " Checkpoints were chosen by the target's labels: no adaptation result."
@@ -111,7 +116,7 @@ def overview(cells: Sequence[Cell]) -> str:
     )
 
 
-def _line(cell: Cell, metrics: Mapping[str, Any]) -> Line:
+def _line(cell: Cell) -> Line:
     experiment = cell.run.experiment
     kinds = {entry.name: entry.kind for entry in catalogue()}
     kind = ORACLE if experiment.is_in_domain else kinds.get(cell.recipe.removeprefix(SMALL), "own")
@@ -120,8 +125,7 @@ def _line(cell: Cell, metrics: Mapping[str, Any]) -> Line:
         for role, name in experiment.network.encoders.items()
         if name is not None
     }
-    encoders, inference = " + ".join(families), describe_inference(metrics["inference"])
-    return Line(cell.recipe, kind, encoders, target_seen(cell.run), inference, {})
+    return Line(cell.recipe, kind, " + ".join(families), target_seen(cell.run), {}, {})
 
 
 def _order(base: Line | None, line: Line) -> tuple[bool, bool, float]:
@@ -137,8 +141,8 @@ def _score(line: Line, base: Line | None, domain: str) -> str:
     text = f"{statistics.mean(values):.2f}"
     if len(values) > 1:
         text += f" ± {statistics.stdev(values):.2f}"
-    alike = base not in (None, line) and base.inference == line.inference
-    if base and alike and domain in base.scores:
+    other = base and base is not line and base.inference.get(domain) == line.inference[domain]
+    if base and other:
         text += f" ({statistics.mean(values) - statistics.mean(base.scores[domain]):+.2f})"
     return text
 

@@ -155,12 +155,21 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> list[s
                     f"the same options again: {'; '.join(in_words(changed))}"
                 )
             said += _check_data(cell, settled(wanted))
-    return said
+    return list(dict.fromkeys(said))
 
 
 def _check_data(cell: Cell, wanted: Experiment) -> list[str]:
-    """Raises ValueError for a run that was trained on other files than those asked for now."""
-    changed = changed_files(cell.run, open_data(wanted))
+    """Raises ValueError for a run that was trained on other files than those asked for now.
+
+    Of a finished one, whose table is asked for again, the data may be gone, which is told.
+    """
+    try:
+        data = open_data(wanted)
+    except OSError as error:
+        if not cell.finished:
+            raise
+        return [f"WARNING: nobody knows whether the data are what runs began with ({error})"]
+    changed = changed_files(cell.run, data)
     if decided := [changed[name] for name in decisive(wanted) if name in changed]:
         raise ValueError(
             f"{cell.directory} holds a run that was trained on other files than "

@@ -130,6 +130,9 @@ def test_what_is_predicted_otherwise_has_no_gain(bare):
     assert first == "| encoders | recipe | type | target seen | inference | urban |"
     assert ", flips" in style and style.endswith("| 33.00 |")
     assert ", flips" not in base + daformer and daformer.endswith("| 31.00 (+1.00) |")
+    cells += [scored("demo_rdepth_b_s", "u2r", 0.4), scored("demo_rdepth_style", "u2r", 0.5)]
+    _, _, _, style, _ = overview(cells).splitlines()[-5:]
+    assert style.endswith("| 33.00 | 50.00 (+10.00) |"), "each domain has its own"
 
 
 def test_the_overview_says_where_target_labels_chose(bare):

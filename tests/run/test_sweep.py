@@ -105,6 +105,21 @@ def test_runs_of_other_files_are_not_those_asked_for(cells, monkeypatch, tmp_pat
             ]
 
 
+def test_finished_runs_are_shown_again_without_their_data(cells, monkeypatch, tmp_path):
+    asked = cells[0].run.experiment
+    monkeypatch.setattr(sweep, "settings", lambda *_: asked)
+
+    def gone(_):
+        raise FileNotFoundError("there are no tiles in DIR.")
+
+    monkeypatch.setattr(sweep, "open_data", gone)
+    (said,) = check(cells, tmp_path / "train.py", [])
+    assert "nobody knows whether the data are what runs began with (there are no tiles" in said
+    (cells[1].directory / "metrics.json").unlink()
+    with pytest.raises(FileNotFoundError, match="no tiles in DIR"):
+        check(cells, tmp_path / "train.py", [])
+
+
 @pytest.fixture
 def cells(tmp_path):
     """Three runs of which two were scored, each as its end leaves it; the third had no labels."""
