@@ -96,7 +96,7 @@ class Packed(Mapping[str, jax.Array]):
         """The same, packed; raises ValueError as :meth:`Packing.pack`."""
         return cls(packing, packing.pack(arrays))
 
-    def at(self, arrays: Any) -> "Packed":
+    def with_arrays(self, arrays: Any) -> "Packed":
         """Other values, packed in the same way already."""
         return Packed(self.packing, arrays)
 

@@ -126,7 +126,7 @@ def score(arguments: Evaluate, directory: Path) -> None:
         console.print(line)
     for line in trial.changed:
         console.print(f"The data have changed since the run began: {line}")
-    for line in filter(None, (trial.trained_on_too, trial.flat, trial.sizes, trial.unlabelled)):
+    for line in trial.told:
         console.print(line)
     if arguments.ablate is not None:
         result = run.ablate_depth(trial, console, arguments.absent)

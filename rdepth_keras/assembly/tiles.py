@@ -77,7 +77,7 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
     read = [*found.values(), *([target.tiles] if target else [])]
     check_files(data, read)
     if target is not None:
-        _check_sides(experiment, target.tiles)  # what keeps or hides them knows the first alone
+        check_sides(experiment, target.tiles)
     lacks = [f"Not used for training: {reason}" for reason in reasons]
     lacks += [f"PARTIAL: {lack}" for tiles in read if (lack := data.lacking(tiles))]
     rest = [left_out(data, split, domain, tiles) for split, tiles in found.items()]
@@ -180,13 +180,12 @@ def target_batches(experiment: Experiment, tiles: Tiles) -> Any:
             "target's are unknown or guesses: set them to 0 and None."
         )
     blind = replace(own or training.augmentation, crop_redraws=0, crop_wanted_pixels=None)
-    _check_sides(experiment, tiles)
     make = batches_of(experiment, blind)
     # Another seed: else the two domains would be cropped and turned alike.
     return make([tiles], seed=training.seed + 1)
 
 
-def _check_sides(experiment: Experiment, tiles: Tiles) -> None:
+def check_sides(experiment: Experiment, tiles: Tiles) -> None:
     """Raises ValueError where crops of the target would be filled up, with what would be labelled.
 
     The labels of rounds end where the tile does.

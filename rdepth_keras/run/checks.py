@@ -159,7 +159,7 @@ def early_average(experiment: Experiment) -> str:
 
 
 def loveda_ids(experiment: Experiment) -> str:
-    """A warning, where a recipe means LoveDA's classes by number, and the data's are others."""
+    """In words, where a recipe means LoveDA's classes by number, and the data's are others."""
     names, method = experiment.data.classes.names, experiment.method
     if names == LOVEDA.names or experiment.recipe.removeprefix(SMALL) not in RECIPES:
         return ""
@@ -173,8 +173,8 @@ def loveda_ids(experiment: Experiment) -> str:
         return ""
     told = ", ".join(f"method.{name} {value}" for name, value in meant.items())
     return (
-        f"WARNING: the recipe means LoveDA's classes by number ({told}), which are others here: "
-        f"{', '.join(f'{place} {name}' for place, name in enumerate(names))}. Give your own."
+        f"the recipe means LoveDA's classes by number ({told}), which are others here: "
+        f"{', '.join(f'{place} {name}' for place, name in enumerate(names))}"
     )
 
 

@@ -134,13 +134,11 @@ def note(evaluated: Evaluated) -> str:
     changed = changed and f"the data have changed since the run began: {changed}"
     said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
     origins = (evaluated.result.get("depth") or {}).get("origins")
-    said += [evaluated.result.get("sizes", "").removeprefix("WARNING: ")]
-    said += [evaluated.result.get("unlabelled", ""), several_origins(origins) if origins else ""]
+    said += [evaluated.result.get("sizes", ""), evaluated.result.get("unlabelled", "")]
+    said += [several_origins(origins) if origins else ""]
     said += [*evaluated.run.environment.get("lacks", []), idle_labels(evaluated.run)]
     said += [several_versions([evaluated.run]), _beginning(evaluated.experiment)]
-    ids = loveda_ids(evaluated.experiment)
-    said += [ids.removeprefix("WARNING: ").removesuffix(". Give your own.")]
-    said += [deviation(evaluated.experiment)]
+    said += [loveda_ids(evaluated.experiment), deviation(evaluated.experiment)]
     return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
 
 

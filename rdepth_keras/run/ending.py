@@ -30,7 +30,7 @@ def score_the_end(run: Run, data: Opened, console: Console) -> dict[str, Any] | 
     if isinstance(tiles, str):
         return _without_scores(run, tiles, console)
     trial = prepare_trial(run, "val")
-    for line in filter(None, (trial.sizes, trial.unlabelled)):
+    for line in trial.told:
         console.print(line)
     try:
         result = evaluate(trial, console)

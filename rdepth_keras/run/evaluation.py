@@ -66,6 +66,12 @@ class Trial:
     sizes: str = ""
 
     @property
+    def told(self) -> list[str]:
+        """What there is to say of the tiles before they are scored."""
+        sizes = self.sizes and f"WARNING: {self.sizes}: cut them alike."
+        return list(filter(None, (self.trained_on_too, self.flat, sizes, self.unlabelled)))
+
+    @property
     def table(self) -> ClassTable:
         """The classes of the labels."""
         return self.experiment.data.classes
@@ -131,8 +137,8 @@ def other_sizes(run: Run, tiles: Tiles) -> str:
     if not known or known / MOST_TIMES <= side <= known * MOST_TIMES:
         return ""
     return (
-        f"WARNING: tiles of up to {side} pixels are scored, and trained was on such of up to "
-        f"{known}: depth is relative to a tile, and so another one here; cut them alike."
+        f"tiles of up to {side} pixels are scored, and trained was on such of up to "
+        f"{known}: depth is relative to a tile, and so another one here"
     )
 
 

@@ -44,8 +44,8 @@ def write_leaderboard(cells: Sequence[Cell], page: Path, command: str) -> list[P
     tables = compare(places, published=False, format="markdown", differences=False)
     missing = [cell.directory.name for cell in cells if not cell.scored]
     parts = [f"{HEADING}\n\n```bash\n{command}\n```", table]
-    if told := told_of_all(cells):
-        parts.append(f"The runs were {told}.")
+    if several := told_of_all(cells):
+        parts.append(f"The runs were {several}.")
     parts += [
         f"## Tiles of {target}\n\nThe first seed of each.{told}\n\n![{target}]({picture.name})"
         for target, (picture, told) in pictures.items()

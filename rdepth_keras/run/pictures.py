@@ -36,7 +36,7 @@ class PicturePredictor:
         reads_depth: whether depth is looked at.
         estimate: image -> raw relative depth (H, W), for pictures without a map.
         notify: hears of depth maps that tell nothing, and of those of another origin.
-        origin: of the depth that the run was trained with; None where no name leads to it.
+        origin: of the depth that the run was trained with, or what it says of it; None for nothing.
     """
 
     predict: Callable[[Tile], np.ndarray]
@@ -117,7 +117,8 @@ def load_picture_predictor(
     predictor = load_predictor(run, inference)
     for note in (*predictor.damaged, *unfinished([run])):
         notify(note)
-    reads_depth, origin = experiment.network.reads_depth, _depth_origin(run)
+    reads_depth = experiment.network.reads_depth
+    origin = _depth_origin(run) or run.environment.get("depth", {}).get("source")
     return PicturePredictor(predictor, pixels, reads_depth, estimate, notify, origin)
 
 

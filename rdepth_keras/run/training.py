@@ -1,8 +1,7 @@
 """Starting a run and going on with one."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,76 +9,23 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from rdepth_keras.arrays import Tiles
-from rdepth_keras.assembly import (
-    Assembly,
-    Sources,
-    all_at_once,
-    assemble,
-    domain_batches,
-    inference_network,
-    kept,
-    open_data,
-    target_batches,
-    training_sources,
-)
-from rdepth_keras.data.dataset import Opened
-from rdepth_keras.data.splits import longest_side
+from rdepth_keras.assembly import Sources, inference_network, target_batches
 from rdepth_keras.experiment import Experiment, differences, in_words, to_json
 from rdepth_keras.infer import tile_predictor
-from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import handed_on
-from rdepth_keras.run.checks import (
-    check_apart,
-    check_extension,
-    check_masks,
-    check_rounds,
-    check_scored,
-    check_validation,
-    check_weights,
-    early_average,
-    loveda_ids,
-    padded,
-    random_for_good,
-    scored_domains,
-)
+from rdepth_keras.run.checks import check_extension
 from rdepth_keras.run.directory import Run, foreign
 from rdepth_keras.run.effects import check_effects
 from rdepth_keras.run.ending import score_the_end
-from rdepth_keras.run.files import (
-    check_training_files,
-    labelled_parts,
-    noted_files,
-    other_versions,
-    trained_on_too,
-)
-from rdepth_keras.run.fixed import check_fixed, fixed_networks
-from rdepth_keras.run.room import check_room
-from rdepth_keras.run.surroundings import VERSIONS, located, settled, surroundings
-from rdepth_keras.run.transfer import start_from
-from rdepth_keras.run.validation import validation, validation_tiles
-from rdepth_keras.train.board import Board, summary_writer
-from rdepth_keras.train.checkpoint import checkpoint_bytes
-from rdepth_keras.train.devices import check_batch_size, check_hosts, wait_for_hosts
+from rdepth_keras.run.preparation import Prepared, Watch, check_watch, prepare
+from rdepth_keras.run.surroundings import VERSIONS, located, settled
+from rdepth_keras.run.validation import validation
+from rdepth_keras.train.board import Board
+from rdepth_keras.train.devices import check_hosts, wait_for_hosts
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.lock import check_free, lock
 from rdepth_keras.train.loop import run_steps
-from rdepth_keras.train.profile import PROFILED
 from rdepth_keras.train.progress import TrainingProgress
 from rdepth_keras.train.rounds import Rounds
-
-
-@dataclass(frozen=True)
-class Watch:
-    """What is recorded of a run beside its journal; changes none of its numbers.
-
-    Attributes:
-        tensorboard: writes TensorBoard files: scalars, and a predicted tile at each validation.
-        profile: writes a JAX trace of a few steps.
-    """
-
-    tensorboard: bool = False
-    profile: bool = False
 
 
 def start(
@@ -159,27 +105,15 @@ def _extended(experiment: Experiment, done: int, console: Console) -> Experiment
     return experiment.changed(training={"extended_at": ends})
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """All that a training needs, found and checked before a file is written."""
-
-    data: Opened
-    sources: Sources
-    surroundings: dict[str, Any]
-    validated: Tiles | None
-    batches: dict[str, Any]
-    assembly: Assembly
-
-
 def _train(
     experiment: Experiment, run: Run, console: Console, watch: Watch, *, begins: bool
 ) -> dict[str, Any] | None:
     """Both: a run without a checkpoint begins at step 0."""
-    prepared = _prepare(experiment, run, console, watch)
+    prepared = prepare(experiment, run, console, watch)
     noted = {name: prepared.surroundings[name] for name in ("files", "weights", *VERSIONS)}
     told = f"{to_json(experiment.essence())} {json.dumps(noted, sort_keys=True)}"
+    # From here on none still looks at a directory that another writes into.
     check_hosts("settings, data or versions", told)
-    wait_for_hosts("all is prepared")  # none still looks at a directory that another writes into
     with lock(run.directory):
         if begins:  # before there is any other file: so a kill leaves a run to go on with
             _note(experiment, prepared, run, 0)
@@ -187,7 +121,7 @@ def _train(
         return score_the_end(run, prepared.data, console)
 
 
-def _note(experiment: Experiment, prepared: _Prepared, run: Run, done: int) -> None:
+def _note(experiment: Experiment, prepared: Prepared, run: Run, done: int) -> None:
     """Writes what the run is and where it goes on; every host reads it from here on."""
     if jax.process_index() == 0:
         run.begin(experiment)
@@ -195,73 +129,8 @@ def _note(experiment: Experiment, prepared: _Prepared, run: Run, done: int) -> N
     wait_for_hosts("the run has begun")
 
 
-def _prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) -> _Prepared:
-    training = experiment.training
-    check_apart(experiment, run.directory)
-    check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
-    _check_watch(watch, training.steps)
-    check_validation(experiment)
-    check_rounds(experiment)
-    check_weights(training.weights)
-    data = open_data(experiment)
-    sources, _ = all_at_once(
-        partial(training_sources, experiment, data),
-        partial(check_scored, experiment, data, console.print),
-    )
-    check_masks(data, sources, console.print)
-    counts = sources.counts(experiment)
-    run.check_data(data, counts)
-    files = noted_files(experiment, data)
-    changed = check_training_files(run, experiment, files)
-    labelled = labelled_parts(counts)
-    for domain in scored_domains(experiment):
-        if twice := trained_on_too(labelled, data, "val", domain):
-            console.print(f"WARNING: {twice}")
-    doubts = random_for_good(experiment), early_average(experiment), loveda_ids(experiment)
-    notices = [*other_versions(run, experiment), *sources.lacks, *sources.notices, *changed]
-    for line in [deviation(experiment), *doubts, *notices, introduce(counts)]:
-        if line:
-            console.print(line)
-    validated = validation_tiles(experiment, data)
-    if validated is not None and (own := f"val/{experiment.validation_domain}") in labelled:
-        console.print(
-            f"WARNING: {own} is trained on, so that validations on it tell nothing of other tiles; "
-            "--selection best takes it out of training."
-        )
-    tile_pixels = max(map(longest_side, sources.source.values()))
-    if notice := padded(experiment, tile_pixels):
-        console.print(notice)
-    sources = kept(experiment, sources, console.print)
-    batches = domain_batches(experiment, sources, console.print)
-    assembly = assemble(experiment)
-    # Also for a run that was begun and killed before its first checkpoint; and what never trains is
-    # in no checkpoint.
-    never_trains = assembly.state.params.keys() - assembly.state.optimizer.keys()
-    begins, place = not _has_checkpoint(run), training.start_from
-    before = None if place is None else Run(Path(place))
-    around = surroundings(experiment, data, counts, files)
-    around |= {"tile_pixels": tile_pixels, "lacks": list(sources.lacks)}
-    if before and (never_trains or begins):
-        assembly, step = start_from(before, experiment, assembly, console.print)
-        around["started_from"] = {"run": before.identity, "step": step}
-    around["fixed_networks"] = fixed_networks(assembly.state)
-    check_room(run.directory, checkpoint_bytes(assembly.state))
-    if assembly.mesh.size < jax.device_count():
-        console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
-    if begins:
-        around["seen"] = handed_on(before) if before else {}
-    else:
-        check_fixed(run, experiment, around["fixed_networks"])
-    return _Prepared(data, sources, around, validated, batches, assembly)
-
-
-def _has_checkpoint(run: Run) -> bool:
-    """Whether there is one to go on from; damage is told later, where it is restored."""
-    return run.begun and run.checkpoints(lambda _: None).latest_step() is not None
-
-
 def _train_steps(
-    experiment: Experiment, prepared: _Prepared, run: Run, console: Console, watch: Watch
+    experiment: Experiment, prepared: Prepared, run: Run, console: Console, watch: Watch
 ) -> None:
     training, cadence = experiment.training, experiment.resources.cadence
     state, batches = prepared.assembly.state, prepared.batches
@@ -278,7 +147,7 @@ def _train_steps(
             iterator.set_state(places[domain])
         console.print(f"resumed at step {int(state.step)}")
     done = int(state.step)
-    _check_watch(watch, training.steps - done)
+    check_watch(watch, training.steps - done)
     _note(experiment, prepared, run, done)  # only now: an extension that is refused is none
     board = Board(run.directory / "tensorboard", done) if watch.tensorboard and first else None
     journal = run.journal_with(board and board.scalars)
@@ -345,25 +214,3 @@ def rounds_of(
         experiment.training.extended_at,
         journal,
     )
-
-
-def introduce(counts: Mapping[str, int]) -> str:
-    """What is trained on, in words: ``Training on 1 366 tiles: train/rural 1 366``."""
-    labelled = labelled_parts(counts)
-    parts = ", ".join(f"{name} {spaced(count)}" for name, count in counts.items())
-    return f"Training on {spaced(sum(labelled.values()))} tiles: {parts}"
-
-
-def spaced(number: int) -> str:
-    """A number with thousands apart: ``1 366``."""
-    return f"{number:,}".replace(",", " ")
-
-
-def _check_watch(watch: Watch, steps: int) -> None:
-    """Raises ValueError or ImportError where the steps to come cannot be recorded as asked."""
-    if watch.profile and steps <= PROFILED.start:
-        raise ValueError(
-            f"--profile looks at steps after {PROFILED.start}; there are {steps} to come."
-        )
-    if watch.tensorboard:
-        summary_writer()

@@ -64,7 +64,7 @@ def training_step(
                 change, new = rule.build(own.packing).update(rows, states[name], own.arrays)
                 rate = jnp.asarray(rule.rate(steps)(state.step))
                 change = jax.tree.map(lambda value, rate=rate: -rate * value, change)
-                moved = own.at(optax.apply_updates(own.arrays, change))
+                moved = own.with_arrays(optax.apply_updates(own.arrays, change))
                 packed, params = {**packed, name: moved}, {**params, name: dict(moved)}
                 states = {**states, name: new}
         memory = method.remember(memory, params, buffers, state.step)

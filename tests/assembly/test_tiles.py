@@ -9,6 +9,7 @@ import pytest
 from rdepth_keras.adapt import SourceOnly
 from rdepth_keras.assembly import Sources, check_files, labelled_tiles, training_sources
 from rdepth_keras.assembly.tiles import (
+    check_sides,
     domain_batches,
     kept,
     target_batches,
@@ -219,7 +220,7 @@ def test_target_tiles_that_a_scale_makes_smaller_than_the_crop_are_refused():
     side = Guessed(0.5)[0]["image"].shape[0]
     message = rf"{side} pixels on, .* at most {0.375 * side:g} of these, less than the crop of 32: "
     with pytest.raises(ValueError, match=message):
-        target_batches(experiment, Guessed(0.5))
+        check_sides(experiment, Guessed(0.5))
 
 
 def test_pseudo_labels_steer_no_crop():
@@ -267,8 +268,8 @@ def test_target_tiles_smaller_than_the_crop_are_refused_where_guesses_are_labels
         scaled = experiment.training.target_augmentation or experiment.training.augmentation
         assert 20 * scaled.scale.largest < 32
         with pytest.raises(ValueError, match="sides from 20 pixels on, .* crop of 32: .* Give a"):
-            target_batches(experiment, Small(0.5))
-    target_batches(recipe("demo_cbst").changed(training={"crop": 32}), Small(0.5))
+            check_sides(experiment, Small(0.5))
+    check_sides(recipe("demo_cbst").changed(training={"crop": 32}), Small(0.5))
 
 
 def test_what_the_target_is_not_read_for_is_refused():

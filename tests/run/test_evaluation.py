@@ -58,7 +58,7 @@ def test_flat_depth_of_what_is_scored_is_told(copied):
         trial = run.prepare_trial(own.run, "val")
     assert trial.flat.startswith("WARNING: 1 depth map is flat")
     told = dataclasses.replace(
-        trial, trained_on_too="one is trained on", unlabelled="one is not", sizes="WARNING: large"
+        trial, trained_on_too="one is trained on", unlabelled="one is not", sizes="large"
     )
     result = run.evaluate(told, QUIET)
     assert "; large; " in run.headline(told.run, result)

@@ -257,6 +257,16 @@ def test_estimated_depth_that_is_flat_is_told(tmp_path):
     assert len(said) == 1 and f"the one estimated of {tmp_path}/a.png" in said[0]
 
 
+@pytest.mark.parametrize(
+    ("depth", "origin"),
+    [({"source": MAPS}, MAPS), ({"source": MAPS, "origin": "own/weights"}, "own/weights")],
+)
+def test_maps_of_ones_own_are_an_origin_too(of_a_folder, depth, origin):
+    """A map that prepare made is no such one, and that is told."""
+    directory = of_a_folder(tile_pixels=64, depth=depth)
+    assert load_picture_predictor(run.Run(directory), estimates=False).origin == origin
+
+
 @pytest.mark.parametrize(("origin", "told"), [("own", 0), ("other", 1), (None, 0)])
 def test_a_map_of_another_estimator_than_the_run_s_is_told(mapped, origin, told):
     said = []

@@ -26,7 +26,8 @@ from rdepth_keras.optimizers import Schedule
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.checks import random_for_good
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.training import _prepare, changes
+from rdepth_keras.run.preparation import prepare
+from rdepth_keras.run.training import changes
 from rdepth_keras.train.devices import data_mesh
 from rdepth_keras.train.journal import Journal
 from rdepth_keras.train.lock import lock
@@ -382,7 +383,7 @@ def test_what_never_trains_is_the_same_when_a_run_goes_on(experiment, tmp_path, 
     own = Run(tmp_path / "run")
     run.start(experiment.changed(method=Keeping(), training=short), own, QUIET)
     assert own.environment["weights"] == {"weights": "digest of published/weights"}
-    found = _prepare(own.experiment, own, QUIET, run.Watch()).surroundings["fixed_networks"]
+    found = prepare(own.experiment, own, QUIET, run.Watch()).surroundings["fixed_networks"]
     assert list(found) == ["reference"] and found == own.environment["fixed_networks"]
 
     def other(experiment, *_):
@@ -415,7 +416,7 @@ def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
             raise ValueError("all were asked of")
         return ""
 
-    monkeypatch.setattr("rdepth_keras.run.training.trained_on_too", ask)
+    monkeypatch.setattr("rdepth_keras.run.preparation.trained_on_too", ask)
     with pytest.raises(ValueError, match="all were asked of"):
         run.start(experiment, Run(tmp_path / "run"), QUIET)
     assert asked == ["val/urban", "val/rural"]  # the target's, and what is validated on

@@ -195,7 +195,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call, tmp_path, monkeypatch, capsys)
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rdepth_keras.run.training.assemble", interrupted)
+    monkeypatch.setattr("rdepth_keras.run.preparation.assemble", interrupted)
     assert call("train", "--resume", "--out", directory) == 130
     assert "Go on with: python scripts/train.py --resume" in capsys.readouterr().out
     assert call("train", *TINY, "--out", tmp_path / "other") == 130
