@@ -29,7 +29,7 @@ def writing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except OSError as error:
-        if error.filename == str(temporary):
+        if error.filename in (None, str(temporary)):  # None while writing, as on a full disk
             error.filename = str(path)
         raise
     finally:

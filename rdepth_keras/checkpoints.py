@@ -150,7 +150,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 "with keras.saving.load_model."
             ) from None
         raise ValueError(
-            f"{path} is damaged or no safetensors file ({error}). Download it again."
+            f"{path} is damaged or no safetensors file ({error}). Download it again, or, if it "
+            "is of another format, name a safetensors file of the same weights."
         ) from None
 
 

@@ -1,5 +1,6 @@
 """What the scripts share: typed arguments in, one-line errors and exit codes out."""
 
+import errno
 import io
 import os
 import re
@@ -72,7 +73,10 @@ def parse(kind: type[Arguments], **options) -> Arguments:
     except SystemExit as stop:
         if stop.code:
             # tyro frames its errors in boxes; elsewhere an error is one line.
-            fail(re.sub("[╭─╮│├┤╰╯]+", " ", said.getvalue()))
+            line = re.sub("[╭─╮│├┤╰╯]+", " ", said.getvalue())
+            spread = "Unrecognized" in line and any(Path(word).is_file() for word in sys.argv[1:])
+            hint = "; a pattern of several files goes in quotes, as 'tiles/*.png'"
+            fail(f"{' '.join(line.split())}{hint if spread else ''}")
         raise
 
 
@@ -100,10 +104,18 @@ def check_directory(flag: str, path: Path | None) -> None:
             )
 
 
+class _Console(Console):
+    """Where nobody reads any more (``| head``, a log that died), work goes on, and that is told."""
+
+    def on_broken_pipe(self) -> None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("Nobody reads the output any more; the work goes on without it.", file=sys.stderr)
+
+
 def console() -> Console:
     """Where results are printed; wide enough for a table of scores where it is no terminal."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=120)
+    terminal = _Console()
+    return terminal if terminal.is_terminal else _Console(width=120)
 
 
 def fail(message: object, code: int = 2) -> NoReturn:
@@ -140,6 +152,8 @@ def in_words(error: Exception) -> str | None:
         return f"{said}: a file is nested too deeply to be read"
     if isinstance(error, MemoryError) or any(sign in said for sign in _NO_MEMORY):
         return f"out of memory: {said}. Use a smaller --crop or --batch-size, or --accumulate"
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+        return f"{said}: a disk is full, or what the standard output is written to"
     if isinstance(error, AssertionError) and _raised_in(error) == "jax._src.xla_bridge":
         asked = os.environ.get("JAX_PLATFORMS", "")
         return f"JAX finds no device of JAX_PLATFORMS={asked}; unset it, or set it to cpu"

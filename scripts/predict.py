@@ -20,10 +20,12 @@ from rdepth_keras import command, run
 from rdepth_keras.infer import Inference
 from rdepth_keras.predict.jobs import plan
 from rdepth_keras.predict.picture import (
+    COLORED,
     check_inputs,
     check_outputs,
     meaning,
     notices,
+    shared_depths,
     write_png,
 )
 
@@ -76,7 +78,8 @@ def main() -> None:
     outputs += [colored(out) for out in outputs] if arguments.color else []
     if len(set(outputs)) < len(outputs):
         raise ValueError("Coloured maps would replace others of the same name; leave --color away.")
-    check_inputs((job.image, job.depth) for job in jobs)
+    pairs = [(job.image, job.depth) for job in jobs]
+    check_inputs(pairs)
     if any(job.out.parent == arguments.out for job in jobs):
         arguments.out.mkdir(parents=True, exist_ok=True)
     check_outputs(outputs, inputs, arguments.overwrite)
@@ -86,7 +89,8 @@ def main() -> None:
             "--color."
         )
     table = own_run.experiment.data.classes
-    for notice in (*notices(job.image for job in jobs), *meaning(table)):
+    said = [*notices(job.image for job in jobs), *shared_depths(pairs), *meaning(table)]
+    for notice in said:
         print(notice)
     predict = run.load_picture_predictor(
         own_run,
@@ -115,7 +119,7 @@ def _check_together(arguments: Predict, own: run.Run) -> None:
 
 def colored(out: Path) -> Path:
     """Where the map in the class colours goes."""
-    return out.with_name(f"{out.stem}_color.png")
+    return out.with_name(f"{out.stem}{COLORED}.png")
 
 
 def _inference(known: Choice) -> Inference:

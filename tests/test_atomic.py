@@ -1,5 +1,6 @@
 """A file is there whole or as it was, whatever happens while it is written."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -77,3 +78,9 @@ def test_a_kill_leaves_the_file_as_it_was(tmp_path):
     os.utime(left, (0, 0))
     remove_stale(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_names_the_path(tmp_path):
+    with pytest.raises(OSError, match=r"No space left on device: .*/a\.bin'$") as full:
+        write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    assert full.value.filename == str(tmp_path / "a.bin")

@@ -1,6 +1,9 @@
 """Wrong use and errors: one line, an exit code, and where they came from for those who ask."""
 
+import errno
 import io
+import os
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,3 +154,37 @@ def test_a_home_that_the_shell_left_as_it_was(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["script", "--out=~/runs"])
     assert command.parse(Options).out == tmp_path / "runs"
+
+
+def test_files_that_a_shell_has_spread_out_are_recognised(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["script", "--steps", "7", __file__])
+    with pytest.raises(SystemExit):
+        command.parse(Options)
+    assert "a pattern of several files goes in quotes" in capsys.readouterr().err
+
+
+def test_work_goes_on_where_nobody_reads_any_more():
+    """As ``script | head -1``: the exit code is the work's own, and the error stream says why."""
+    work = (
+        "from rdepth_keras import command; import time\n"
+        "def main():\n"
+        "    console = command.console()\n"
+        "    for number in range(5): console.print(number); time.sleep(0.1)\n"
+        "    return 7\n"
+        "command.guarded(main)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", work], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 7
+    assert said.count("Nobody reads the output any more") == 1
+
+
+def test_a_full_disk_without_a_name_may_be_the_output(capsys):
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    code, said = leave(capsys, error)
+    assert code == 2 and "or what the standard output is written to" in said

@@ -13,6 +13,7 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2 as protocol
 
 from rdepth_keras.data import png
+from rdepth_keras.data.loveda.census import exchanged
 from rdepth_keras.data.loveda.depth_origin import describe_origin
 from rdepth_keras.data.loveda.prepared import FLAT_DEPTH
 from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
@@ -196,6 +197,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Looks at every file; raises ValueError that names all bad ones."""
         facts, faults = {}, []
         for split, tiles in tree.items():
+            for said in exchanged(split, [tile.id for tile in tiles]):
+                print(f"WARNING: {said}")
             found = inspect_all(tiles)
             try:
                 facts[split] = list(

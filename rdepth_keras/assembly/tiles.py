@@ -80,6 +80,7 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
         check_sides(experiment, target.tiles)
     lacks = [f"Not used for training: {reason}" for reason in reasons]
     lacks += [f"PARTIAL: {lack}" for tiles in read if (lack := data.lacking(tiles))]
+    lacks += [f"WARNING: {said}" for tiles in read for said in data.oddities(tiles)]
     rest = [left_out(data, split, domain, tiles) for split, tiles in found.items()]
     lacks += [f"Not used for training: {lack}" for lack in rest if lack]
     notices = []

@@ -44,6 +44,8 @@ class Opened:
             where masks were read when they were written, or are made.
         lacking: tiles -> that they are but a part of what was published, in words; else empty.
         twins: (tiles, others) -> those of the first whose picture is among the others' as well.
+        oddities: tiles -> by what they can hardly be what they should be, in words, a line each:
+            pictures that are there twice, masks of several pictures, tiles of another split.
     """
 
     depth: Mapping[str, str]
@@ -54,6 +56,7 @@ class Opened:
     mask_faults: Callable[[Tiles], list[str]] | None = None
     lacking: Callable[[Tiles], str] = field(default=lambda tiles: "")
     twins: Callable[[Tiles, Tiles], list[str]] = field(default=lambda tiles, others: [])
+    oddities: Callable[[Tiles], list[str]] = field(default=lambda tiles: [])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ Source: LoveDA UDA challenge, CodaBench competition 13037.
 
 import zipfile
 import zlib
-from collections.abc import Container, Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _UNREADABLE = (
     RuntimeError,  # encryption, unknown compression
 )
 _SHOWN = 5
+MOST_FLAT = 0.5  # of the maps: few tiles of the published classes show one alone
 
 
 @dataclass(frozen=True)
@@ -115,19 +117,18 @@ def check_submission(path: Path, expected: Expected) -> Findings:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file.")
-    findings, ranges = Findings(), []
+    findings, ranges = Findings(), {}
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             for entry in _check_names(entries, expected, findings):
-                ranges += _check_entry(archive, entry, expected, findings)
+                if found := _check_entry(archive, entry, expected, findings):
+                    ranges[entry] = found
     except _UNREADABLE as error:
         findings.add(f"no readable zip: truncated, damaged or another format ({error})")
         return findings
-    _check_values(ranges, expected, findings)
-    same = {(entry.CRC, entry.file_size) for entry in entries}
-    if len(entries) > 1 and len(same) == 1:
-        findings.warnings.append(f"all {len(entries)} maps are the same, byte for byte")
+    _check_values(list(ranges.values()), expected, findings)
+    _check_variety(ranges, findings)
     return findings
 
 
@@ -163,8 +164,8 @@ def _leaves(name: str) -> bool:
 
 def _check_entry(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, expected: Expected, findings: Findings
-) -> list[tuple[int, int]]:
-    """Looks into one file; the smallest and largest value of a readable label map, or nothing."""
+) -> tuple[int, int] | None:
+    """Looks into one file; the smallest and largest value of a readable label map, or None."""
     name = entry.filename
     if entry.flag_bits & 1:
         findings.add("encrypted files", name)
@@ -178,12 +179,12 @@ def _check_entry(
                 return _check_png(file.read(expected.largest_bytes), name, expected, findings)
         except _UNREADABLE as error:
             findings.add(f"unreadable files ({str(error).replace(name, 'it')})", name)
-    return []
+    return None
 
 
 def _check_png(
     data: bytes, name: str, expected: Expected, findings: Findings
-) -> list[tuple[int, int]]:
+) -> tuple[int, int] | None:
     header, side = png.read_header(data), expected.side_pixels
     kind, size = (header.colour, header.bits), (header.height, header.width)
     if kind != ("grey", 8):
@@ -191,11 +192,11 @@ def _check_png(
     if size != (side, side):
         findings.add(f"not {side}x{side} pixels but {header.height}x{header.width}", name)
     if kind != ("grey", 8) or size != (side, side):
-        return []
+        return None
     label = png.decode(data)
     if label.max() >= expected.classes:
         findings.add(f"values outside 0..{expected.classes - 1}", name)
-    return [(int(label.min()), int(label.max()))]
+    return int(label.min()), int(label.max())
 
 
 def _check_values(
@@ -211,6 +212,19 @@ def _check_values(
         findings.warnings.append("class 0, background, is nowhere: are all values one too high?")
     if lowest == highest:
         findings.warnings.append(f"every tile is class {lowest} and nothing else")
+
+
+def _check_variety(ranges: Mapping[zipfile.ZipInfo, tuple[int, int]], findings: Findings) -> None:
+    """Tells of maps that other tiles bear as well, and of many that show one class alone."""
+    flat = [entry for entry, (low, high) in ranges.items() if low == high]
+    if len(ranges) > len(flat) > MOST_FLAT * len(ranges):
+        findings.warnings.append(f"{len(flat)} of the {len(ranges)} maps show one class alone")
+    rich = [entry for entry in ranges if entry not in flat]
+    marks = Counter((entry.CRC, entry.file_size) for entry in rich)
+    if shared := sum(count for count in marks.values() if count > 1):
+        findings.warnings.append(
+            f"{shared} of the {len(ranges)} maps are those of other tiles as well, byte for byte"
+        )
 
 
 def _line(fault: str, names: Sequence[str]) -> str:

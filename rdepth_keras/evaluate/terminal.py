@@ -8,9 +8,14 @@ from rich.table import Table
 
 from rdepth_keras.labels import ClassTable
 
+MOST_COLUMNS = 10  # classes that a table has side by side; a console is 80 characters wide or more
+_MOST_TAKEN = 3  # classes that one of many is said to be taken for
+
 
 def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
     """A table of IoUs in percent: one row for each name, classes in the published column order.
+
+    Where there are many classes, each is a row, and the names are columns.
 
     Args:
         rows: row name -> scores as :meth:`~rdepth_keras.evaluate.counts.Counts.scores`
@@ -20,6 +25,14 @@ def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("IoU in %")
     names = list(next(iter(rows.values()))["iou"])
+    if len(names) > MOST_COLUMNS:
+        for row in rows:
+            table.add_column(row, justify="right")
+        for name in names:
+            scores = [_percent(scores["iou"][name]) for scores in rows.values()]
+            table.add_row(name.capitalize(), *scores)
+        table.add_row("mIoU", *(_percent(scores["miou"]) for scores in rows.values()))
+        return table
     for name in (*names, "mIoU"):
         table.add_column(name.capitalize() if name != "mIoU" else name, justify="right")
     for row, scores in rows.items():
@@ -31,18 +44,39 @@ def score_table(rows: Mapping[str, Mapping[str, Any]], title: str) -> Table:
 def confusion_table(confusion: np.ndarray, classes: ClassTable, title: str) -> Table:
     """A table of what each class was taken for, in percent of its pixels.
 
+    Where there are many classes, those are named that it was taken for most often.
+
     Args:
         confusion: pixel counts, (classes, classes): truth in rows, prediction in columns.
         classes: gives the names.
         title: printed above the table.
     """
     table = Table(title=title, title_justify="left")
+    if len(classes) > MOST_COLUMNS:
+        return _most_taken(table, confusion, classes)
     table.add_column("truth in %, taken for")
     for name in classes.names:
         table.add_column(name.capitalize(), justify="right")
     for name, row in zip(classes.names, confusion, strict=True):
         share = [count / row.sum() if row.any() else None for count in row]
         table.add_row(name.capitalize(), *map(_percent, share))
+    return table
+
+
+def _most_taken(table: Table, confusion: np.ndarray, classes: ClassTable) -> Table:
+    table.add_column("truth")
+    table.add_column("right in %", justify="right")
+    table.add_column("taken for, in %")
+    for place, (name, row) in enumerate(zip(classes.names, confusion, strict=True)):
+        shares = row / max(1, row.sum())
+        others = [int(other) for other in np.argsort(-shares, kind="stable") if other != place]
+        taken = [
+            f"{classes.names[other]} {_percent(shares[other])}"
+            for other in others[:_MOST_TAKEN]
+            if shares[other] > 0
+        ]
+        right = _percent(shares[place] if row.any() else None)
+        table.add_row(name.capitalize(), right, ", ".join(taken))
     return table
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rdepth_keras.data.folder.folder import spelled_otherwise
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -47,6 +49,11 @@ def plan(
         notify(f"Left out: {_counted(left_out)}. Pictures end in {', '.join(SUFFIXES)}.")
     if not pictures:
         raise FileNotFoundError(f"There are no pictures in {images} ({', '.join(SUFFIXES)}).")
+    if depth is not None and not depth.is_dir():
+        raise NotADirectoryError(
+            f"--depth {depth} is no folder: for {len(pictures)} pictures it is one of maps that "
+            "bear their names."
+        )
     stems = [path.stem for path in pictures]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
@@ -87,7 +94,11 @@ def _depth_of(picture: Path, folder: Path | None) -> Path | None:
     alike = sorted(path for path in folder.glob("*") if path.stem == picture.stem)
     found = [path for path in alike if not _oddity(path)]
     if not found:
-        raise FileNotFoundError(f"{folder} holds no depth map named {picture.stem}.png.")
+        there = [path.stem for path in folder.glob("*")]
+        raise FileNotFoundError(
+            f"{folder} holds no depth map named {picture.stem}.png."
+            f"{spelled_otherwise([picture.stem], there)}"
+        )
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise ValueError(f"{folder} holds several depth maps of {picture.name}: {names}; keep one.")

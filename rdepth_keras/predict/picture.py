@@ -13,10 +13,13 @@ from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
 from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
+from rdepth_keras.data.folder.fingerprints import same_bytes
 from rdepth_keras.data.folder.headers import TIFF, Form
 from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.data.folder.opencv import decode, decode_tiff
 from rdepth_keras.labels import ClassTable
+
+COLORED = "_color"  # the names of maps in the class colours end in it
 
 
 def read_image(path: Path) -> Image:
@@ -143,6 +146,17 @@ def notices(pictures: Iterable[Path]) -> list[str]:
     return said
 
 
+def shared_depths(pairs: Iterable[tuple[Path, Path | None]]) -> list[str]:
+    """A warning, where different pictures have one depth map, byte for byte."""
+    pictures = {depth: image for image, depth in pairs if depth is not None}
+    return [
+        f"WARNING: {len(group)} pictures have one depth map, byte for byte, which can hardly be "
+        f"that of all of them: {_shown([str(depth) for depth in group])}"
+        for group in same_bytes(list(pictures))
+        if len(same_bytes([pictures[depth] for depth in group], least=1)) > 1
+    ]
+
+
 def meaning(table: ClassTable) -> list[str]:
     """What maps hold, in a line, where it is not what the masks of these classes hold."""
     if table.ignored_colors is None and table.values == tuple(range(len(table))):
@@ -168,15 +182,30 @@ def _shown(names: Sequence[str]) -> str:
 def check_outputs(paths: Sequence[Path], inputs: Iterable[Path], overwrite: bool) -> None:
     """Raises as :func:`check_output` for each; FileExistsError for files that would be replaced.
 
-    ``overwrite`` allows that, but for the ``inputs``.
+    ``overwrite`` allows that, but for the ``inputs``, and for a picture where a map is to be.
     """
     inputs = list(inputs)
     for path in paths:
         check_output(path, inputs)
+        if path.exists() and not path.stem.endswith(COLORED) and (kind := _no_map(path)):
+            raise FileExistsError(
+                f"{path} would be lost: it is {kind}, and no class map. Name another place, or a "
+                "pattern of several pictures in quotes: 'tiles/*.png'."
+            )
     if not overwrite and (there := [str(path) for path in paths if path.exists()]):
         raise FileExistsError(
             f"{_shown(there)} would be replaced; choose another place, or add --overwrite."
         )
+
+
+def _no_map(path: Path) -> str:
+    """What a file is instead of a class map, which is 8-bit grey, in words; empty for one."""
+    try:
+        header = png.peek(path)
+    except ValueError:
+        return "no whole PNG"
+    map_ = header.colour == "grey" and header.bits == 8
+    return "" if map_ else f"a picture of {header.bits} bits, {header.colour}"
 
 
 def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+
 from rdepth_keras.adapt import Method
 from rdepth_keras.assembly import Sources, check_files, flat_depth, labelled_tiles
 from rdepth_keras.data.dataset import Opened
@@ -33,6 +35,16 @@ def check_apart(experiment: Experiment, directory: Path) -> None:
                     f"{flag} {place} lies among the tiles in {folder}, which would not be read any "
                     "more: name another place."
                 )
+
+
+def check_random_numbers() -> None:
+    """Raises ValueError where JAX makes random numbers in a way that Keras's seeds do not fit."""
+    kind = jax.config.jax_default_prng_impl  # pyright: ignore
+    if kind != "threefry2x32":
+        raise ValueError(
+            f"JAX_DEFAULT_PRNG_IMPL={kind}: Keras's random numbers need JAX's own, threefry2x32. "
+            "Unset the variable."
+        )
 
 
 def check_extension(experiment: Experiment, run: Run, done: int) -> None:

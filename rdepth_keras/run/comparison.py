@@ -135,6 +135,7 @@ def note(evaluated: Evaluated) -> str:
     said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
     origins = (evaluated.result.get("depth") or {}).get("origins")
     said += [evaluated.result.get("sizes", ""), evaluated.result.get("unlabelled", "")]
+    said += [evaluated.result.get("odd", "")]
     said += [several_origins(origins) if origins else ""]
     said += [*evaluated.run.environment.get("lacks", []), idle_labels(evaluated.run)]
     said += [several_versions([evaluated.run]), _beginning(evaluated.experiment)]
@@ -145,6 +146,8 @@ def note(evaluated: Evaluated) -> str:
 def idle_labels(run: Run) -> str:
     """In words, that what labels the target of a run labelled next to nothing; else empty."""
     entries = run.journal.read()
+    if not entries and run.experiment.method.uses_target:
+        return "its journal is gone, so that nobody knows how much of the target was labelled"
     for name, what in _LABELLED.items():
         shares = [entry[name] for entry in entries if name in entry]
         if shares and (mean := float(np.mean(shares))) < _LEAST_LABELLED:

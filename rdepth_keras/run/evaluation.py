@@ -49,6 +49,7 @@ class Trial:
         flat: in words, which of the tiles have a flat depth.
         unlabelled: in words, how many tiles are not scored, since they have no labels.
         sizes: in words, that the tiles are of quite another size than those that trained.
+        odd: in words, by what the tiles can hardly be what they should be.
     """
 
     run: Run
@@ -64,12 +65,14 @@ class Trial:
     flat: str = ""
     unlabelled: str = ""
     sizes: str = ""
+    odd: str = ""
 
     @property
     def told(self) -> list[str]:
         """What there is to say of the tiles before they are scored."""
         sizes = self.sizes and f"WARNING: {self.sizes}: cut them alike."
-        return list(filter(None, (self.trained_on_too, self.flat, sizes, self.unlabelled)))
+        odd = self.odd and f"WARNING: {self.odd}"
+        return list(filter(None, (self.trained_on_too, odd, self.flat, sizes, self.unlabelled)))
 
     @property
     def table(self) -> ClassTable:
@@ -128,7 +131,8 @@ def prepare_trial(
     parts = run, split, domain, tuple(members), experiment, data, tiles, predictor
     without = left_out(data, split, domain, tiles)
     sizes = other_sizes(run, tiles) if "depth" in predictor.input_names else ""
-    return Trial(*parts, changed, twice, flat, without and f"Not scored: {without}", sizes)
+    odd = "; ".join(data.oddities(tiles))
+    return Trial(*parts, changed, twice, flat, without and f"Not scored: {without}", sizes, odd)
 
 
 def other_sizes(run: Run, tiles: Tiles) -> str:
@@ -180,6 +184,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "trained_on_too": trial.trained_on_too,
         "unlabelled": trial.unlabelled,
         "sizes": trial.sizes,
+        "odd": trial.odd,
         "passed_over": list(predictor.damaged),
     }
 

@@ -24,6 +24,7 @@ from rdepth_keras.tiling import Windows, blend_windows, windows
 STRIDE_SHARE = 0.75  # of a tile, between the windows of a larger picture
 Tell = Callable[[str], None]
 Estimate = Callable[[Image], np.ndarray]
+MOST_BLACK = 0.05  # of a picture: more than shadows are, exactly 0 in all channels
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class PicturePredictor:
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
         image = read_image(picture)
+        black = (image == 0).all(-1).mean()
+        if black > MOST_BLACK:
+            self.notify(
+                f"WARNING: {black:.0%} of {picture} is black all over, as where there is no "
+                "picture; it is given classes as the rest is"
+            )
         if not self.reads_depth:
             depth = np.zeros(image.shape[:2], np.float32)
         elif depth_file is not None:

@@ -17,6 +17,7 @@ from rdepth_keras.assembly import (
     assemble,
     domain_batches,
     kept,
+    labelled_tiles,
     open_data,
     training_sources,
 )
@@ -28,6 +29,7 @@ from rdepth_keras.run.ancestry import handed_on
 from rdepth_keras.run.checks import (
     check_apart,
     check_masks,
+    check_random_numbers,
     check_rounds,
     check_scored,
     check_validation,
@@ -88,6 +90,7 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     Raises ValueError, OSError or ImportError, with the remedy.
     """
     training = experiment.training
+    check_random_numbers()
     check_apart(experiment, run.directory)
     check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     check_watch(watch, training.steps)
@@ -108,6 +111,9 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     for domain in scored_domains(experiment):
         if twice := trained_on_too(labelled, data, "val", domain):
             console.print(f"WARNING: {twice}")
+        tiles = labelled_tiles(data, "val", domain)
+        for odd in () if isinstance(tiles, str) else data.oddities(tiles):
+            console.print(f"WARNING: {odd}")
     doubts = [random_for_good(experiment), early_average(experiment)]
     if ids := loveda_ids(experiment):
         doubts.append(f"WARNING: {ids}. Give your own.")

@@ -208,7 +208,23 @@ def test_one_class_everywhere_is_a_warning(tmp_path):
 def test_one_map_everywhere_is_a_warning(tmp_path):
     map_ = encode(np.arange(256).reshape(16, 16) % 7)
     found = check_submission(pack(tmp_path / "a.zip", dict.fromkeys(members(), map_)), EXPECTED)
-    assert not found.faults and "maps are the same, byte for byte" in str(found)
+    count = len(members())
+    said = f"warning: {count} of the {count} maps are those of other tiles as well, byte for byte"
+    assert not found.faults and said in str(found)
+
+
+def test_maps_of_other_tiles_and_many_of_one_class_are_warnings(tmp_path):
+    maps, names = members(), list(members())
+    maps[names[1]] = maps[names[0]]
+    found = check_submission(pack(tmp_path / "a.zip", maps), EXPECTED)
+    assert found.warnings == [
+        f"2 of the {len(maps)} maps are those of other tiles as well, byte for byte"
+    ]
+    flat = {name: encode(np.zeros((16, 16))) for name in names[1:]}
+    found = check_submission(pack(tmp_path / "b.zip", members() | flat), EXPECTED)
+    assert found.warnings == [f"{len(flat)} of the {len(maps)} maps show one class alone"]
+    half = dict(list(flat.items())[: len(maps) // 2])
+    assert not check_submission(pack(tmp_path / "c.zip", members() | half), EXPECTED).warnings
 
 
 def test_no_background_anywhere_is_a_warning(tmp_path):

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from rdepth_keras.evaluate.counts import count_probabilities
@@ -12,11 +13,11 @@ from rdepth_keras.evaluate.terminal import (
     score_table,
     summary_line,
 )
-from rdepth_keras.labels import LOVEDA
+from rdepth_keras.labels import LOVEDA, ClassTable
 
 
-def text(table):
-    console = Console(width=140, record=True, file=io.StringIO())
+def text(table, width=140):
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(table)
     return console.export_text()
 
@@ -63,3 +64,17 @@ def test_differences_and_a_class_that_is_nowhere():
     gaps = {"a": [-0.1, -0.2, 0.0], "b": None, "miou": [-0.1, -0.2, 0.0]}
     found = text(difference_table({"true": true, "zeroed": {"difference": gaps}, "tiles": 3}, "t"))
     assert found.count("-10.00 [-20.00, +0.00]") == 2 and "zeroed" in found
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_of_many_classes_are_whole(width):
+    names = tuple(f"class_{place:02d}" for place in range(20))
+    classes = ClassTable(names, tuple(range(20)), tuple((place, 0, 0) for place in range(20)))
+    rows = {"demo": {"iou": dict.fromkeys(names, 0.1234), "miou": 0.5678}}
+    found = text(score_table(rows, "the title"), width)
+    assert found.count("12.34") == 20 and "56.78" in found and "\u2026" not in found
+    confusion = np.zeros((20, 20), np.int64)
+    confusion[3, [3, 5, 7]] = 70, 20, 10
+    found = text(confusion_table(confusion, classes, ""), width)
+    line = next(line for line in found.splitlines() if "Class_03" in line)
+    assert "70.00" in line and "class_05 20.00, class_07 10.00 " in line

@@ -108,3 +108,16 @@ def test_two_pictures_of_one_name_and_a_file_for_many(folder):
     (folder / "a.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"written as a\.png"):
         plan(folder, Path("maps"))
+
+
+def test_a_depth_map_for_many_pictures_and_names_that_look_the_same(folder, tmp_path):
+    with pytest.raises(NotADirectoryError, match=r"--depth .*one\.png is no folder: for 3 pictures"):
+        plan(folder, Path("maps"), tmp_path / "one.png")
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "Z\u00fcrich.png").write_bytes(b"")
+    (maps / "Zu\u0308rich.png").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="other Unicode characters"):
+        plan(folder, tmp_path / "out", maps)

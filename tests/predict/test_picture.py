@@ -23,6 +23,7 @@ from rdepth_keras.predict.picture import (
     notices,
     read_depth,
     read_image,
+    shared_depths,
     write_png,
 )
 
@@ -283,7 +284,7 @@ def test_files_are_replaced_only_where_that_is_asked_for(tmp_path):
     """As the labels are, where the folder of masks is named for the maps."""
     masks = [tmp_path / f"{number}.png" for number in range(6)]
     for path in masks[1:]:
-        path.write_bytes(b"labels")
+        path.write_bytes(png.encode(np.zeros(SIZE, np.uint8)))
     with pytest.raises(
         FileExistsError, match=r"1\.png, .*4\.png and 1 more would be .*--overwrite"
     ):
@@ -366,3 +367,30 @@ def test_a_map_that_was_made_of_another_picture_is_refused(mapped):
     mapped[0].write_bytes(png.encode(np.zeros((64, 64, 3), np.uint8)))
     with pytest.raises(ValueError, match=r"a\.png: made of another file than .*make it anew"):
         check_inputs([mapped])
+
+
+def test_a_picture_is_never_replaced_by_a_map(tmp_path):
+    """As the second one of a pattern that the shell has spread out."""
+    path, map_ = tmp_path / "b.png", np.zeros(SIZE, np.uint8)
+    for pixels, said in ((IMAGE, "a picture of 8 bits, RGB"), (DEPTH, "16 bits, grey")):
+        path.write_bytes(png.encode(pixels))
+        with pytest.raises(FileExistsError, match=rf"b\.png would be lost: .*{said}.*in quotes"):
+            check_outputs([path], [], overwrite=True)
+    path.write_bytes(b"notes")
+    with pytest.raises(FileExistsError, match="no whole PNG"):
+        check_outputs([path], [], overwrite=True)
+    path.write_bytes(png.encode(map_))
+    check_outputs([path], [], overwrite=True)
+    path.with_name("b_color.png").write_bytes(png.encode(IMAGE))
+    check_outputs([path.with_name("b_color.png")], [], overwrite=True)
+
+
+def test_one_depth_map_for_different_pictures_is_told(tmp_path):
+    pairs = [(tmp_path / f"{name}.png", tmp_path / f"d{name}.png") for name in "abc"]
+    for place, (picture, depth) in enumerate(pairs):
+        picture.write_bytes(png.encode(IMAGE + np.uint8(place)))
+        depth.write_bytes(png.encode(DEPTH + np.uint16(place == 2)))
+    (said,) = shared_depths(pairs)
+    assert said.startswith("WARNING: 2 pictures have one depth map") and "da.png" in said
+    pairs[1][0].write_bytes(pairs[0][0].read_bytes())
+    assert shared_depths(pairs) == [] and shared_depths([(pairs[0][0], None)]) == []

@@ -1,16 +1,20 @@
 """A folder's files told from others of the same names: cheaply, whenever a run meets its data."""
 
 import filecmp
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.fingerprints import describe, digest
+from rdepth_keras.data.folder.files import decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
 
 _READING = 4  # files read at once
 _END_BYTES = 4096
+_SHOWN = 4  # names
 
 
 def fingerprints(tiles: Tiles) -> dict[str, str]:
@@ -46,8 +50,61 @@ def twins(tiles: Tiles, others: Tiles) -> list[str]:
     ]
 
 
-def _mark(image: Path) -> str:
-    return describe(image, _END_BYTES, _END_BYTES).removeprefix(image.name)
+def oddities(tiles: Tiles) -> list[str]:
+    """In words: pictures that are there several times, and masks that different pictures share.
+
+    Byte for byte, under any names. A mask of one class alone may well be that of many pictures.
+    """
+    own, said = _files(tiles), []
+    if groups := same_bytes([files.image for files in own]):
+        count = sum(map(len, groups)) - len(groups)
+        said.append(f"{count} of the {len(own)} pictures are there before, {_shown(groups)}")
+    pictures = {files.mask: files.image for files in own if files.mask}
+    shared = [
+        group
+        for group in same_bytes(list(pictures))
+        if len(same_bytes([pictures[mask] for mask in group], least=1)) > 1
+        and _several(tiles, group)
+    ]
+    if shared:
+        count = sum(map(len, shared))
+        said.append(
+            f"{count} of the {len(own)} masks are those of other pictures, {_shown(shared)}"
+        )
+    return said
+
+
+def _several(tiles: Tiles, group: Sequence[Path]) -> bool:
+    """Whether a mask, one for all of a group, shows more than one class; not, if it is bad."""
+    assert isinstance(tiles, FolderTiles)
+    try:
+        return len(np.unique(decode_mask(group[0], None, tiles.table))) > 1
+    except (ValueError, OSError):  # told where the files are looked at
+        return False
+
+
+def same_bytes(paths: Sequence[Path], least: int = 2) -> list[list[Path]]:
+    """Groups of ``least`` files or more that are the same byte for byte."""
+    found = dict[str, list[list[Path]]]()
+    with ThreadPoolExecutor(_READING) as pool:
+        for path, mark in zip(paths, pool.map(_mark, paths), strict=True):
+            groups = found.setdefault(mark, [])
+            for group in groups:
+                if filecmp.cmp(group[0], path, shallow=False):
+                    group.append(path)
+                    break
+            else:
+                groups.append([path])
+    return [group for groups in found.values() for group in groups if len(group) >= least]
+
+
+def _shown(groups: Sequence[Sequence[Path]]) -> str:
+    names = [" = ".join(path.name for path in group[:_SHOWN]) for group in groups[:_SHOWN]]
+    return f"byte for byte: {', '.join(names)}{', …' if len(groups) > _SHOWN else ''}"
+
+
+def _mark(path: Path) -> str:
+    return describe(path, _END_BYTES, _END_BYTES).removeprefix(path.name)
 
 
 def _files(tiles: Tiles) -> tuple[Files, ...]:

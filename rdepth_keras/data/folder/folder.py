@@ -10,7 +10,8 @@ labelled part. Files belong together by name.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -255,6 +256,8 @@ def _by_name(folder: Path, strange: list[str]) -> dict[str, Path]:
             strange.append(f"{path} is a link to nothing; mend or remove it.")
         elif not path.is_file():
             strange.append(f"{path} is no file; files are expected, move it away.")
+        elif not _is_text(path.name):
+            strange.append(f"{str(path)!r}: its name is no UTF-8; rename it.")
         elif suffix not in SUFFIXES:
             strange.append(f"{path}: expected are files ending in {', '.join(SUFFIXES)}.")
         elif path.stem in found:
@@ -262,6 +265,11 @@ def _by_name(folder: Path, strange: list[str]) -> dict[str, Path]:
         else:
             found[path.stem] = path
     return found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written down; another is of bytes that are no UTF-8."""
+    return name == name.encode(errors="replace").decode()
 
 
 def _refuse(strange: list[str]) -> None:
@@ -276,4 +284,16 @@ def _require(wanted: Mapping[str, Path], present: Mapping[str, Path], what: str)
     if missing:
         raise FileNotFoundError(
             f"{what} {len(missing)} of {len(wanted)} tiles: {', '.join(missing)}."
+            f"{spelled_otherwise(missing, present)}"
         )
+
+
+def spelled_otherwise(missing: Iterable[str], present: Iterable[str]) -> str:
+    """A hint, where names are there in other characters of Unicode that look the same."""
+    looks = {unicodedata.normalize("NFC", name) for name in present}
+    if not any(unicodedata.normalize("NFC", name) in looks for name in missing):
+        return ""
+    return (
+        " A file of that name is there, spelled with other Unicode characters, as archives made on "
+        "a Mac are: rename one as the other."
+    )

@@ -1,7 +1,7 @@
 """Prepared LoveDA held against the dataset as published: complete, partial or wrong."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Tiles
-from rdepth_keras.data.loveda.checks import faults, flat_depths, prepared
+from rdepth_keras.data.loveda.checks import REMEDY, faults, flat_depths, others, prepared
 from rdepth_keras.data.loveda.prepared import LovedaTiles, Prepared
 from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.labels import LOVEDA
@@ -76,6 +76,28 @@ def lacking(tiles: Tiles) -> str:
     return f"{own.name} has {' and '.join(said)}" if said else ""
 
 
+def oddities(tiles: Tiles) -> list[str]:
+    """What :func:`exchanged` says of the tiles."""
+    own = prepared(tiles)
+    return exchanged(own.name, own.statistics["ids"])
+
+
+def exchanged(name: str, ids: Sequence[int]) -> list[str]:
+    """In words, how many tiles bear the numbers of another split or domain; nothing for none."""
+    numbers = np.array(ids, int)
+    found = {
+        other: numbers[(split["first_id"] <= numbers) & (numbers <= split["last_id"])]
+        for other, split in load_census().items()
+        if other != name
+    }
+    return [
+        f"{alike.size} of the {numbers.size} tiles of {name} bear numbers that were published as "
+        f"{other} ({_list(alike)}): are folders exchanged?"
+        for other, alike in found.items()
+        if alike.size
+    ]
+
+
 def verify(prepared: Prepared, workers: int = 4) -> Verdict:
     """Reads every record and compares it with the census; each difference is named."""
     verdict = Verdict()
@@ -85,7 +107,7 @@ def verify(prepared: Prepared, workers: int = 4) -> Verdict:
             verdict.missing.append(f"{name}: all {published['images']} tiles")
             continue
         tiles = prepared.tiles(split, domain)
-        damaged = faults(tiles)
+        damaged = faults(tiles) or others(tiles)
         if not damaged:
             found, damaged = survey(tiles, workers)
             _compare(name, published, tiles.labelled, found, verdict)
@@ -98,6 +120,10 @@ def verify(prepared: Prepared, workers: int = 4) -> Verdict:
 def survey(tiles: LovedaTiles, workers: int = 4) -> tuple[Survey, list[str]]:
     """What the tiles hold, and in words what is wrong with those that cannot be read."""
 
+    entry = tiles.statistics
+    counts = entry["pixels_per_value"] if tiles.labelled else []
+    counted = dict(zip(entry["ids"], counts, strict=False))
+
     def look(index: int) -> "tuple[Any, ...] | str":
         try:
             tile = tiles.checked(index)
@@ -105,7 +131,10 @@ def survey(tiles: LovedaTiles, workers: int = 4) -> tuple[Survey, list[str]]:
             return str(error)
         raw = LOVEDA.decode(tile["label"])
         sums = tile["image"].sum((0, 1), dtype=np.int64)
-        return tile["id"], raw.shape, np.bincount(raw.ravel(), minlength=8), sums
+        pixels = np.bincount(raw.ravel(), minlength=8)
+        if counted and pixels.tolist() != list(counted.get(tile["id"], ())):
+            return f"tile {tile['id']} is another than was counted when it was written; {REMEDY}"
+        return tile["id"], raw.shape, pixels, sums
 
     with ThreadPoolExecutor(workers) as pool:
         looks = list(pool.map(look, range(len(tiles))))

@@ -10,7 +10,8 @@ from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.loveda.prepared import LovedaTiles
 
 _READING = 4  # tiles decoded at once
-_REMEDY = "copy the prepared data again, or prepare again with --overwrite."
+_READ = 16  # records at once
+REMEDY = "copy the prepared data again, or prepare again with --overwrite."
 
 
 def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
@@ -21,15 +22,36 @@ def faults(tiles: Tiles, pixels: bool = False) -> list[str]:
     """
     own = prepared(tiles)
     lines = [
-        f"{path} holds {found} of {promised} tiles; {_REMEDY}"
+        f"{path} holds {found} of {promised} tiles; {REMEDY}"
         for path, promised in own.shards()
         if (found := _count_records(str(path))) != promised
     ]
     if lines or not pixels:
         return lines
+    if said := others(own):
+        return said
     with ThreadPoolExecutor(_READING) as pool:
         said = pool.map(partial(_decode, own), range(len(own)))
         return [line for line in said if line]
+
+
+def others(tiles: Tiles) -> list[str]:
+    """In words, that the records are others than were written, by their bytes together.
+
+    Files of two preparations bear the same names, and may hold as many tiles of the same numbers.
+    """
+    own = prepared(tiles)
+    try:
+        found, promised = sum(_bytes(str(path)) for path, _ in own.shards()), own.written_bytes
+    except RuntimeError:  # damaged: whoever decodes the records one by one tells which
+        return []
+    if found == promised:
+        return []
+    folder = own.shards()[0][0].parent
+    return [
+        f"{folder}: the records of {own.name} hold {found} bytes, and {promised} were written: "
+        f"they are of another preparation; {REMEDY}"
+    ]
 
 
 def flat_depths(tiles: Tiles, pixels: bool = False) -> list[str]:
@@ -57,9 +79,18 @@ def _count_records(path: str) -> int:
     return count
 
 
+def _bytes(path: str) -> int:
+    reader = ArrayRecordReader(path)
+    count = reader.num_records()
+    parts = range(0, count, _READ)
+    total = sum(len(r) for start in parts for r in reader.read(start, min(start + _READ, count)))
+    reader.close()
+    return total
+
+
 def _decode(tiles: LovedaTiles, index: int) -> str:
     try:
         tiles.checked(index)
     except (ValueError, RuntimeError) as error:  # RuntimeError: the checksum of a record
-        return f"{error}; {_REMEDY}"
+        return f"{error}; {REMEDY}"
     return ""

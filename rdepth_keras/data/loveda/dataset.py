@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from rdepth_keras.data.dataset import Dataset, Opened, Place, TestSplit
-from rdepth_keras.data.loveda.census import SIDE, lacking, load_census, verify
+from rdepth_keras.data.loveda.census import SIDE, lacking, load_census, oddities, verify
 from rdepth_keras.data.loveda.checks import faults, flat_depths
 from rdepth_keras.data.loveda.fingerprints import fingerprints
 from rdepth_keras.data.loveda.prepared import open_loveda
@@ -24,7 +24,8 @@ class LoveDA(Dataset):
     def open(self, place: Place, with_depth: bool = True) -> Opened:
         prepared = open_loveda(place, self.config)
         depth = {"config": prepared.config, **prepared.depth}
-        return Opened(depth, prepared.tiles, faults, flat_depths, fingerprints, lacking=lacking)
+        found = Opened(depth, prepared.tiles, faults, flat_depths, fingerprints)
+        return replace(found, lacking=lacking, oddities=oddities)
 
     @property
     def tile_pixels(self) -> int:

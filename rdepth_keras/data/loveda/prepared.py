@@ -67,6 +67,11 @@ class LovedaTiles:
             for path, count in zip(split.filepaths, split.shard_lengths, strict=True)
         ]
 
+    @property
+    def written_bytes(self) -> int:
+        """Of all records together, as noted when they were written."""
+        return self._builder.info.splits[self._split].num_bytes
+
     def flat_depths(self, pixels: bool = False) -> list[int]:
         """Numbers of the tiles whose depth is flat, by rising number.
 

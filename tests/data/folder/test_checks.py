@@ -357,3 +357,12 @@ def test_two_domains_may_share_their_masks(root):
         spoil(other / f"images/{name}.png", rng.integers(0, 256, (*SIZE, 3), np.uint8))
     assert verify_folder(root, TABLE, said.append) == []
     assert not any("byte for byte" in line for line in said)
+
+
+def test_a_mask_in_the_place_of_a_picture(root):
+    """Colour masks are pictures, too: the labels would be what the network reads."""
+    place = root / "train/town"
+    (place / "images/a.png").write_bytes((place / "masks/a.png").read_bytes())
+    assert any(
+        f"a.png: no picture, but the same as {place}/masks/a" in s for s in faults(town(root))
+    )

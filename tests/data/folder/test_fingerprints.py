@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.fingerprints import _digest, fingerprints, twins
+from rdepth_keras.data.folder.fingerprints import _digest, fingerprints, oddities, twins
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 
@@ -97,3 +97,29 @@ def test_twins_have_other_names_but_the_same_bytes(tmp_path):
 def test_other_tiles_are_no_folder():
     with pytest.raises(TypeError, match="no tiles of a folder"):
         fingerprints([])
+
+
+def test_pictures_that_are_there_twice_and_masks_of_several_are_told(tmp_path):
+    def told():
+        tiles = open_folder(tmp_path, TABLE, with_depth=False).tiles("train", "town")
+        return oddities(tiles)
+
+    write(tmp_path)
+    assert told() == []
+    images, masks = (tmp_path / "train/town" / kind for kind in ("images", "masks"))
+    names = sorted(path.name for path in masks.iterdir())
+    (masks / names[1]).write_bytes((masks / names[0]).read_bytes())
+    (shared,) = told()
+    assert shared.startswith(f"2 of the {len(names)} masks are those of other pictures")
+    assert f"{names[0]} = {names[1]}" in shared
+    (images / names[1]).write_bytes((images / names[0]).read_bytes())
+    (twice,) = told()  # of one picture the masks may well be the same
+    assert twice.startswith(f"1 of the {len(names)} pictures are there before, byte for byte")
+
+
+def test_a_mask_of_one_class_may_be_that_of_many_pictures(tmp_path):
+    write(tmp_path)
+    for path in (tmp_path / "train/town/masks").iterdir():
+        path.write_bytes(png.encode(np.zeros_like(png.decode(path.read_bytes()))))
+    tiles = open_folder(tmp_path, TABLE, with_depth=False).tiles("train", "town")
+    assert oddities(tiles) == []

@@ -238,3 +238,15 @@ def test_cached_tiles_follow_the_files(root):
     after = cached(town(root), root / "cache", lambda _: None)
     assert after.path != before.path
     np.testing.assert_array_equal(after[0]["image"], pixels("images", 9))
+
+
+def test_names_that_look_the_same_and_such_as_are_no_text(root):
+    masks = root / "train/town/masks"
+    (root / "train/town/images/a.png").rename(root / "train/town/images/\u00e9.png")
+    (root / "train/town/depths/a.png").rename(root / "train/town/depths/\u00e9.png")
+    (masks / "a.png").rename(masks / "e\u0301.png")
+    with pytest.raises(FileNotFoundError, match="other Unicode characters"):
+        town(root)
+    (masks / "e\u0301.png").rename(masks / os.fsdecode(b"\xe9.png"))
+    with pytest.raises(ValueError, match="its name is no UTF-8; rename it"):
+        town(root)

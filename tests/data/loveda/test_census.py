@@ -94,3 +94,27 @@ def test_more_of_a_class_than_there_is_cannot_be_a_part():
     few = np.arange(1366, 1400)
     found = survey(ids=few, sizes=np.full((34, 2), 1024), pixels=PIXELS * [1, 1, 1, 1, 1, 1, 1, 2])
     assert any("agriculture" in line for line in judge(found).wrong)
+
+
+def test_tiles_of_another_split_are_told(data_dir):
+    tiles = open_loveda(data_dir).tiles("train", "rural")
+    assert census.oddities(tiles) == []
+    assert census.exchanged("train_urban", [1366, 2521, 2522, 0]) == [
+        "1 of the 4 tiles of train_urban bear numbers that were published as train_rural (0): "
+        "are folders exchanged?",
+        "1 of the 4 tiles of train_urban bear numbers that were published as val_rural (2522): "
+        "are folders exchanged?",
+    ]
+    assert census.exchanged("train_urban", [7000]) == []
+
+
+def test_a_mask_that_was_counted_otherwise_is_told(data_dir, monkeypatch):
+    tiles = open_loveda(data_dir).tiles("train", "rural")
+    assert census.survey(tiles)[1] == []
+    entry = tiles.statistics
+    counts = [list(row) for row in entry["pixels_per_value"]]
+    counts[1][0] += 1
+    changed = {**entry, "pixels_per_value": counts}
+    monkeypatch.setattr(type(tiles), "statistics", property(lambda self: changed))
+    (said,) = census.survey(tiles)[1]
+    assert said.startswith(f"tile {entry['ids'][1]} is another than was counted")

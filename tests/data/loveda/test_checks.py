@@ -1,12 +1,19 @@
 """Prepared files that are missing, cut or damaged are found and named."""
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from rdepth_keras.data import png
 from rdepth_keras.data.loveda.census import verify
 from rdepth_keras.data.loveda.checks import faults, flat_depths
 from rdepth_keras.data.loveda.prepared import open_loveda
+
+ROOT = Path(__file__).parents[3]
+DUMMY = ROOT / "datasets/loveda_rdepth/dummy_data"
 
 
 @pytest.fixture
@@ -61,3 +68,20 @@ def test_flat_depths_are_those_noted_at_preparation(data_dir):
 def test_foreign_tiles():
     with pytest.raises(TypeError, match="no prepared LoveDA tiles: list"):
         faults([])
+
+
+def test_records_of_another_preparation_are_told(copy, tmp_path):
+    """As many tiles of the same numbers, in a file of the same name and size."""
+    raw = shutil.copytree(DUMMY, tmp_path / "raw")
+    for path in (raw / "Train/Rural/depths_png").iterdir():
+        depth = png.decode(path.read_bytes())
+        path.write_bytes(png.encode(depth.max() - depth))
+    command = [sys.executable, ROOT / "scripts/prepare.py", "--config", "depths_png"]
+    command += ["--manual_dir", raw, "--data_dir", tmp_path / "other"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    shutil.copy(shard(tmp_path / "other", "train_rural"), shard(copy, "train_rural"))
+    tiles = open_loveda(copy).tiles("train", "rural")
+    assert faults(tiles) == []
+    (line,) = faults(tiles, pixels=True)
+    assert "records of train_rural hold" in line and "another preparation; copy" in line
+    assert any(line in wrong for wrong in verify(open_loveda(copy)).wrong)
