@@ -1,6 +1,7 @@
 """LoveDA with relative depth, for `tfds build` and for `scripts/prepare.py`."""
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,9 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2 as protocol
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.census import exchanged
+from rdepth_keras.data.loveda.census import exchanged, shared_depths
 from rdepth_keras.data.loveda.depth_origin import describe_origin
-from rdepth_keras.data.loveda.prepared import FLAT_DEPTH
+from rdepth_keras.data.loveda.prepared import FLAT_DEPTH, SHARED_DEPTH
 from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
 from rdepth_keras.data.loveda.spelling import DOMAINS
 from rdepth_keras.data.loveda.statistics import format_shares
@@ -225,6 +226,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _tell_parts(self) -> None:
         for split, entry in _known(self.info.metadata)["tiles"].items():
             written, found = self.info.splits[split].num_examples, len(entry["ids"])
+            for said in shared_depths(split, entry):
+                print(f"WARNING: {said}")
             if written < found:
                 print(
                     f"PARTIAL: {split} has {written} of {found} tiles (--max_examples_per_split)."
@@ -266,6 +269,13 @@ def _by_split(tree) -> dict[str, tuple[TileFiles, ...]]:
     return {f"{split}_{domain}": tiles for (split, domain), tiles in tree.items()}
 
 
+def _shared_depths(tiles: Sequence[TileFacts]) -> list[int]:
+    """Tiles whose ready-made depth is that of another tile as well, but for flat ones."""
+    rich = [tile for tile in tiles if tile.depth_digest and not tile.flat_depth]
+    count = Counter(tile.depth_digest for tile in rich)
+    return [tile.id for tile in rich if count[tile.depth_digest] > 1]
+
+
 def _metadata(source: DepthSource, facts: dict[str, list[TileFacts]]) -> dict[str, Any]:
     """What the records do not say: the depth source, and per tile the pixels of each class."""
     return {
@@ -276,6 +286,7 @@ def _metadata(source: DepthSource, facts: dict[str, list[TileFacts]]) -> dict[st
                 "labelled": tiles[0].pixels_per_value is not None,
                 "pixels_per_value": [tile.pixels_per_value for tile in tiles],
                 FLAT_DEPTH: [tile.id for tile in tiles if tile.flat_depth],
+                SHARED_DEPTH: _shared_depths(tiles),
             }
             for split, tiles in facts.items()
         },

@@ -152,7 +152,9 @@ def idle_labels(run: Run) -> str:
         shares = [entry[name] for entry in entries if name in entry]
         if shares and (mean := float(np.mean(shares))) < _LEAST_LABELLED:
             return f"{what} {mean:.2%} of the target's pixels, which counted for next to nothing"
-    pseudo = [entry["pseudo"] for entry in entries if "pseudo" in entry]
+    pseudo = [
+        loss for entry in entries for name, loss in entry.items() if name.startswith("pseudo")
+    ]
     return "no pixel of the target was ever sure enough" if pseudo and not any(pseudo) else ""
 
 

@@ -107,8 +107,8 @@ def prepare_trial(
 
     Raises:
         NoLabels: where there are no labelled tiles.
-        ValueError: where files are bad, members do not fit together, or windows that do not
-            overlap are to be blended.
+        ValueError: where files are bad, members do not fit together, windows that do not overlap
+            are to be blended, or windows are asked for that are larger than every tile.
     """
     experiment = run.experiment
     if inference is not None and inference.blend != experiment.training.inference.blend:
@@ -121,6 +121,7 @@ def prepare_trial(
     if isinstance(tiles, str):
         raise NoLabels(tiles)
     check_files(data, [tiles])
+    _check_window(experiment.training.inference, inference, longest_side(tiles))
     predictor = load_ensemble([run, *members], inference, domain)
     changed = tuple(changed_files(run, data).values())
     counts = run.environment.get("trained_on") or dict.fromkeys(
@@ -133,6 +134,15 @@ def prepare_trial(
     sizes = other_sizes(run, tiles) if "depth" in predictor.input_names else ""
     odd = "; ".join(data.oddities(tiles))
     return Trial(*parts, changed, twice, flat, without and f"Not scored: {without}", sizes, odd)
+
+
+def _check_window(own: Inference, asked: Inference | None, longest: int) -> None:
+    window = asked and asked.window_pixels
+    if window and window > longest and window != own.window_pixels:
+        raise ValueError(
+            f"--inference.window-pixels {window} has no effect: no side of the tiles is longer "
+            f"than {longest} pixels. Leave it away, or give fewer."
+        )
 
 
 def other_sizes(run: Run, tiles: Tiles) -> str:

@@ -180,6 +180,7 @@ _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "trained_on_too": _is_text,
     "unlabelled": _is_text,
     "sizes": _is_text,
+    "odd": _is_text,
     **dict.fromkeys(("step", "trained_steps"), _or_none(_is_count)),
 }
 

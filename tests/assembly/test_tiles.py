@@ -148,6 +148,12 @@ def test_a_part_of_the_published_tiles_is_told():
     assert training_sources(recipe("demo"), parts).lacks == ("PARTIAL: val has 2 of 9 tiles",)
 
 
+def test_tiles_that_are_hardly_what_they_should_be_are_told():
+    odd = replace(data(RURAL), oddities=lambda tiles: ["1 picture is there twice"] * len(tiles))
+    lacks = training_sources(recipe("demo"), odd).lacks
+    assert lacks and set(lacks) == {"WARNING: 1 picture is there twice"}
+
+
 def test_rare_classes_are_drawn_more_often():
     assert tile_chances(recipe("rdepth_b_s"), [Some("a")]) is None
     plain = {"sampling": Sampling(0.1), "augmentation": Augmentation()}

@@ -111,7 +111,9 @@ def test_two_pictures_of_one_name_and_a_file_for_many(folder):
 
 
 def test_a_depth_map_for_many_pictures_and_names_that_look_the_same(folder, tmp_path):
-    with pytest.raises(NotADirectoryError, match=r"--depth .*one\.png is no folder: for 3 pictures"):
+    with pytest.raises(
+        NotADirectoryError, match=r"--depth .*one\.png is no folder: for 3 pictures"
+    ):
         plan(folder, Path("maps"), tmp_path / "one.png")
     maps = tmp_path / "maps"
     maps.mkdir()

@@ -373,6 +373,7 @@ WRONG = {
     **{"split": 7, "domain": None, "dataset": [], "absent": "some", "inference": {}, "step": -1},
     **{"seeds": "abc", "depth": {"source": ["x"]}, "passed_over": "x", "members": [1], "files": 3},
     **{"changed_data": [None], "trained_steps": "all", "member_notes": "b", "trained_on_too": 1},
+    **{"odd": ["x"]},
 }
 
 
@@ -380,6 +381,8 @@ def test_tiles_that_are_trained_on_are_told(tmp_path):
     run = make(tmp_path / "a")
     edited(run, trained_on_too="2 of the 3 tiles are trained on as well")
     assert "2 of the 3 tiles are trained on as well" in str(table([run]))
+    edited(run, odd="1 of the 3 pictures are there before")
+    assert "1 of the 3 pictures are there before" in str(table([run]))
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG.items(), ids=WRONG)

@@ -16,6 +16,7 @@ from rdepth_keras.data import png
 from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
 from rdepth_keras.evaluate.submission import check_submission
 from rdepth_keras.experiment import Choice
+from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.benchmark import expected_submission
@@ -51,17 +52,22 @@ def test_scores_and_counts_of_every_tile(copied):
 
 def test_flat_depth_of_what_is_scored_is_told(copied):
     own = run.prepare_trial(run.Run(copied[0]), "val")
-    data = dataclasses.replace(own.data, flat_depths=lambda tiles: ["a.png"])
+    data = dataclasses.replace(
+        own.data, flat_depths=lambda tiles: ["a.png"], oddities=lambda tiles: ["twice", "foreign"]
+    )
     assert not own.flat and not own.trained_on_too
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
         trial = run.prepare_trial(own.run, "val")
     assert trial.flat.startswith("WARNING: 1 depth map is flat")
+    assert "WARNING: twice; foreign" in trial.told and not own.odd
     told = dataclasses.replace(
         trial, trained_on_too="one is trained on", unlabelled="one is not", sizes="large"
     )
     result = run.evaluate(told, QUIET)
-    assert "; large; " in run.headline(told.run, result)
+    assert "; large; " in run.headline(told.run, result) and "; twice; foreign" in run.headline(
+        told.run, result
+    )
     assert result["trained_on_too"] == "one is trained on" and result["unlabelled"] == "one is not"
 
 
@@ -143,6 +149,8 @@ def test_masks_without_a_labelled_pixel_give_no_score(copied):
         ({"labelled": 0.2}, ""),
         ({"labelled": 0.005}, "the rounds labelled 0.50% of the target's pixels, which counted"),
         ({"pseudo": 0.1}, ""),
+        ({"pseudo_source": 0.0, "pseudo_target": 0.1}, ""),
+        ({"pseudo_source": 0.0, "pseudo_target": 0.0}, "no pixel of the target was ever sure"),
         ({"pseudo": 0.0}, "no pixel of the target was ever sure enough"),
     ],
 )
@@ -151,6 +159,24 @@ def test_labels_that_taught_nothing_are_told(tmp_path, entry, told):
     (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
     found = idle_labels(run.Run(tmp_path))
     assert found.startswith(told) and bool(found) == bool(told)
+
+
+def test_windows_larger_than_every_tile_are_refused(copied):
+    """They would see the whole tile, and have a row of their own in tables."""
+    own = run.Run(copied[0])
+    (side,) = {max(tile["label"].shape) for tile in val_tiles(copied[0])}
+    run.prepare_trial(own, "val", None, Inference(window_pixels=side))
+    with pytest.raises(
+        ValueError, match=rf"window-pixels {side + 1} has no effect.* {side} pixels"
+    ):
+        run.prepare_trial(own, "val", None, Inference(window_pixels=side + 1))
+
+
+@pytest.mark.parametrize(("name", "told"), [("demo_cbst", True), ("demo", False)])
+def test_a_journal_that_is_gone_is_told_where_the_target_was_labelled(tmp_path, name, told):
+    own = run.Run(tmp_path)
+    own.begin(recipe(name))
+    assert ("its journal is gone" in idle_labels(own)) == told
 
 
 def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied, tmp_path):

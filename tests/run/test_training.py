@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
+import jax
 import keras
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from tensorboardX.proto.event_pb2 import Event
 
 from rdepth_keras import run
 from rdepth_keras.adapt import CBST, METHODS, SEGMENTER, SourceOnly
+from rdepth_keras.assembly import open_data
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice, Economy, Optimizers
 from rdepth_keras.infer import Inference
@@ -421,6 +423,21 @@ def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
         run.start(experiment, Run(tmp_path / "run"), QUIET)
     assert asked == ["val/urban", "val/rural"]  # the target's, and what is validated on
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_scored_and_random_numbers_are_asked_about_first(experiment, tmp_path, monkeypatch):
+    data = open_data(experiment)
+    odd = dataclasses.replace(data, oddities=lambda tiles: [f"{len(tiles)} tiles are there twice"])
+    out = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr("rdepth_keras.run.preparation.open_data", lambda _: odd)
+        run.start(experiment, Run(tmp_path / "run"), Console(file=out))
+    scored = len(data.tiles("val", experiment.data.target))
+    assert f"WARNING: {scored} tiles are there twice" in out.getvalue()
+    monkeypatch.setattr(jax.config, "jax_default_prng_impl", "rbg", raising=False)
+    with pytest.raises(ValueError, match="JAX_DEFAULT_PRNG_IMPL=rbg.*Unset"):
+        run.start(experiment, Run(tmp_path / "other"), QUIET)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_validation_on_what_trains_is_told(experiment, tmp_path):

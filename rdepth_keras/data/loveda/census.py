@@ -11,7 +11,7 @@ import numpy as np
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.loveda.checks import REMEDY, faults, flat_depths, others, prepared
-from rdepth_keras.data.loveda.prepared import LovedaTiles, Prepared
+from rdepth_keras.data.loveda.prepared import SHARED_DEPTH, LovedaTiles, Prepared
 from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.labels import LOVEDA
 
@@ -23,15 +23,18 @@ MEAN_TOLERANCE = 0.01  # grey values of 0..255; the census gives three decimals
 class Verdict:
     """What differs: ``missing`` makes a dataset partial, ``wrong`` makes it another dataset.
 
-    ``flat_depth`` names the tiles whose depth holds few values, or only one, which is neither.
+    ``flat_depth`` names the tiles whose depth holds few values, or only one, and ``odd`` says
+    which have another's: that is neither.
     """
 
     missing: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     flat_depth: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
 
     def __str__(self):
         lines = [flat_notice(self.flat_depth)] if self.flat_depth else []
+        lines += [f"WARNING: {line}" for line in self.odd]
         lines += [f"missing  {line}" for line in self.missing]
         lines += [f"wrong    {line}" for line in self.wrong]
         if self.wrong:
@@ -77,9 +80,26 @@ def lacking(tiles: Tiles) -> str:
 
 
 def oddities(tiles: Tiles) -> list[str]:
-    """What :func:`exchanged` says of the tiles."""
+    """What :func:`exchanged` and :func:`shared_depths` say of the tiles."""
     own = prepared(tiles)
-    return exchanged(own.name, own.statistics["ids"])
+    return [
+        *exchanged(own.name, own.statistics["ids"]),
+        *shared_depths(own.name, own.statistics),
+    ]
+
+
+def shared_depths(name: str, entry: Mapping[str, Any]) -> list[str]:
+    """In words, how many tiles have the ready-made depth of another tile; nothing for none.
+
+    ``entry`` is what was counted at preparation; an earlier one says nothing of it.
+    """
+    alike = entry.get(SHARED_DEPTH, [])
+    if not alike:
+        return []
+    return [
+        f"{len(alike)} of the {len(entry['ids'])} tiles of {name} have the depth map of another "
+        f"tile, pixel for pixel ({_list(np.array(alike))})"
+    ]
 
 
 def exchanged(name: str, ids: Sequence[int]) -> list[str]:
@@ -113,6 +133,7 @@ def verify(prepared: Prepared, workers: int = 4) -> Verdict:
             _compare(name, published, tiles.labelled, found, verdict)
         if not damaged:
             verdict.flat_depth += flat_depths(tiles, pixels=True)
+            verdict.odd += shared_depths(name, tiles.statistics)
         verdict.wrong += [f"{name}: {line}" for line in damaged]
     return verdict
 

@@ -22,6 +22,7 @@ from rdepth_keras.depth.normalise import dequantise
 from rdepth_keras.labels import IGNORE, LOVEDA
 
 NAME = "loveda_rdepth"
+SHARED_DEPTH = "shared_depth"  # of the metadata: tiles whose map is another tile's as well
 FLAT_DEPTH = "constant_depth"  # of the metadata; first, only constant maps were looked for
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
@@ -17,7 +18,8 @@ class TileFacts:
     """What a look at one tile's files gave, for statistics and for checks against the census.
 
     ``pixels_per_value`` counts the mask values 0..7; it is None for an unlabelled tile.
-    ``flat_depth`` says that its ready-made depth map holds few values, or only one.
+    ``flat_depth`` says that its ready-made depth map holds few values, or only one;
+    ``depth_digest`` tells it from other maps, and is empty where there is none.
     """
 
     id: int
@@ -26,6 +28,7 @@ class TileFacts:
     channel_mean: tuple[float, ...]
     pixels_per_value: tuple[int, ...] | None
     flat_depth: bool = False
+    depth_digest: str = ""
 
 
 def read_image(tile: TileFiles) -> np.ndarray:
@@ -88,13 +91,15 @@ def inspect(tile: TileFiles) -> TileFacts:
     """Reads every file of a tile and checks it; raises ValueError naming file and remedy."""
     image = read_image(tile)
     mask = read_mask(tile, image.shape[:2])
-    flat = tile.depth is not None and is_flat(read_depth(tile, image.shape[:2]))
+    depth = None if tile.depth is None else read_depth(tile, image.shape[:2])
+    digest = "" if depth is None else blake2b(depth.tobytes(), digest_size=16).hexdigest()
     counts = None
     if tile.mask is not None:
         counts = tuple(np.bincount(mask.ravel(), minlength=len(LOVEDA) + 1).tolist())
     mean = tuple(float(value) for value in image.mean((0, 1), dtype=np.float64))
     height, width = image.shape[:2]
-    return TileFacts(tile.id, height, width, mean, counts, flat)
+    flat = depth is not None and is_flat(depth)
+    return TileFacts(tile.id, height, width, mean, counts, flat, digest)
 
 
 def inspect_all(tiles: Iterable[TileFiles], workers: int = 8) -> Iterator[TileFacts]:

@@ -2,12 +2,13 @@
 
 On a CPU a large convolution is written as matrix products, value and both gradients: a wide 3x3
 one as Winograd's, with less than half of the multiply-adds; of others the gradient of the kernel
-alone, which XLA's CPU backend computes at a fifth of a product's speed: for every tap the shifted
-map times the cotangent. A 1x1 convolution is a product altogether. On other platforms all is XLA's
-own; which it is is settled when a computation is lowered.
+alone, which XLA's CPU backend computes at a fifth of a product's speed: one product of all taps.
+A 1x1 convolution is a product altogether. On other platforms all is XLA's own; which it is is
+settled when a computation is lowered.
 """
 
 import functools
+import itertools
 from math import prod
 
 import keras
@@ -55,18 +56,28 @@ def _jax_convolution():
         )
 
     def kernel_gradient(x, kernel, cotangent, dilation):
-        """The shifted map, transposed, times the cotangent: a matrix for each tap."""
-        padded = jnp.pad(x, ((0, 0), *padding(kernel.shape[:2], dilation), (0, 0)))
-        places = jnp.indices(kernel.shape[:2]).reshape(2, -1).T * jnp.asarray(dilation)
-
-        def correlate(place):
-            shifted = jax.lax.dynamic_slice(padded, (0, place[0], place[1], 0), x.shape)
-            axes = ((0, 1, 2), (0, 1, 2))
-            return jax.lax.dot_general(
-                shifted, cotangent, (axes, ((), ())), preferred_element_type=jnp.float32
-            )
-
-        return jax.lax.map(correlate, places).reshape(kernel.shape).astype(kernel.dtype)
+        """One product: what has fewer channels, shifted by every tap, times the other as it is."""
+        height, width, inputs, outputs = kernel.shape
+        moves = outputs < inputs  # the cotangent is moved, the other way
+        moved, fixed = (cotangent, x) if moves else (x, cotangent)
+        margins = padding((height, width), dilation)
+        margins = [pair[::-1] for pair in margins] if moves else margins
+        moved = jnp.pad(moved, ((0, 0), *margins, (0, 0)))
+        places = [
+            [step * (size - 1 - tap if moves else tap) for tap in range(size)]
+            for size, step in zip((height, width), dilation, strict=True)
+        ]
+        taps = [
+            moved[:, top : top + x.shape[1], left : left + x.shape[2]]
+            for top, left in itertools.product(*places)
+        ]
+        everywhere = ((0, 1, 2), (0, 1, 2)), ((), ())
+        found = jax.lax.dot_general(
+            fixed, jnp.concatenate(taps, 3), everywhere, preferred_element_type=jnp.float32
+        )
+        found = found.reshape(-1, height, width, moved.shape[-1])
+        order = (1, 2, 0, 3) if moves else (1, 2, 3, 0)
+        return found.transpose(order).astype(kernel.dtype)
 
     @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
     def by_taps(x, kernel, dilation):

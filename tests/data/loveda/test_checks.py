@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.loveda.census import verify
+from rdepth_keras.data.loveda.census import oddities, verify
 from rdepth_keras.data.loveda.checks import faults, flat_depths
 from rdepth_keras.data.loveda.prepared import open_loveda
 
@@ -70,18 +70,33 @@ def test_foreign_tiles():
         faults([])
 
 
+def prepare_changed(folder, change):
+    """The dummy data, with maps of Train/Rural as ``change`` makes them: data, and what is said."""
+    raw = shutil.copytree(DUMMY, folder / "raw")
+    maps = sorted((raw / "Train/Rural/depths_png").iterdir())
+    for path, depth in zip(maps, change([png.decode(m.read_bytes()) for m in maps]), strict=True):
+        path.write_bytes(png.encode(depth))
+    command = [sys.executable, ROOT / "scripts/prepare.py", "--config", "depths_png"]
+    command += ["--manual_dir", raw, "--data_dir", folder / "other"]
+    done = subprocess.run(command, check=True, capture_output=True, timeout=120, text=True)
+    return folder / "other", done.stdout
+
+
 def test_records_of_another_preparation_are_told(copy, tmp_path):
     """As many tiles of the same numbers, in a file of the same name and size."""
-    raw = shutil.copytree(DUMMY, tmp_path / "raw")
-    for path in (raw / "Train/Rural/depths_png").iterdir():
-        depth = png.decode(path.read_bytes())
-        path.write_bytes(png.encode(depth.max() - depth))
-    command = [sys.executable, ROOT / "scripts/prepare.py", "--config", "depths_png"]
-    command += ["--manual_dir", raw, "--data_dir", tmp_path / "other"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    shutil.copy(shard(tmp_path / "other", "train_rural"), shard(copy, "train_rural"))
+    other, _ = prepare_changed(tmp_path, lambda maps: [depth.max() - depth for depth in maps])
+    shutil.copy(shard(other, "train_rural"), shard(copy, "train_rural"))
     tiles = open_loveda(copy).tiles("train", "rural")
     assert faults(tiles) == []
     (line,) = faults(tiles, pixels=True)
     assert "records of train_rural hold" in line and "another preparation; copy" in line
     assert any(line in wrong for wrong in verify(open_loveda(copy)).wrong)
+
+
+def test_a_map_of_several_tiles_is_told(data_dir, tmp_path):
+    other, told = prepare_changed(tmp_path, lambda maps: [maps[0], maps[0], maps[2]])
+    prepared = open_loveda(other)
+    (said,) = oddities(prepared.tiles("train", "rural"))
+    assert said.startswith("2 of the 3 tiles of train_rural have the depth map of another tile")
+    assert f"WARNING: {said}" in told and verify(prepared).odd == [said]
+    assert oddities(open_loveda(data_dir).tiles("train", "rural")) == []

@@ -55,10 +55,10 @@ def plain(x, kernel, dilation=(1, 1)):
     )
 
 
-def draw(size, kernel_size, dtype=np.float32):
+def draw(size, kernel_size, dtype=np.float32, channels=(3, 4)):
     """A map, a kernel and a cotangent."""
     generator = np.random.default_rng(0)
-    shapes = (2, *size, 3), (*kernel_size, 3, 4), (2, *size, 4)
+    shapes = (2, *size, channels[0]), (*kernel_size, *channels), (2, *size, channels[1])
     return [jnp.asarray(generator.normal(size=shape), dtype) for shape in shapes]
 
 
@@ -74,9 +74,12 @@ def differentiate(function, x, kernel, cotangent, dilation=(1, 1)):
 
 
 @pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("channels", [(3, 4), (4, 3)])
 @pytest.mark.parametrize(("size", "kernel_size", "dilation"), CASES)
-def test_value_and_gradients_equal_those_of_the_plain_convolution(size, kernel_size, dilation):
-    arrays = draw(size, kernel_size)
+def test_value_and_gradients_equal_those_of_the_plain_convolution(
+    size, kernel_size, dilation, channels
+):
+    arrays = draw(size, kernel_size, channels=channels)
     ours = differentiate(dense_conv, *arrays, dilation)
     for one, wanted in zip(ours, differentiate(plain, *arrays, dilation), strict=True):
         np.testing.assert_allclose(one, wanted, rtol=1e-4, atol=1e-4)
