@@ -434,8 +434,7 @@ def test_what_is_scored_and_random_numbers_are_asked_about_first(experiment, tmp
         run.start(experiment, Run(tmp_path / "run"), Console(file=out))
     scored = len(data.tiles("val", experiment.data.target))
     assert f"WARNING: {scored} tiles are there twice" in out.getvalue()
-    monkeypatch.setattr(jax.config, "jax_default_prng_impl", "rbg", raising=False)
-    with pytest.raises(ValueError, match="JAX_DEFAULT_PRNG_IMPL=rbg.*Unset"):
+    with jax.default_prng_impl("rbg"), pytest.raises(ValueError, match="PRNG_IMPL=rbg.*Unset"):
         run.start(experiment, Run(tmp_path / "other"), QUIET)
     assert not (tmp_path / "other").exists()
 
