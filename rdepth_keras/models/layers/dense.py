@@ -16,6 +16,7 @@ from keras import ops
 
 # Measured on two cores: from where on products are faster.
 LARGE = 2**26  # multiply-adds of one tap
+MANY = 2**11  # pixels of all maps, for Winograd's: fewer do not pay for transforming the kernel
 WIDE = 100  # input channels * output channels / (input channels + output channels), for Winograd's
 FEW = 6  # Winograd's products per pixel, at most, of the plain convolution's 9
 
@@ -113,7 +114,7 @@ def _jax_convolution():
 
     def suits_winograd(x, kernel, dilation):
         inputs, outputs = kernel.shape[2:]
-        if kernel.shape[:2] != (winograd.SIDE, winograd.SIDE):
+        if kernel.shape[:2] != (winograd.SIDE, winograd.SIDE) or prod(x.shape[:3]) < MANY:
             return False
         wide = inputs * outputs >= WIDE * (inputs + outputs)
         return wide and winograd.products(x.shape[1:3], dilation) <= FEW

@@ -34,6 +34,7 @@ def by_taps(monkeypatch):
 def by_winograd(monkeypatch, by_taps):
     """Winograd's convolution for all of 3x3, whatever it costs."""
     monkeypatch.setattr(dense, "WIDE", 0)
+    monkeypatch.setattr(dense, "MANY", 0)
     monkeypatch.setattr(dense, "FEW", np.inf)
 
 
@@ -130,6 +131,7 @@ def test_winograd_is_for_the_cpu_alone(platform, convolutions, products):
         ((64, 64), 256, (2, 2), 48),
         ((64, 64), 256, (24, 24), 1),  # half of the tiles would be filling
         ((16, 16), 256, (1, 1), 0),  # small
+        ((24, 24), 1024, (1, 1), 1),  # few pixels: the kernel's gradient alone
     ],
 )
 def test_winograd_is_taken_where_it_saves(size, channels, dilation, products):
