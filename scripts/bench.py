@@ -83,6 +83,8 @@ class Arguments:
                 raise ValueError(f"--{name} must be above 0; received {getattr(self, name)}.")
         if self.network and self.what not in CASES:
             raise ValueError(f"--network is for {', '.join(CASES)}; {self.what} has none to name.")
+        if self.loveda is not None and self.what != "data":
+            raise ValueError(f"--loveda is for data; {self.what} reads no tiles.")
 
 
 Found = Iterator[tuple[str, dict[str, Any]]]  # figures by name, each when it is known

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdepth_keras import command
+from rdepth_keras.atomic import write_text
 from rdepth_keras.data.dataset import Direction
 from rdepth_keras.recipes import recipe
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rdepth_keras.run import Run
 
 HERE = Path(__file__).resolve().parent
+WRITTEN = "<!-- by scripts/reproduce.py, which writes it anew -->"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def main() -> int:
     from rdepth_keras import run
     from rdepth_keras.run import sweep
 
+    check_table(arguments.out / "comparison.md")
     cells = sweep.plan(rows, (arguments.direction,), range(arguments.seeds), arguments.out)
     for line in sweep.check(cells, HERE / "train.py", options):
         print(line)
@@ -99,24 +102,33 @@ def preflight(arguments: Reproduce, rows: tuple[str, ...], options: list[str]) -
     return 0 if all(finding.good for finding in findings) else 1
 
 
+def check_table(path: Path) -> None:
+    """Raises FileExistsError where another file than a table of this script would be replaced."""
+    if path.exists() and not path.read_bytes().startswith(WRITTEN.encode()):
+        raise FileExistsError(f"{path} is no table of this script, and would be replaced: move it.")
+
+
 def finish(arguments: Reproduce, runs: "Sequence[Run]") -> int:
-    """Submissions and the table; what is there already is left alone. 1 where one is missing."""
+    """Submissions and the table; whole ones that are there stay. 1 where one is missing."""
     from rdepth_keras import run
+    from rdepth_keras.evaluate.submission import check_submission
 
     console, code = command.console(), 0
     for own in runs:
         domain = own.experiment.data.target
         out = own.directory / f"submission_{domain}.zip"
-        if not out.exists():
-            try:
+        try:
+            if not out.exists():
                 run.submit(own, domain, out, console)
-            except ValueError as error:
-                print(f"No submission: {error}", file=sys.stderr)
-                code = 1
-                continue
+            elif (found := check_submission(out, run.expected_submission(own, domain))).faults:
+                raise ValueError(f"{out} was there before, and is none: move it away. {found}")
+        except ValueError as error:
+            print(f"No submission: {error}", file=sys.stderr)
+            code = 1
+            continue
         print(out)
     text = run.compare([own.directory for own in runs], published=True, format="markdown")
-    (arguments.out / "comparison.md").write_text(text, encoding="utf-8")
+    write_text(arguments.out / "comparison.md", f"{WRITTEN}\n\n{text}")
     print(text, end="")
     return code
 

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a run after its state is saved."""
+"""SIGINT, SIGTERM and a lost terminal end a run after its state is saved."""
 
 import signal
 import threading
@@ -15,7 +15,10 @@ class Interrupted(Exception):
 
 @contextmanager
 def signals():
-    """Collects SIGINT and SIGTERM instead of dying of them; a second SIGINT is not held back."""
+    """Collects SIGINT, SIGTERM and SIGHUP instead of dying of them; a second SIGINT is let through.
+
+    A SIGHUP that is to be ignored, as under ``nohup``, stays so.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
@@ -26,7 +29,9 @@ def signals():
             raise KeyboardInterrupt
         received.append(number)
 
-    before = {kind: signal.signal(kind, note) for kind in (signal.SIGINT, signal.SIGTERM)}
+    kinds = [signal.SIGINT, signal.SIGTERM]
+    kinds += [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    before = {kind: signal.signal(kind, note) for kind in kinds}
     try:
         yield received
     finally:

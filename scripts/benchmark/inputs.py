@@ -35,13 +35,20 @@ def measure_inputs(folder: Path, loveda: Path | None, count: int, rounds: int, s
 
     ``augmented`` is the pipeline with all of the paper's augmentations.
     """
-    pngs = write_tiles(folder, loveda, count)
+    masks = find_masks(loveda)
+    of = (
+        f"LoveDA, {min(count, len(masks))} different ones"
+        if masks
+        else "noise over smooth surfaces"
+    )
+    pngs = write_tiles(folder, masks, count)
     sources = {"png": pngs, "cache": cached(pngs, folder / "cache")}
     one_core = dict.fromkeys(sources, 0.0)
     for _ in range(rounds):
         for name, tiles in sources.items():
             one_core[name] = max(one_core[name], crops_a_second(tiles, seconds))
-    found: dict[str, Any] = {"one_core": one_core, "ratio": one_core["cache"] / one_core["png"]}
+    ratio = one_core["cache"] / one_core["png"]
+    found: dict[str, Any] = {"tiles": of, "one_core": one_core, "ratio": ratio}
     chains = {"pipeline": [RandomCrop(CROP)], "augmented": Augmentation().transforms(CROP)}
     for chain, transforms in chains.items():
         found[chain] = {
@@ -57,7 +64,10 @@ def measure_inputs(folder: Path, loveda: Path | None, count: int, rounds: int, s
 
 def inputs_table(found: dict[str, Any]) -> str:
     """The result of :func:`measure_inputs` in words."""
-    lines = [f"data: crops of {CROP} x {CROP} a second{'PNG':>9} {'cache':>9}"]
+    lines = [
+        f"tiles: {found['tiles']}",
+        f"data: crops of {CROP} x {CROP} a second{'PNG':>9} {'cache':>9}",
+    ]
     lines.append(_line("crop alone, one core", found["one_core"]))
     for chain, title in (("pipeline", "crop"), ("augmented", "all augmentations")):
         for workers, rates in found[chain].items():
@@ -74,13 +84,24 @@ def _line(title: str, rates: dict[str, float]) -> str:
     return f"{title:32} {rates['png']:8.1f} {rates['cache']:9.1f}"
 
 
-def write_tiles(folder: Path, loveda: Path | None, count: int) -> Tiles:
+def find_masks(loveda: Path | None) -> list[Path]:
+    """Those of LoveDA, unpacked; none where none is asked for.
+
+    Raises FileNotFoundError where there are none in the folder that is asked for.
+    """
+    masks = "Train/*/masks_png/*.png"
+    found = [] if loveda is None else sorted(loveda.glob(masks))
+    if loveda is not None and not found:
+        raise FileNotFoundError(f"--loveda {loveda} holds no {masks}; leave it away for noise.")
+    return found
+
+
+def write_tiles(folder: Path, found: Sequence[Path], count: int) -> Tiles:
     """A folder dataset of the tiles, stored as ``scripts/prepare.py`` stores them.
 
-    Tiles of LoveDA as published, or of noise over smooth surfaces where there is none.
+    Tiles of LoveDA as published, by their masks, or of noise over smooth surfaces without any.
     """
     rng = np.random.default_rng(0)
-    found = sorted((loveda or Path("nowhere")).glob("Train/*/masks_png/*.png"))
     for number in range(count):
         surface = cv2.resize(rng.random((9, 9)), (1024, 1024), interpolation=cv2.INTER_CUBIC)
         if found:

@@ -183,11 +183,18 @@ def test_rows_are_reproduced_and_nothing_is_done_twice(trained_at_once, call, tm
     code, said, _ = call("reproduce", *options, "--skip-preflight", "--", "--steps", 4)
     assert code == 0 and trained_at_once == [("demo", seed, ("--steps", "4")) for seed in (0, 1)]
     assert "demo (2 seeds)" in said and "hidden test" in said
-    assert (tmp_path / "out/comparison.md").read_text() in said
+    assert (tmp_path / "out/comparison.md").read_text().partition("\n\n")[2] in said
     zips = sorted((tmp_path / "out").glob("*/submission_urban.zip"))
     before = [path.stat().st_mtime_ns for path in zips]
     code, _, _ = call("reproduce", *options)  # all finished: no preflight either
     assert code == 0 and [path.stat().st_mtime_ns for path in zips] == before and len(zips) == 2
+    zips[0].write_bytes(b"garbage")
+    code, said, error = call("reproduce", *options)
+    assert code == 1 and f"{zips[0]} was there before, and is none: move it away" in error
+    assert str(zips[0]) not in said and zips[0].read_bytes() == b"garbage"
+    (tmp_path / "out/comparison.md").write_text("my notes")
+    code, _, error = call("reproduce", *options)
+    assert code == 2 and "comparison.md is no table of this script" in error
 
 
 def test_a_training_that_stops_stops_the_reproduction(trained_at_once, call, tmp_path, monkeypatch):

@@ -18,7 +18,14 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 from benchmark import methods, suites
 from benchmark.case import Case
 from benchmark.figures import Figures, compare, exponent, table
-from benchmark.inputs import batched_rate, costs, crops_a_second, inputs_table, write_tiles
+from benchmark.inputs import (
+    batched_rate,
+    costs,
+    crops_a_second,
+    find_masks,
+    inputs_table,
+    write_tiles,
+)
 from benchmark.turns import Side, check_arrays, lacking, measure, sides
 from rdepth_keras import models
 from rdepth_keras.data.transforms import RandomCrop
@@ -227,16 +234,34 @@ def test_our_step_learns_and_is_the_same_each_time(tmp_path):
 
 
 def test_inputs(tmp_path):
-    tiles = write_tiles(tmp_path, None, 2)
+    tiles = write_tiles(tmp_path, [], 2)
     assert len(tiles) == 2 and crops_a_second(tiles, 0.05) > 0
     assert batched_rate(tiles, [], 1, 0.05) > 0
     spent = costs(tiles, [RandomCrop(64)], examples=3, rounds=2)
     assert list(spent) == ["RandomCrop", "copy into the batch"] and min(spent.values()) > 0
 
 
+def test_a_folder_without_tiles_of_loveda_is_refused(call, tmp_path, capsys):
+    assert call("bench", "data", "--loveda", tmp_path) == 2
+    assert "holds no Train/*/masks_png/*.png; leave it away for noise" in capsys.readouterr().err
+    assert call("bench", "growth", "--loveda", tmp_path) == 2
+    assert "--loveda is for data; growth reads no tiles" in capsys.readouterr().err
+    assert find_masks(None) == []
+    mask = tmp_path / "Train/Rural/masks_png/0.png"
+    mask.parent.mkdir(parents=True)
+    mask.write_bytes(b"")
+    assert find_masks(tmp_path) == [mask]
+
+
 def test_inputs_in_words():
     rates = {"png": 1.0, "cache": 20.0}
-    found = {"one_core": rates, "ratio": 20.0, "pipeline": {"2": rates}, "augmented": {"2": rates}}
+    found = {
+        "tiles": "noise",
+        "one_core": rates,
+        "ratio": 20.0,
+        "pipeline": {"2": rates},
+        "augmented": {"2": rates},
+    }
     said = inputs_table({**found, "milliseconds": {"RandomRotation": 1.5, "copy": 0.5}})
     assert "all augmentations, 2 workers" in said and "one core: 2.00 ms" in said
     assert "RandomRotation" in said and "75%" in said

@@ -8,7 +8,7 @@ import pytest
 
 from rdepth_keras.train.signals import Interrupted, signals
 
-KINDS = (signal.SIGINT, signal.SIGTERM)
+KINDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -17,6 +17,16 @@ def test_a_signal_is_noted_and_nothing_dies(kind):
         assert received == []
         os.kill(os.getpid(), kind)
         assert received == [kind]
+
+
+def test_a_lost_terminal_is_passed_over_under_nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals() as received:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert received == []
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_ctrl_c_is_not_held_back():

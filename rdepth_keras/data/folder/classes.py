@@ -101,7 +101,10 @@ def _table(content: Any) -> ClassTable:
 def _check_keys(content: Any, expected: set[str], what: str) -> None:
     if not isinstance(content, dict) or content.keys() != expected:
         found = sorted(content) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{what} must have exactly {sorted(expected)}; received {found!s:.80}")
+        hint = " (with masks: colors, without value)" if "value" in expected else ""
+        raise ValueError(
+            f"{what} must have exactly {sorted(expected)}{hint}; received {found!s:.80}"
+        )
 
 
 def _list(value: Any, what: str) -> list[Any]:

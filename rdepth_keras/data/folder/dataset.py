@@ -25,7 +25,7 @@ class Folder(Dataset):
     ``direction`` is a label only: the two domains are named.
 
     Attributes:
-        classes: what the masks hold: a class file, see :mod:`rdepth_keras.data.folder.classes`.
+        classes: a class file: names, what the masks hold, colours; README shows one.
         source_domain: the domain that trains.
         target_domain: the domain a run is scored on.
     """
