@@ -11,6 +11,14 @@ from rdepth_keras.train.signals import Interrupted, signals
 KINDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@pytest.fixture(autouse=True)
+def with_a_terminal():
+    """These tests may themselves run under ``nohup``."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_signal_is_noted_and_nothing_dies(kind):
     with signals() as received:

@@ -7,11 +7,9 @@ for each of 16 places, whose rows are all tiles of the map. The same holds of bo
 input's is the convolution of the cotangent with the kernel turned, the kernel's the transpose of
 the formula. A dilated convolution is as many plain ones, of every n-th row and column.
 
-In float32 the rounding is that of the plain convolution: G holds halves, A and B ones.
+In float32 the rounding is that of the plain convolution: G holds halves, A and B ones. JAX is
+imported where it is called, since other backends may lack it.
 """
-
-import jax
-import jax.numpy as jnp
 
 SIDE = 3  # of the kernels
 STRIP = 2**26  # values of B^T d B and of the products that are in memory at once, at most
@@ -35,10 +33,13 @@ def input_gradient(kernel, cotangent, dilation):
 
 def _convolve(x, kernel, dilation, axis):
     """The convolution; the channels of ``x`` are those along ``axis`` of each tap's matrix."""
+    import jax
+    import jax.numpy as jnp
+
     channels = ((5,), (axis,)), ((), ())
     outputs = kernel.shape[3 - axis]
     pixels, strips, height = _strips(x, dilation, outputs)
-    matrices = _flatten([_mix_taps(row) for row in _mix_taps(kernel.astype(jnp.float32))])
+    matrices = _flatten([_mix_taps(row) for row in _mix_taps(kernel.astype("float32"))])
 
     def fill(strip, y):
         tiles = _transform(_take(pixels, strip * height, height + 2))
@@ -61,6 +62,9 @@ def _convolve(x, kernel, dilation, axis):
 
 def kernel_gradient(x, cotangent, dilation):
     """Of :func:`convolve` with respect to ``kernel``: (3, 3, I, O)."""
+    import jax
+    import jax.numpy as jnp
+
     every = ((0, 1, 2, 3, 4), (0, 1, 2, 3, 4)), ((), ())
     pixels, strips, height = _strips(x, dilation, cotangent.shape[-1])
     cotangent = _split(cotangent, dilation, strips * height, 0)
@@ -88,6 +92,8 @@ def _strips(x, dilation, outputs):
 
 
 def _take(x, start, height):
+    import jax
+
     return jax.lax.dynamic_slice_in_dim(x, start, height, 1)
 
 
@@ -97,12 +103,14 @@ def _split(x, dilation, height, margin):
     There are ``height`` rows and as many columns as whole tiles need, and ``margin`` rows and
     columns of zeros on every side of them.
     """
+    import jax.numpy as jnp
+
     margins, shape = [], []
     columns = 2 * -(-x.shape[2] // (2 * dilation[1]))
     for side, step, places in zip(x.shape[1:3], dilation, (height, columns), strict=True):
         margins.append((margin * step, (places + margin) * step - side))
         shape += [places + 2 * margin, step]
-    x = jnp.pad(x.astype(jnp.float32), ((0, 0), *margins, (0, 0)))
+    x = jnp.pad(x.astype("float32"), ((0, 0), *margins, (0, 0)))
     return x.reshape(x.shape[0], *shape, x.shape[-1])
 
 
@@ -113,9 +121,11 @@ def _transform(pixels):
 
 def _mix_pixels(x, axis):
     """B^T along ``axis``, for tiles that begin at every second place of it."""
+    from jax.lax import slice_in_dim
+
     end = x.shape[axis] - 3
     first, second, third, fourth = (
-        jax.lax.slice_in_dim(x, start, start + end, 2, axis) for start in range(4)
+        slice_in_dim(x, start, start + end, 2, axis) for start in range(4)
     )
     return [first - third, second + third, third - second, second - fourth]
 
@@ -141,7 +151,9 @@ def _sum_outputs(maps):
 
 def _spread(y, axis):
     """A of both outputs of every tile along ``axis``: what :func:`_sum_outputs` takes back."""
-    even, odd = (jax.lax.slice_in_dim(y, start, None, 2, axis) for start in range(2))
+    from jax.lax import slice_in_dim
+
+    even, odd = (slice_in_dim(y, start, None, 2, axis) for start in range(2))
     return [even, even + odd, even - odd, -odd]
 
 
