@@ -96,8 +96,8 @@ def _look(
 
     if files.mask is not None:
         tried(fit, reading.decode_mask if pixels else reading.peek_mask, files.mask, table)
-    if files.mask is not None and filecmp.cmp(files.image, files.mask, shallow=False):
-        said.append(f"{files.image}: no picture, but the same as {files.mask}; replace it.")
+        if filecmp.cmp(files.image, files.mask, shallow=False):
+            said.append(f"{files.image}: no picture, but the same as {files.mask}; replace it.")
     if files.depth is not None:
         tried(fit, reading.decode_depth if pixels else reading.peek_depth, files.depth)
         for other in filter(None, (files.mask, files.image)):

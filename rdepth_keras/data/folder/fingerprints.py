@@ -37,17 +37,11 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
 
 def twins(tiles: Tiles, others: Tiles) -> list[str]:
     """The pictures of ``tiles`` that ``others`` hold as well, under any name, byte for byte."""
-    images, known = [files.image for files in _files(tiles)], dict[str, list[Path]]()
-    theirs = [files.image for files in _files(others)]
-    with ThreadPoolExecutor(_READING) as pool:
-        for path, mark in zip(theirs, pool.map(_mark, theirs), strict=True):
-            known.setdefault(mark, []).append(path)
-        marks = list(pool.map(_mark, images))
-    return [
-        str(path)
-        for path, mark in zip(images, marks, strict=True)
-        if any(filecmp.cmp(path, other, shallow=False) for other in known.get(mark, ()))
-    ]
+    images, theirs = ([files.image for files in _files(each)] for each in (tiles, others))
+    known = set(theirs)
+    groups = [group for group in same_bytes([*images, *theirs]) if not known.isdisjoint(group)]
+    found = {path for group in groups for path in group}
+    return [str(path) for path in images if path in found]
 
 
 def oddities(tiles: Tiles) -> list[str]:
