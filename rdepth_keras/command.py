@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import tyro
 from rich.console import Console
 
-from rdepth_keras import interrupts
+from rdepth_keras import startup
 from rdepth_keras.data.folder.classes import load_classes
 from rdepth_keras.labels import ClassTable
 
@@ -72,12 +72,19 @@ def parse(kind: type[Arguments], **options) -> Arguments:
             return tyro.cli(kind, config=_STYLE, **options)
     except SystemExit as stop:
         if stop.code:
-            # tyro frames its errors in boxes; elsewhere an error is one line.
-            line = re.sub("[╭─╮│├┤╰╯]+", " ", said.getvalue())
+            line = _unframed(said.getvalue())
             spread = "Unrecognized" in line and any(Path(word).is_file() for word in sys.argv[1:])
             hint = "; a pattern of several files goes in quotes, as 'tiles/*.png'"
-            fail(f"{' '.join(line.split())}{hint if spread else ''}")
+            fail(f"{line}{hint if spread else ''}")
         raise
+
+
+def _unframed(box: str) -> str:
+    """One line of an error that tyro frames in a titled box, ruled between sentences."""
+    inside = (line.strip("│ ") for line in box.splitlines() if not line.startswith(("╭", "╰")))
+    return ". ".join(
+        " ".join(part.split()).rstrip(".") for part in re.split("─{2,}", " ".join(inside))
+    )
 
 
 def choose(flag: str, name: str, known: Mapping[str, Value]) -> Value:
@@ -131,7 +138,7 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
     ``RDEPTH_TRACEBACK=1`` in the environment every error shows where it came from.
     """
     try:
-        interrupts.release()
+        startup.release()
         _make_printable()
         code = main()
     except KeyboardInterrupt:

@@ -31,7 +31,7 @@ from shapes, nothing is computed.
 alone with the same network and batch; counted in the same way.
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 import json
 import sys

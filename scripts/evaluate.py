@@ -9,7 +9,7 @@
 Scores and the counts of every tile are left in the run's directory, which is what --compare reads.
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -13,7 +13,7 @@ A training also waits for batches, launches and validations. On the device the l
 their algorithms by timing them: their scratch memory may differ from what is counted here.
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 import json
 import os

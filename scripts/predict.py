@@ -8,7 +8,7 @@ The output holds class ids from 0: for LoveDA 0 background, 1 building, 2 road, 
 places in its class file.
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -29,7 +29,7 @@ Places and how much
 All flags, which are those of `tfds build` and some more: --helpfull
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 import contextlib
 import dataclasses

@@ -10,7 +10,7 @@ the same command goes on where it was. In the end the folder holds a run directo
 seed, each with its submission zip, and comparison.md.
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 import subprocess
 import sys

@@ -6,7 +6,7 @@
 Every fault of a checked zip is named, and the exit code is 1 if there is one.
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -5,7 +5,7 @@
 What follows -- goes to every scripts/train.py. A sweep that was stopped goes on where it was.
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 import shlex
 import sys

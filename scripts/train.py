@@ -6,7 +6,7 @@ The published row of a direction on the prepared LoveDA, and the demo that needs
     python scripts/train.py --direction r2u --dataset demo
 """
 
-import rdepth_keras.interrupts  # noqa: F401  # isort: skip
+import rdepth_keras.startup  # noqa: F401  # isort: skip
 
 import json
 import time

@@ -12,7 +12,7 @@ FLOORS = {
     "arrays": 0,
     "labels": 0,
     "atomic": 0,
-    "interrupts": 0,
+    "startup": 0,
     "packing": 1,
     "tiling": 1,
     "checkpoints": 1,

@@ -119,9 +119,10 @@ def _command(cell: Cell, script: Path, options: Sequence[str]) -> list[str]:
 def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> list[str]:
     """Raises ValueError before the first run starts.
 
-    That is, for options that the sweep itself decides for each run, for directions that are all the
-    same to the data, and where a directory holds a run with other settings, or of other data, than
-    are asked for. Returns in words where only what runs are scored on has changed.
+    That is, for options that the sweep itself decides for each run or that a recipe refuses, for
+    directions that are all the same to the data, and where a directory holds a run with other
+    settings, or of other data, than are asked for. Returns in words where only what runs are scored
+    on has changed.
     """
     given = {option.split("=")[0].replace("_", "-") for option in options}
     if taken := sorted(given & DECIDED):
@@ -130,17 +131,17 @@ def check(cells: Sequence[Cell], script: Path, options: Sequence[str]) -> list[s
             "away, or give it before the --."
         )
     asked: dict[tuple[str, str], Experiment] = {}  # a process each: seeds share it
+    for cell in cells:
+        if cell.recipe not in (recipe for recipe, _ in asked):  # each may refuse the options
+            asked[cell.recipe, cell.direction] = settings(cell, script, options)
     directions: list[Any] = list(dict.fromkeys(cell.direction for cell in cells))
-    if len(directions) > 1:
-        first = cells[0]
-        asked[first.recipe, first.direction] = settings(first, script, options)
-        data = asked[first.recipe, first.direction].data
-        if len({replace(data, direction=way).route for way in directions}) < len(directions):
-            raise ValueError(
-                f"All of the directions {', '.join(directions)} would train {data.route}: the "
-                "domains of these data are named. Give one of --directions and no --oracles; train "
-                "what those would with --source-domain and --target-domain, in another --out."
-            )
+    data = next(iter(asked.values())).data
+    if len({replace(data, direction=way).route for way in directions}) < len(directions):
+        raise ValueError(
+            f"All of the directions {', '.join(directions)} would train {data.route}: the "
+            "domains of these data are named. Give one of --directions and no --oracles; train "
+            "what those would with --source-domain and --target-domain, in another --out."
+        )
     said: list[str] = []
     for cell in cells:
         if cell.run.begun:
@@ -185,7 +186,8 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
     """Starts or resumes a run unless it has finished; returns in a word how it ended.
 
     A run over its cap is asked to save and stop (SIGTERM); the next sweep goes on with it. So it
-    is when this process is asked to stop, which it then does, with KeyboardInterrupt or SystemExit.
+    is when this process is asked to stop or loses its terminal; it then stops as well, with
+    KeyboardInterrupt or SystemExit.
     """
     if cell.finished:
         return "finished before"
@@ -200,7 +202,9 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
         asked.append(number)
         process.send_signal(signal.SIGTERM)
 
-    before = signal.signal(signal.SIGTERM, forward)
+    kinds = [signal.SIGTERM]
+    kinds += [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    before = {kind: signal.signal(kind, forward) for kind in kinds}
     try:
         code = process.wait(cap_seconds)
     except subprocess.TimeoutExpired:
@@ -211,7 +215,8 @@ def train(cell: Cell, script: Path, options: Sequence[str], cap_seconds: float |
         process.wait()  # it had the same signal, and saves
         raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
     if asked:
         raise SystemExit(128 + asked[0])
     if code is None:

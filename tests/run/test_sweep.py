@@ -59,12 +59,27 @@ def test_a_seed_that_is_none_starts_nothing(tmp_path):
     "options",
     [["--seed", "3"], ["--steps", "2", "--seed=3"], ["--recipe", "b"], ["--print_config"]],
 )
-def test_what_the_sweep_decides_cannot_follow(options, tmp_path):
+def test_what_the_sweep_decides_cannot_follow(options, tmp_path, monkeypatch):
     """Given last, it would be that of every run: one run as often as there are seeds."""
     cells = plan(["a"], ["r2u"], [0, 1], tmp_path)
     with pytest.raises(ValueError, match=r"--(seed|recipe|print-config) cannot follow --"):
         check(cells, tmp_path / "train.py", options)
+    monkeypatch.setattr(sweep, "settings", lambda *_: recipe("demo"))
     check(cells, tmp_path / "train.py", ["--steps", "2", "--optimizer.learning-rate", "1"])
+
+
+def test_options_that_a_recipe_refuses_are_told_before_the_first_run(tmp_path, monkeypatch):
+    """Of one direction as of two, and whichever recipe it is."""
+
+    def settings(cell, *_):
+        if cell.recipe == "b":
+            raise ValueError("Unrecognized options: --method.threshold")
+        return recipe("demo")
+
+    monkeypatch.setattr(sweep, "settings", settings)
+    for directions in (["r2u"], ["r2u", "u2r"]):
+        with pytest.raises(ValueError, match=r"options: --method\.threshold"):
+            check(plan(["a", "b"], directions, [0], tmp_path), tmp_path / "train.py", [])
 
 
 def test_directions_that_are_all_the_same_to_the_data_train_once(tmp_path, monkeypatch):

@@ -65,20 +65,24 @@ def test_a_run_over_its_cap_is_resumed(tmp_path, script):
     assert second == f"{first} --resume", "data that were moved must be told again"
 
 
-def test_asked_to_stop_it_starts_no_further_run(tmp_path, script):
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_stop_it_starts_no_further_run(asked, tmp_path, script, request):
+    """SIGHUP is a lost terminal; under nohup it is ignored, here it is not."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
     (cell,) = plan(["a"], ["r2u"], [0], tmp_path / "out")
 
     def ask():
         while not (cell.directory / "calls").exists():
             time.sleep(0.02)
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), asked)
 
     asking = threading.Thread(target=ask)
     asking.start()
     with pytest.raises(SystemExit) as stop:
         train(cell, script, ["--dawdle"], 50.0)
     asking.join()
-    assert stop.value.code == 143 and not cell.finished
+    assert stop.value.code == 128 + asked and not cell.finished
 
 
 def test_a_failure_is_told(tmp_path, script):
