@@ -3,6 +3,7 @@
 import ast
 import importlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -93,7 +94,8 @@ def test_a_script_begins_once_more_with_huge_pages(tmp_path):
 @asks
 def test_its_memory_lies_in_them(tmp_path):
     """What malloc gives is advised so: the flag hg of its mapping."""
-    if [int(part) for part in os.confstr("CS_GNU_LIBC_VERSION").split()[1].split(".")] < [2, 35]:
+    library, version = platform.libc_ver()
+    if library != "glibc" or [int(part) for part in version.split(".")] < [2, 35]:
         pytest.skip("glibc gives huge pages from 2.35 on")
     lines = (
         "import ctypes",
