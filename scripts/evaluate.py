@@ -20,6 +20,7 @@ from rdepth_keras.evaluate.confusion import Absent
 from rdepth_keras.evaluate.tables import Format
 from rdepth_keras.evaluate.terminal import difference_table, score_table, summary_line
 from rdepth_keras.infer import Inference
+from rdepth_keras.train.devices import keep_compilations
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def main() -> None:
     elif arguments.run is None:
         raise ValueError("Name a run to score with --run DIR, or some with --compare DIR DIR.")
     else:
+        keep_compilations()
         score(arguments, arguments.run)
 
 

@@ -28,6 +28,7 @@ from rdepth_keras.predict.picture import (
     shared_depths,
     write_png,
 )
+from rdepth_keras.train.devices import keep_compilations
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def main() -> None:
     said = [*notices(job.image for job in jobs), *shared_depths(pairs), *meaning(table)]
     for notice in said:
         print(notice)
+    keep_compilations()
     predict = run.load_picture_predictor(
         own_run,
         inference=arguments.inference,

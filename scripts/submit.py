@@ -58,7 +58,9 @@ def write(arguments: Submit, directory: Path, out: Path | None) -> None:
     from dataclasses import replace
 
     from rdepth_keras import run
+    from rdepth_keras.train.devices import keep_compilations
 
+    keep_compilations()
     assert out is not None
     place = arguments.data_dir and str(arguments.data_dir.expanduser().resolve())
     own, *members = (run.Run(path, place) for path in (directory, *arguments.ensemble))

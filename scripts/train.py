@@ -27,7 +27,13 @@ from rdepth_keras.models import MODELS
 from rdepth_keras.optimizers import rate_table
 from rdepth_keras.recipes import default_recipe, recipe
 from rdepth_keras.recipes.catalogue import catalogue
-from rdepth_keras.train.devices import Hosts, join_hosts, keep_compilations, unused_gpu_warning
+from rdepth_keras.train.devices import (
+    Hosts,
+    free_after_compiling,
+    join_hosts,
+    keep_compilations,
+    unused_gpu_warning,
+)
 from rdepth_keras.train.signals import Interrupted
 
 
@@ -99,6 +105,7 @@ def main() -> int:
     if choice.out is None and jax.process_count() > 1:
         raise ValueError("Several hosts need one directory that all of them see: add --out DIR.")
     keep_compilations()
+    free_after_compiling()
     if warning := unused_gpu_warning():
         Console(stderr=True).print(warning, style="bold red")
     stamp = time.strftime("%Y%m%d-%H%M%S")

@@ -22,7 +22,12 @@ from rdepth_keras.experiment import Experiment, Optimizers, Training
 from rdepth_keras.infer import Inference, tile_predictor
 from rdepth_keras.models import Twin
 from rdepth_keras.optimizers import AdamW, Schedule
-from rdepth_keras.train.devices import compute_dtype, replicated, shard_batch
+from rdepth_keras.train.devices import (
+    compute_dtype,
+    free_after_compiling,
+    replicated,
+    shard_batch,
+)
 
 Variables = Mapping[str, Any]
 
@@ -47,11 +52,12 @@ def step(case: Case, folder: Path) -> Measured:
     placed = jax.device_put(({SEGMENTER: params}, {SEGMENTER: buffers}), replicated(assembly.mesh))
     state = assembly.state.with_params(placed[0])._replace(buffers=placed[1])
     source = shard_batch(draw_inputs(case), assembly.mesh)
+    one: Any = assembly.step  # alone: the assembly would keep the params of before
     program: Any = None
+    free_after_compiling()
 
     def run():
         nonlocal state, program
-        one: Any = assembly.step
         if program is None:
             program = one.func.lower(state, source, None, **one.keywords).compile()
         state, logs = program(state, source, None, **one.keywords)

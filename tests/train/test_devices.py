@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -153,3 +154,29 @@ def test_an_unused_gpu_is_told(monkeypatch):
 def test_the_devices_in_words():
     assert devices.describe() == "2 x cpu (cpu), 1 host"
     assert devices.any_host(True) and not devices.any_host(False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is done")
+def test_what_compiling_took_goes_back(monkeypatch):
+    """After what took long; by the event that JAX tells, and in a library that can."""
+    trimmed, listeners, heard = [], [], []
+    libraries = [SimpleNamespace(malloc_trim=trimmed.append), SimpleNamespace()]
+    with monkeypatch.context() as patch:
+        patch.setattr(devices.ctypes, "CDLL", lambda _: libraries.pop(0))
+        register = "register_event_duration_secs_listener"
+        patch.setattr(jax.monitoring, register, listeners.append)
+        devices.free_after_compiling()
+        devices.free_after_compiling()
+    with_glibc, without = listeners
+
+    def hear(event, duration_secs, **_):
+        heard.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(hear)
+    jax.jit(lambda x: x + np.float32(0.1234))(1.0)
+    jax.monitoring.unregister_event_duration_listener(hear)
+    assert devices.COMPILED in heard
+    for listener in (with_glibc, without):
+        for event, seconds in (("other", 9.0), (devices.COMPILED, 0.5), (devices.COMPILED, 2.0)):
+            listener(event, seconds, module="jit_step")
+    assert trimmed == [0]
