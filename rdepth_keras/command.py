@@ -1,5 +1,6 @@
 """What the scripts share: typed arguments in, one-line errors and exit codes out."""
 
+import codecs
 import errno
 import io
 import os
@@ -178,5 +179,7 @@ def _raised_in(error: Exception) -> str:
 def _make_printable() -> None:
     """Where the locale is ASCII, a table's ± or a name's ü is written as \\xb1, and no error."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
-            stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            narrow = codecs.lookup(stream.encoding).name != "utf-8"
+            if narrow or stream.errors == "strict":
+                stream.reconfigure(errors="backslashreplace")
