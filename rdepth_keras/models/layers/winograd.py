@@ -66,6 +66,10 @@ def kernel_gradient(x, cotangent, dilation):
     import jax.numpy as jnp
 
     every = ((0, 1, 2, 3, 4), (0, 1, 2, 3, 4)), ((), ())
+    channels = x.shape[-1], cotangent.shape[-1]
+    turn = (
+        1 if channels[0] <= channels[1] else -1
+    )  # XLA transposes what comes first: the narrow one
     pixels, strips, height = _strips(x, dilation, cotangent.shape[-1])
     cotangent = _split(cotangent, dilation, strips * height, 0)
 
@@ -73,13 +77,15 @@ def kernel_gradient(x, cotangent, dilation):
         tiles = _transform(_take(pixels, strip * height, height + 2))
         outputs = _spread(_take(cotangent, strip * height, height), 1)
         outputs = _flatten([_spread(row, 3) for row in outputs])
-        matrices = [jax.lax.dot_general(*pair, every) for pair in zip(tiles, outputs, strict=True)]
+        pairs = [pair[::turn] for pair in zip(tiles, outputs, strict=True)]
+        matrices = [jax.lax.dot_general(*pair, every) for pair in pairs]
         rows = [_sum_taps(matrices[4 * row : 4 * row + 4]) for row in range(4)]
         columns = [_sum_taps([row[column] for row in rows]) for column in range(SIDE)]
         return total + jnp.stack([jnp.stack(column) for column in columns], 1)
 
-    shape = (SIDE, SIDE, x.shape[-1], cotangent.shape[-1])
-    return jax.lax.fori_loop(0, strips, add, jnp.zeros(shape, jnp.float32))
+    total = jnp.zeros((SIDE, SIDE, *channels[::turn]), jnp.float32)
+    total = jax.lax.fori_loop(0, strips, add, total)
+    return total if turn == 1 else total.swapaxes(2, 3)
 
 
 def _strips(x, dilation, outputs):
