@@ -8,11 +8,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 from rdepth_keras.atomic import write_text
-from rdepth_keras.data.fingerprints import describe, digest
+from rdepth_keras.data.fingerprints import describe_picture, digest, is_packed
 from rdepth_keras.data.folder.folder import depth_maps
 
 RECORD = "depths.json"
-_END_BYTES = 4096
 _KINDS = ("images", "ends", "maps")  # digests by name of image; older records hold images alone
 
 
@@ -52,14 +51,16 @@ class DepthRecord:
     def outdated(self, image: Path, depth: Path, *, whole: bool = True) -> bool:
         """Whether a map was made here, of another picture than the image is now.
 
-        It goes by all bytes of the image, or by its size, start and end alone: nothing is seen
-        then where the record is an older one, or where another JPEG or TIFF differs in its middle.
+        It goes by all bytes of the image, or of a PNG or JPEG by its size, start and end alone:
+        nothing is seen then where the record is an older one, or where another JPEG differs in its
+        middle.
         """
         former = self._names().get(image.stem, image.name)
         here = image.parent == self.depths.with_name("images")
         if here and former != image.name:  # it was exported anew, in another format
             return not image.with_name(former).exists() and self._made(former, depth)
-        kind, look = ("images", _digest) if whole else ("ends", _digest_ends)
+        by_ends = is_packed(image) and not whole
+        kind, look = ("ends", _digest_ends) if by_ends else ("images", _digest)
         noted = self._noted[kind].get(image.name)
         return noted is not None and noted != look(image) and self._made(image.name, depth)
 
@@ -114,5 +115,5 @@ def _digest(path: Path) -> str:
     return blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
-def _digest_ends(path: Path) -> str:  # a PNG ends in a checksum of all its pixels
-    return digest([describe(path, _END_BYTES, _END_BYTES)])
+def _digest_ends(path: Path) -> str:
+    return digest([describe_picture(path)])

@@ -8,23 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from rdepth_keras.arrays import Tiles
-from rdepth_keras.data.fingerprints import describe, digest
+from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.files import decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
 
 _READING = 4  # files read at once
-_END_BYTES = 4096
 _SHOWN = 4  # names
 
 
 def fingerprints(tiles: Tiles) -> dict[str, str]:
     """Kind of file, ``"images"``, ``"masks"`` or ``"depths"`` -> digest of all files of the kind.
 
-    It goes by the names, the sizes, and the first and last 4 KiB of each file. At the end of a PNG
-    stands a checksum of all its pixels, so that no change is missed; of a TIFF mask all bytes are
-    read. What is missed: another JPEG or TIFF of the same size that differs in its middle alone,
-    and a PNG with more than 4 KiB of text behind its pixels. A picture that was merely written
-    anew, by another program, counts as another.
+    It goes by the names, the sizes, and the first and last 4 KiB of each PNG and JPEG; of a TIFF,
+    which may be as long whatever it shows, all bytes are read. At the end of a PNG stands a
+    checksum of all its pixels. What is missed: another JPEG of the same size that differs in its
+    middle alone, and a PNG with more than 4 KiB of text behind its pixels. A picture that was
+    merely written anew, by another program, counts as another.
     """
     files = _files(tiles)
     kinds = {
@@ -32,7 +31,7 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
         "masks": [own.mask for own in files if own.mask],
         "depths": [own.depth for own in files if own.depth],
     }
-    return {kind: _digest(paths, kind == "masks") for kind, paths in kinds.items() if paths}
+    return {kind: _digest(paths) for kind, paths in kinds.items() if paths}
 
 
 def twins(tiles: Tiles, others: Tiles) -> list[str]:
@@ -98,7 +97,7 @@ def _shown(groups: Sequence[Sequence[Path]]) -> str:
 
 
 def _mark(path: Path) -> str:
-    return describe(path, _END_BYTES, _END_BYTES).removeprefix(path.name)
+    return describe_picture(path).removeprefix(path.name)
 
 
 def _files(tiles: Tiles) -> tuple[Files, ...]:
@@ -107,10 +106,6 @@ def _files(tiles: Tiles) -> tuple[Files, ...]:
     return tiles.files
 
 
-def _digest(paths: Iterable[Path], masks: bool) -> str:
-    def line(path: Path) -> str:
-        whole = masks and path.suffix.lower() != ".png"
-        return describe(path, _END_BYTES, path.stat().st_size if whole else _END_BYTES)
-
+def _digest(paths: Iterable[Path]) -> str:
     with ThreadPoolExecutor(_READING) as pool:
-        return digest(pool.map(line, paths))
+        return digest(pool.map(describe_picture, paths))

@@ -277,6 +277,24 @@ def test_maps_of_earlier_images(root):
     assert faults(town(root), pixels=True) == [], "a map of one's own in its place"
 
 
+def test_a_map_of_an_earlier_tiff_is_told_without_its_pixels(root):
+    """Only its middle is another: unpacked, it is as long as it was."""
+    place = root / "train/town"
+    old, depth, record = place / "images/a.png", place / "depths/a.png", DepthRecord(place)
+    image, pixels = old.with_suffix(".tif"), np.zeros((80, 120, 3), np.uint8)
+    old.unlink()
+    spoil(place / "masks/a.png", np.eye(80, 120, dtype=np.uint8) * 10)
+    spoil(depth, np.random.default_rng(0).integers(0, 65536, (80, 120), np.uint16))
+    Pillow.fromarray(pixels).save(image)
+    record.begin("own/checkpoint", "1234")
+    record.note(image, depth)
+    assert faults(town(root)) == []
+    pixels[40, 60] = 1
+    Pillow.fromarray(pixels).save(image)
+    (line,) = faults(town(root))
+    assert line.startswith(f"{depth}: made of another picture than {image} is now")
+
+
 def test_classes_that_no_mask_shows_and_pictures_that_are_cut_off_are_told(root):
     place, said = root / "train/town", []
     for name in NAMES:

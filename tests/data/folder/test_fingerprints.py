@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
-from rdepth_keras.data.folder.fingerprints import _digest, fingerprints, oddities, twins
+from rdepth_keras.data.folder.fingerprints import fingerprints, oddities, twins
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.labels import ClassTable
 
@@ -52,19 +52,18 @@ def test_one_pixel_in_the_middle_is_noticed(tmp_path, kind):
     assert changed(before, found(tmp_path)) == [kind]
 
 
-def test_any_byte_of_a_tiff_mask_is_noticed(tmp_path):
-    """No checksum stands at its end, and labels are what scores go by."""
-    write(tmp_path)
-    old = tmp_path / "train/town/masks/b.png"
-    label = np.repeat(np.repeat(png.decode(old.read_bytes()), 2, 0), 2, 1)
+@pytest.mark.parametrize("kind", ["images", "masks", "depths"])
+def test_any_byte_of_a_tiff_is_noticed(tmp_path, kind):
+    """No checksum stands at its end, and unpacked it is as long whatever it shows."""
+    old = write(tmp_path) / "train/town" / kind / "b.png"
     path = old.with_suffix(".tif")
-    cv2.imwrite(str(path), label, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+    pixels = png.decode(old.read_bytes())
+    assert cv2.imwrite(str(path), pixels, [cv2.IMWRITE_TIFF_COMPRESSION, 1])
     old.unlink()
-    before = _digest([path], masks=True)
-    data = bytearray(path.read_bytes())
+    before, data = found(tmp_path), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    assert _digest([path], masks=True) != before
+    assert len(data) > 2 * 4096 and changed(before, found(tmp_path)) == [kind]
 
 
 def test_inverted_depth_and_other_names_are_noticed(tmp_path):
