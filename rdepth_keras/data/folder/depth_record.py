@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -67,6 +68,18 @@ class DepthRecord:
     def made(self, image: Path, depth: Path) -> bool:
         """Whether a map was made here, be it of an earlier picture."""
         return image.name in self._noted["images"] and self._made(image.name, depth)
+
+    def strangers(self, depths: Iterable[Path]) -> list[Path]:
+        """The maps that lie where others were made here: exchanged, or one's own in their place.
+
+        Older records do not tell.
+        """
+        names, noted = self._names(), self._noted["maps"]
+        return [
+            path
+            for path in depths
+            if names.get(path.stem) in noted and not self._made(names[path.stem], path)
+        ]
 
     def begin(self, source: str, fingerprint: str) -> None:
         """Maps are made by this source; of one that has made some before nothing is added."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.fingerprints import describe_picture, digest
+from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
 from rdepth_keras.data.folder.files import decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
 
@@ -47,6 +48,7 @@ def oddities(tiles: Tiles) -> list[str]:
     """In words: pictures that are there several times, and masks that different pictures share.
 
     Byte for byte, under any names. A mask of one class alone may well be that of many pictures.
+    And depth maps that are not those which the record beside them tells of.
     """
     own, said = _files(tiles), []
     if groups := same_bytes([files.image for files in own]):
@@ -64,6 +66,23 @@ def oddities(tiles: Tiles) -> list[str]:
         said.append(
             f"{count} of the {len(own)} masks are those of other pictures, {_shown(shared)}"
         )
+    return said + strange_depths(tiles)
+
+
+def strange_depths(tiles: Tiles) -> list[str]:
+    """In words, which depth maps are others than were made where they lie; nothing for none."""
+    places: dict[Path, list[Path]] = {}
+    for files in _files(tiles):
+        if files.depth:
+            places.setdefault(files.depth.parents[1], []).append(files.depth)
+    said = []
+    for place, depths in places.items():
+        if strange := DepthRecord(place).strangers(depths):
+            said.append(
+                f"{len(strange)} of the {len(depths)} depth maps of {'/'.join(place.parts[-2:])} "
+                f"are not those that its {RECORD} tells of ({_named(strange)}): are folders "
+                f"exchanged? Where they are your own, delete {RECORD}"
+            )
     return said
 
 
@@ -94,6 +113,10 @@ def same_bytes(paths: Sequence[Path], least: int = 2) -> list[list[Path]]:
 def _shown(groups: Sequence[Sequence[Path]]) -> str:
     names = [" = ".join(path.name for path in group[:_SHOWN]) for group in groups[:_SHOWN]]
     return f"byte for byte: {', '.join(names)}{', …' if len(groups) > _SHOWN else ''}"
+
+
+def _named(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths[:_SHOWN]) + ", …" * (len(paths) > _SHOWN)
 
 
 def _mark(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What ``scripts/prepare.py --verify`` tells of a folder: what is wrong, and what is odd."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,8 @@ import numpy as np
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
-from rdepth_keras.data.folder.folder import Files, open_folder
+from rdepth_keras.data.folder.fingerprints import strange_depths
+from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.depth.normalise import flat_notice, holds_few_values, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
@@ -28,8 +30,9 @@ _BLACK_SHARE = 0.05  # of a picture's pixels, at least: black, and with a class
 def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
     """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
 
-    Tells of each split what it holds, which depth maps are flat, which pictures and masks hold the
-    same all over, and which pictures, masks and maps are there more than once. Raises as
+    Tells of each split what it holds, which depth maps are flat or were made elsewhere, which
+    pictures and masks hold the same all over, and which pictures, masks and maps are there more
+    than once. Raises as
     :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
@@ -47,7 +50,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         wrong += faults(tiles, pixels=True)
         with ThreadPoolExecutor(_READING) as pool:
             contents = list(pool.map(partial(_content, table), tiles.files))
-        for notice in (*_uniform(contents), *_gaps(contents, wrong)):
+        for notice in (*_uniform(contents), *_gaps(contents, wrong), *_strange(tiles)):
             tell(notice)
         seen += contents
     for notice in (*_elsewhere(root), *_absent(table, seen), *_repeated(seen), *_overlapping(seen)):
@@ -172,6 +175,12 @@ def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
             f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
             f"from where their masks have labels: {_some(gaps)}"
         )
+
+
+def _strange(tiles: FolderTiles) -> Iterator[str]:
+    """Of depth maps that are not those of the record beside them; a damaged one is a fault."""
+    with contextlib.suppress(ValueError):
+        yield from (f"WARNING: {said}" for said in strange_depths(tiles))
 
 
 def _repeated(contents: Sequence[_Content]) -> Iterator[str]:

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from rdepth_keras.data import png
+from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.fingerprints import fingerprints, oddities, twins
 from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.data.folder.verify import verify_folder
 from rdepth_keras.labels import ClassTable
 
 TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
@@ -122,3 +124,37 @@ def test_a_mask_of_one_class_may_be_that_of_many_pictures(tmp_path):
         path.write_bytes(png.encode(np.zeros_like(png.decode(path.read_bytes()))))
     tiles = open_folder(tmp_path, TABLE, with_depth=False).tiles("train", "town")
     assert oddities(tiles) == []
+
+
+def test_depth_maps_of_another_domain_are_told(tmp_path):
+    """Exchanged, they bear the names of those that were made here."""
+    places = []
+    for seed, name in enumerate(("one", "other")):
+        place = write(tmp_path / name, seed) / "train/town"
+        record = DepthRecord(place)
+        record.begin("own/checkpoint", "1234")
+        for image in sorted((place / "images").iterdir()):
+            record.note(image, place / "depths" / image.name)
+        places.append(place)
+
+    def told(root, with_depth=True):
+        tiles = open_folder(root, TABLE, with_depth=with_depth).tiles("train", "town")
+        return oddities(tiles)
+
+    assert told(tmp_path / "one") == []
+    (places[0] / "depths").rename(tmp_path / "aside")
+    (places[1] / "depths").rename(places[0] / "depths")
+    (tmp_path / "aside").rename(places[1] / "depths")
+    for name in ("one", "other"):
+        (line,) = told(tmp_path / name)
+        assert line.startswith("2 of the 2 depth maps of train/town are not those that its")
+        assert "depths.json tells of (a.png, b.png): are folders exchanged?" in line
+        assert told(tmp_path / name, with_depth=False) == []
+    verified = []
+    assert verify_folder(tmp_path / "one", TABLE, verified.append) == []
+    assert f"WARNING: {told(tmp_path / 'one')[0]}" in verified
+    (places[0] / "depths.json").write_text("{")
+    (line,) = verify_folder(tmp_path / "one", TABLE, lambda _: None)
+    assert "is damaged" in line
+    (places[1] / "depths.json").unlink()
+    assert told(tmp_path / "other") == [], "maps of one's own"
