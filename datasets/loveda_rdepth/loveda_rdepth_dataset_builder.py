@@ -16,7 +16,7 @@ from tensorflow_datasets.proto import tf_example_pb2 as protocol
 from rdepth_keras.data import png
 from rdepth_keras.data.loveda.census import exchanged, shared_depths
 from rdepth_keras.data.loveda.depth_origin import describe_origin
-from rdepth_keras.data.loveda.prepared import FLAT_DEPTH, SHARED_DEPTH
+from rdepth_keras.data.loveda.prepared import FLAT_DEPTH, SHARED_DEPTH, check_source
 from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
 from rdepth_keras.data.loveda.spelling import DOMAINS
 from rdepth_keras.data.loveda.statistics import format_shares
@@ -136,8 +136,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _check_prepared(self, manual_dir: Path) -> None:
-        """Tells what there is; ValueError where another checkpoint of the name estimated it."""
+        """Tells what there is; ValueError where another source or checkpoint made its depth."""
         origin, noted = self._origin(manual_dir), _known(self.info.metadata)["depth"]
+        check_source(Path(self.data_path), _known(self.builder_config).name, noted["source"])
         is_absent = Path(origin).is_absolute() and not Path(origin).exists()
         asked = {} if origin == "" or is_absent else describe_origin(origin)
         if any(noted.get(name, value) != value for name, value in asked.items()):

@@ -173,6 +173,10 @@ def test_another_checkpoint_of_the_same_name_is_refused(
     with pytest.raises(ValueError, match=r"holds depth by a/b-c, and now another"):
         build("a-b/c", origin="a/b-c")
     assert "does not say by which checkpoint" in build(checkpoints[1], origin="hf"), "older data"
+    with pytest.raises(
+        ValueError, match=r"as depth by checkpoint_hf, and holds depth by depths_png"
+    ):
+        build("", source="depths_png")
     assert "does not say" not in build(tmp_path / "gone/hf", **told), "nothing to compare with"
 
 

@@ -205,7 +205,7 @@ def open_loveda(data_dir: Path | str | None = None, config: str | None = None) -
     """Opens what `scripts/prepare.py` wrote; ``config`` None means the only one there is.
 
     Raises FileNotFoundError, with the command that prepares it, when nothing (or not this config)
-    is prepared, and ValueError when several are and none was named.
+    is prepared, and ValueError when several are and none was named, or its depth is of another.
     """
     root = Path(data_dir).expanduser() if data_dir else default_data_dir()
     finished = finished_folders(root)
@@ -216,7 +216,18 @@ def open_loveda(data_dir: Path | str | None = None, config: str | None = None) -
         raise FileNotFoundError(_how_to_prepare(root, config, sorted(finished)))
     name = config or next(iter(finished))
     metadata: Any = tfds.builder_from_directory(finished[name]).info.metadata
+    check_source(finished[name], name, metadata["depth"]["source"])
     return Prepared(finished[name], name, metadata["depth"], metadata["tiles"])
+
+
+def check_source(folder: Path, config: str, source: str) -> None:
+    """Raises ValueError where prepared depth is by another source than its folder is named by."""
+    if source != config:
+        raise ValueError(
+            f"{folder} is named as depth by {config}, and holds depth by {source}: rename "
+            f"{config} back to {source}, or prepare {config} (scripts/prepare.py --config {config} "
+            "--overwrite)."
+        )
 
 
 def _how_to_prepare(root: Path, config: str | None, finished: list[str]) -> str:

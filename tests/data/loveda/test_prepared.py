@@ -1,4 +1,6 @@
+import json
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -134,13 +136,30 @@ def test_another_config_names_what_is_there(data_dir):
         open_loveda(data_dir, "depth_anything_v2_small")
 
 
+def copied(data_dir, root, name, source):
+    """What is prepared, as another config whose metadata name a source."""
+    folder = root / "loveda_rdepth" / name / "1.0.0"
+    shutil.copytree(data_dir / "loveda_rdepth/depths_png/1.0.0", folder)
+    content = json.loads((folder / "metadata.json").read_text())
+    content["depth"]["source"] = source
+    (folder / "metadata.json").write_text(json.dumps(content))
+    return folder
+
+
 def test_several_configs_must_be_chosen_from(data_dir, tmp_path):
     for name in ("depths_png", "checkpoint"):
-        (tmp_path / "loveda_rdepth").mkdir(exist_ok=True)
-        (tmp_path / "loveda_rdepth" / name).symlink_to(data_dir / "loveda_rdepth/depths_png")
+        copied(data_dir, tmp_path, name, source=name)
     with pytest.raises(ValueError, match=r"checkpoint, depths_png. Choose one with --config"):
         open_loveda(tmp_path)
     assert open_loveda(tmp_path, "checkpoint").config == "checkpoint"
+
+
+def test_depth_of_another_source_than_its_name_says_is_refused(data_dir, tmp_path):
+    folder = copied(data_dir, tmp_path, "depth_anything_v1_large", source="depths_png")
+    for config in (None, "depth_anything_v1_large"):
+        said = f"{folder} is named as depth by depth_anything_v1_large, and holds depth by depths_"
+        with pytest.raises(ValueError, match=f"{said}png: rename depth_anything_v1_large back to"):
+            open_loveda(tmp_path, config)
 
 
 def test_unfinished_builds_do_not_count(data_dir, tmp_path):
