@@ -6,7 +6,7 @@ from typing import Self
 from rdepth_keras.data.dataset import Dataset, Opened, Place, TestSplit
 from rdepth_keras.data.loveda.census import SIDE, lacking, load_census, oddities, verify
 from rdepth_keras.data.loveda.checks import faults, flat_depths
-from rdepth_keras.data.loveda.fingerprints import fingerprints
+from rdepth_keras.data.loveda.fingerprints import fingerprints, twins
 from rdepth_keras.data.loveda.prepared import open_loveda
 from rdepth_keras.depth.presets import PUBLISHED
 
@@ -25,7 +25,7 @@ class LoveDA(Dataset):
         prepared = open_loveda(place, self.config)
         depth = {"config": prepared.config, **prepared.depth}
         found = Opened(depth, prepared.tiles, faults, flat_depths, fingerprints)
-        return replace(found, lacking=lacking, oddities=oddities)
+        return replace(found, lacking=lacking, twins=twins, oddities=oddities)
 
     @property
     def tile_pixels(self) -> int:

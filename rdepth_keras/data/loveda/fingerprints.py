@@ -5,6 +5,7 @@ import json
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.fingerprints import describe, digest
 from rdepth_keras.data.loveda.checks import prepared
+from rdepth_keras.data.loveda.prepared import LovedaTiles
 
 _START_BYTES, _END_BYTES = 1 << 16, 1 << 18
 
@@ -21,3 +22,29 @@ def fingerprints(tiles: Tiles) -> dict[str, str]:
     said = json.dumps(own.statistics, sort_keys=True)
     lines = [describe(path, _START_BYTES, _END_BYTES) for path, _ in own.shards()]
     return {"records": digest(lines), "statistics": digest([said])}
+
+
+def twins(tiles: Tiles, others: Tiles) -> list[str]:
+    """The tiles whose picture ``others`` hold as well, under any number, byte for byte.
+
+    Pictures are held against each other where their masks show as many pixels of each class, which
+    was counted at preparation: of tiles as they were published no record is read. What is missed: a
+    picture whose masks differ, or show one class alone.
+    """
+    own, theirs = prepared(tiles), prepared(others)
+    mine, known = _by_pixels(own), _by_pixels(theirs)
+    alike = mine.keys() & known.keys()
+    pictures = set(theirs.pictures({number for key in alike for number in known[key]}).values())
+    found = own.pictures({number for key in alike for number in mine[key]})
+    return [f"{own.name} {number}" for number in sorted(found) if found[number] in pictures]
+
+
+def _by_pixels(tiles: LovedaTiles) -> dict[tuple[int, ...], list[int]]:
+    """Pixels of each mask value -> numbers of the tiles that show so many, of several values."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    if tiles.labelled:
+        entry = tiles.statistics
+        for number, pixels in zip(entry["ids"], entry["pixels_per_value"], strict=True):
+            if sum(map(bool, pixels)) > 1:
+                found.setdefault(tuple(pixels), []).append(int(number))
+    return found
