@@ -9,7 +9,7 @@ from typing import Any
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.coordinates import refuse_elsewhere
+from rdepth_keras.data.folder.coordinates import footprint, refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.folder import Files, FolderTiles
 from rdepth_keras.depth.normalise import is_flat
@@ -89,6 +89,9 @@ def _look(
     else:
         size = tried(reading.peek_image, files.image)
 
+    if size is not None:
+        tried(footprint, files.image, size)
+
     def fit(check: Callable[..., Any], path: Path, *arguments: Any) -> None:
         check(path, size, *arguments)
         if size is not None:
@@ -109,7 +112,7 @@ def _look(
                 f"{files.depth}: made of another picture than {files.image} is now; "
                 "scripts/prepare.py --folder makes it anew."
             )
-    return said
+    return dict.fromkeys(said)  # the place of an image is held against that of each other file
 
 
 def _has_flat_depth(pixels: bool, path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Where pixels lie on Earth, by a GeoTIFF or a file beside: a tile's files lie in one place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,15 +19,21 @@ _MOST_PIXELS = 0.51
 def has_coordinates(path: Path) -> bool:
     """Whether its pixels have a place on Earth: as a GeoTIFF, or by a file beside it."""
     with path.open("rb") as file:
-        return _KEYS in tags_of(file) or _place(path) is not None
+        if _KEYS in tags_of(file):
+            return True
+    try:
+        return _place(path) is not None
+    except ValueError:  # told where places are compared: here it is enough that something says one
+        return True
 
 
 @np.errstate(all="ignore")  # damaged numbers may be of any size
 def refuse_elsewhere(path: Path, image: Path, size: tuple[int, int]) -> None:
     """Raises ValueError where a file's pixels lie elsewhere on Earth than those of its image.
 
-    Nothing is said where one of the two has no place. Both have the same ``size`` in pixels; what
-    their coordinates are measured in is not looked at.
+    Likewise where a file beside says it in words that are no numbers. Nothing is said where one of
+    the two has no place. Both have the same ``size`` in pixels; what their coordinates are measured
+    in is not looked at.
     """
     own, wanted = _place(path), _place(image)
     if own is None or wanted is None:
@@ -46,7 +53,10 @@ def refuse_elsewhere(path: Path, image: Path, size: tuple[int, int]) -> None:
 
 
 def footprint(image: Path, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
-    """West, south, east and north of a picture of ``size`` pixels; None where nothing says it."""
+    """West, south, east and north of a picture of ``size`` pixels; None where nothing says it.
+
+    Raises ValueError where a file beside says it in words that are no numbers.
+    """
     if (place := _place(image)) is None:
         return None
     height, width = size
@@ -79,15 +89,17 @@ def _place(path: Path) -> np.ndarray | None:
 
 
 def _beside(path: Path) -> np.ndarray | None:
-    """By ``NAME.png.aux.xml``. A damaged one says nothing here; marks of no data are told of it."""
+    """By ``NAME.png.aux.xml``."""
+    beside = path.with_name(f"{path.name}.aux.xml")
+    if not beside.is_file():
+        return None
     try:
-        tree = ElementTree.parse(path.with_name(f"{path.name}.aux.xml"))
-        numbers = [float(word) for word in (tree.findtext("GeoTransform") or "").split(",")]
-    except (OSError, ValueError, ElementTree.ParseError):
+        text = ElementTree.parse(beside).findtext("GeoTransform")
+    except ElementTree.ParseError as error:
+        raise ValueError(f"{beside}: {error}; mend or delete it.") from error
+    if text is None:
         return None
-    if len(numbers) != 6:
-        return None
-    x, right, turned, y, lower, down = numbers
+    x, right, turned, y, lower, down = _six(beside, text.split(","))
     return np.array([(right, turned, x), (lower, down, y)])
 
 
@@ -96,16 +108,31 @@ def _world(path: Path) -> np.ndarray | None:
     suffix = path.suffix.lower()
     names = f".{suffix[1:2]}{suffix[-1:]}w", f"{suffix}w", ".wld"
     for name in (*names, *map(str.upper, names)):
-        try:
-            numbers = [float(word) for word in path.with_suffix(name).read_text().split()]
-        except (OSError, ValueError):
-            continue
-        if len(numbers) == 6:
-            right, lower, turned, down, x, y = numbers
+        world = path.with_suffix(name)
+        if world.is_file():
+            words = world.read_text(encoding="utf-8", errors="replace").split()
+            right, lower, turned, down, x, y = _six(world, words)
             place = np.array([(right, turned, x), (lower, down, y)])
             place[:, 2] -= place[:, :2].sum(1) / 2
             return place
     return None
+
+
+def _six(path: Path, words: Sequence[str]) -> list[float]:
+    """The numbers that say where pixels lie; passed over, they would switch the check off."""
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: {error}; six numbers with decimal points, not commas, are expected, which "
+            "say where the pixels lie: mend or delete it."
+        ) from error
+    if len(numbers) != 6:
+        raise ValueError(
+            f"{path}: it holds {len(numbers)} numbers, six are expected, which say where the "
+            "pixels lie: mend or delete it."
+        )
+    return numbers
 
 
 def _inside(path: Path) -> np.ndarray | None:

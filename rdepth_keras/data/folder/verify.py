@@ -88,7 +88,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
         mask=_digest(files.mask.read_bytes()) if files.mask and mask is not None else "",
         depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
-        ground=None if image is None else footprint(files.image, image.shape[:2]),
+        ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
         one_colour=image is not None and holds_few_values(image.reshape(len(image), -1)),
         cut=image is not None and bool(np.isin(image, (0, 255)).mean() > _CUT_SHARE),
         black=_black(image, mask),
@@ -96,7 +96,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
     )
 
 
-def _read(decode: Callable[..., np.ndarray], path: Path | None, *arguments: Any) -> Any:
+def _read(decode: Callable[..., Any], path: Path | None, *arguments: Any) -> Any:
     try:
         return None if path is None else decode(path, *arguments)
     except (ValueError, OSError):

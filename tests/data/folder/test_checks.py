@@ -339,6 +339,18 @@ def test_pictures_beside_the_splits_are_told(root):
     assert f"{root}/validation is no split, so that its pictures, such as {path}," in line
 
 
+def test_a_world_file_that_is_no_numbers_is_told_once(root):
+    """Also of an image alone, which may lie on the ground of another split."""
+    (root / "train/town/masks/a.png").unlink()
+    beside = root / "train/town/images/a.pgw"
+    beside.write_text("0,5 0 0 -0,5 500000,25 4000000,25")
+    lines = [faults(town(root)), faults(town(root), pixels=True)]
+    lines.append(verify_folder(root, TABLE, lambda _: None))
+    lines.append(faults(open_folder(root, TABLE, with_depth=False).tiles("train", "town")))
+    for (line,) in lines:
+        assert line.startswith(f"{beside}: could not convert") and "mend or delete it" in line
+
+
 def test_splits_that_share_their_ground_are_told(root):
     """Tiles of one scene, cut with an overlap and split at random."""
     said = []

@@ -1,5 +1,6 @@
 """Files of one tile whose coordinates disagree: refused, and nothing is said where one has none."""
 
+import re
 from contextlib import nullcontext
 
 import numpy as np
@@ -95,13 +96,31 @@ def test_a_file_beside_a_png_says_where_it_lies(kind, tmp_path):
 def test_files_beside_that_hold_no_place_say_nothing(tmp_path):
     mask = tmp_path / "mask.png"
     Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(mask)
-    for name, text in {
-        "mask.png.aux.xml": "<PAMDataset><GeoTransform>1, 2</GeoTransform></PAMDataset>",
-        "mask.pgw": "no numbers",
-        "mask.pngw": "1 0 0 -1 5",
-        "mask.wld": "0 0 0 0 0 0",
-    }.items():
+    for name, text in {"mask.png.aux.xml": "<PAMDataset/>", "mask.wld": "0 0 0 0 0 0"}.items():
         (tmp_path / name).write_text(text)
-        assert not has_coordinates(mask)
-    (tmp_path / "mask.png.aux.xml").write_text("<PAM")
-    assert not has_coordinates(mask)
+        assert not has_coordinates(mask) and footprint(mask, SIZE) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("mask.pgw", "0,5 0 0 -0,5 500000,25 4000000,25", "'0,5'; six numbers with decimal points"),
+        ("mask.pngw", "1 0 0 -1 5", "it holds 5 numbers, six are expected"),
+        ("mask.wld", "", "it holds 0 numbers, six are expected"),
+        ("mask.png.aux.xml", "<P><GeoTransform>1, 2</GeoTransform></P>", "it holds 2 numbers, six"),
+        ("mask.png.aux.xml", "<P><GeoTransform></GeoTransform></P>", "''; six numbers with"),
+        ("mask.png.aux.xml", "<PAM", "mend or delete it"),
+    ],
+)
+def test_places_in_words_that_are_no_numbers_are_refused(tmp_path, name, text, said):
+    """Passed over, they would switch the check of places off."""
+    image = written(tmp_path / "image.tif", scaled(0.5, LEFT, TOP), AREA)
+    mask = tmp_path / "mask.png"
+    Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(mask)
+    (tmp_path / name).write_text(text)
+    for pair in ((mask, image), (image, mask)):
+        with pytest.raises(ValueError, match=rf"/{re.escape(name)}: .*{said}"):
+            refuse_elsewhere(*pair, SIZE)
+    with pytest.raises(ValueError, match="mend or delete it"):
+        footprint(mask, SIZE)
+    assert has_coordinates(mask)
