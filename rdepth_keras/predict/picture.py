@@ -10,6 +10,7 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
+from rdepth_keras.data.folder.blank import MOST_BLANK, is_cut, is_of_few_colours, share_of
 from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
 from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
@@ -143,6 +144,25 @@ def notices(pictures: Iterable[Path]) -> list[str]:
             f"Pixels without data, such as {_shown(gaps)} may hold, are given classes as all the "
             "others are."
         ]
+    return said
+
+
+def doubts(path: Path, image: Image) -> list[str]:
+    """Warnings, where a picture can hardly be one, or is none in parts; empty for any other."""
+    if is_of_few_colours(image):
+        return [f"WARNING: {path} is of one colour all over, or of few"]
+    blank = {name: share_of(image, value) for name, value in (("black", 0), ("white", 255))}
+    said = [
+        f"WARNING: {share:.0%} of {path} is {name} all over, as where there is no picture; it is "
+        "given classes as the rest is"
+        for name, share in blank.items()
+        if share > MOST_BLANK
+    ]
+    if is_cut(image) and not said:
+        said.append(
+            f"WARNING: more than half of {path} is all dark or all bright (0 or 255), perhaps cut "
+            "off"
+        )
     return said
 
 

@@ -16,7 +16,7 @@ from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
 from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
-from rdepth_keras.predict.picture import read_depth, read_image
+from rdepth_keras.predict.picture import doubts, read_depth, read_image
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.predictor import load_predictor, unfinished
 from rdepth_keras.tiling import Windows, blend_windows, windows
@@ -24,7 +24,6 @@ from rdepth_keras.tiling import Windows, blend_windows, windows
 STRIDE_SHARE = 0.75  # of a tile, between the windows of a larger picture
 Tell = Callable[[str], None]
 Estimate = Callable[[Image], np.ndarray]
-MOST_BLACK = 0.05  # of a picture: more than shadows are, exactly 0 in all channels
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class PicturePredictor:
         tile_pixels: side of the tiles that the run knows: larger pictures are seen in windows.
         reads_depth: whether depth is looked at.
         estimate: image -> raw relative depth (H, W), for pictures without a map.
-        notify: hears of depth maps that tell nothing, and of those of another origin.
+        notify: hears of pictures and depth maps that tell nothing, and of those of another origin.
         origin: of the depth that the run was trained with, or what it says of it; None for nothing.
     """
 
@@ -50,12 +49,8 @@ class PicturePredictor:
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
         image = read_image(picture)
-        black = (image == 0).all(-1).mean()
-        if black > MOST_BLACK:
-            self.notify(
-                f"WARNING: {black:.0%} of {picture} is black all over, as where there is no "
-                "picture; it is given classes as the rest is"
-            )
+        for doubt in doubts(picture, image):
+            self.notify(doubt)
         if not self.reads_depth:
             depth = np.zeros(image.shape[:2], np.float32)
         elif depth_file is not None:

@@ -305,13 +305,15 @@ def test_a_turned_or_damaged_picture_is_refused(tmp_path):
             predict_one(tmp_path / name)
 
 
-def test_black_that_nothing_marks_is_told(tmp_path):
+def test_black_and_white_that_nothing_marks_are_told(tmp_path):
     """The collar of a scene, whose alpha was taken away."""
     path, said = tmp_path / "a.png", []
-    image = np.random.default_rng(0).integers(1, 256, (32, 32, 3), np.uint8)
-    for rows, told in ((1, 0), (8, 1)):
-        image[:rows] = 0
-        path.write_bytes(png.encode(image))
-        PicturePredictor(Spy(), 32, False, no_estimate, said.append)(path)
-        assert len(said) == told
-    assert said[0].startswith(f"WARNING: 25% of {path} is black all over")
+    for value, name in ((0, "black"), (255, "white")):
+        image = np.random.default_rng(0).integers(1, 255, (32, 32, 3), np.uint8)
+        said.clear()
+        for rows, told in ((1, 0), (8, 1)):
+            image[:rows] = value
+            path.write_bytes(png.encode(image))
+            PicturePredictor(Spy(), 32, False, no_estimate, said.append)(path)
+            assert len(said) == told
+        assert said[0].startswith(f"WARNING: 25% of {path} is {name} all over")

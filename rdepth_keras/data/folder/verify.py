@@ -13,18 +13,17 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.data.folder import files as reading
+from rdepth_keras.data.folder.blank import MOST_BLANK, is_cut, is_of_few_colours
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
 from rdepth_keras.data.folder.fingerprints import strange_depths
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.data.splits import SPLITS
-from rdepth_keras.depth.normalise import flat_notice, holds_few_values, is_flat
+from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
 
 _READING = 4  # files read at once
 _COVERED_SHARE = 0.02  # of a tile, by one of another split
-_CUT_SHARE = 0.5  # of a picture's values, at the ends of their range
-_BLACK_SHARE = 0.05  # of a picture's pixels, at least: black, and with a class
 
 
 def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
@@ -89,8 +88,8 @@ def _content(table: ClassTable, files: Files) -> _Content:
         depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
         ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
-        one_colour=image is not None and holds_few_values(image.reshape(len(image), -1)),
-        cut=image is not None and bool(np.isin(image, (0, 255)).mean() > _CUT_SHARE),
+        one_colour=image is not None and is_of_few_colours(image),
+        cut=image is not None and is_cut(image),
         black=_black(image, mask),
         flat=depth is not None and is_flat(depth),
     )
@@ -133,7 +132,7 @@ def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
             "WARNING: pictures of which more than half is all dark or all bright (0 or 255), "
             f"perhaps cut off, {len(found)} of {len(contents)}: {_some(found)}"
         )
-    borders = [one for one in masks if one.black > _BLACK_SHARE and not (one.cut or one.one_colour)]
+    borders = [one for one in masks if one.black > MOST_BLANK and not (one.cut or one.one_colour)]
     if found := [str(one.files.image) for one in borders]:
         yield (
             f"WARNING: pictures with black pixels, perhaps borders without data, that their masks "
