@@ -15,6 +15,7 @@ from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhe
 from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
 from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
 from rdepth_keras.data.folder.fingerprints import same_bytes
+from rdepth_keras.data.folder.gamma import unusual_gammas
 from rdepth_keras.data.folder.headers import TIFF, Form
 from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.data.folder.opencv import decode, decode_tiff
@@ -128,8 +129,11 @@ def _header(path: Path) -> png.Header | None:
 
 
 def notices(pictures: Iterable[Path]) -> list[str]:
-    """What pictures hold that their maps will not: coordinates, and pixels without data."""
-    placed, gaps = [], []
+    """What pictures hold that their maps will not: coordinates, and pixels without data.
+
+    And a gamma that is not looked at.
+    """
+    pictures, placed, gaps = list(pictures), [], []
     for path in pictures:
         placed += [path.name] if has_coordinates(path) else []
         gaps += [path.name] if _may_have_gaps(path) else []
@@ -144,7 +148,7 @@ def notices(pictures: Iterable[Path]) -> list[str]:
             f"Pixels without data, such as {_shown(gaps)} may hold, are given classes as all the "
             "others are."
         ]
-    return said
+    return [*said, *(f"WARNING: {told}" for told in unusual_gammas(pictures))]
 
 
 def doubts(path: Path, image: Image) -> list[str]:

@@ -12,6 +12,7 @@ from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
 from rdepth_keras.data.folder.files import decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
+from rdepth_keras.data.folder.gamma import unusual_gammas
 
 _READING = 4  # files read at once
 _SHOWN = 4  # names
@@ -48,7 +49,8 @@ def oddities(tiles: Tiles) -> list[str]:
     """In words: pictures that are there several times, and masks that different pictures share.
 
     Byte for byte, under any names. A mask of one class alone may well be that of many pictures.
-    And depth maps that are not those which the record beside them tells of.
+    And depth maps that are not those which the record beside them tells of, and pictures of an
+    unusual gamma.
     """
     own, said = _files(tiles), []
     if groups := same_bytes([files.image for files in own]):
@@ -66,7 +68,7 @@ def oddities(tiles: Tiles) -> list[str]:
         said.append(
             f"{count} of the {len(own)} masks are those of other pictures, {_shown(shared)}"
         )
-    return said + strange_depths(tiles)
+    return [*said, *strange_depths(tiles), *unusual_gammas([files.image for files in own])]
 
 
 def strange_depths(tiles: Tiles) -> list[str]:

@@ -18,6 +18,7 @@ from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
 from rdepth_keras.data.folder.fingerprints import strange_depths
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
+from rdepth_keras.data.folder.gamma import unusual_gammas
 from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
@@ -49,7 +50,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         wrong += faults(tiles, pixels=True)
         with ThreadPoolExecutor(_READING) as pool:
             contents = list(pool.map(partial(_content, table), tiles.files))
-        for notice in (*_uniform(contents), *_gaps(contents, wrong), *_strange(tiles)):
+        for notice in (*_uniform(contents), *_gaps(contents, wrong), *_told(tiles)):
             tell(notice)
         seen += contents
     for notice in (*_elsewhere(root), *_absent(table, seen), *_repeated(seen), *_overlapping(seen)):
@@ -176,8 +177,10 @@ def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
         )
 
 
-def _strange(tiles: FolderTiles) -> Iterator[str]:
-    """Of depth maps that are not those of the record beside them; a damaged one is a fault."""
+def _told(tiles: FolderTiles) -> Iterator[str]:
+    """What is told before training as well; that a record is damaged is a fault."""
+    images = [files.image for files in tiles.files]
+    yield from (f"WARNING: {said}" for said in unusual_gammas(images))
     with contextlib.suppress(ValueError):
         yield from (f"WARNING: {said}" for said in strange_depths(tiles))
 
