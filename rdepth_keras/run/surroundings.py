@@ -3,6 +3,8 @@
 import platform
 import subprocess
 from collections.abc import Mapping
+from functools import cache
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from rdepth_keras.experiment import Experiment
 from rdepth_keras.train.devices import compute_dtype, describe
 
 LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
-VERSIONS = ("git_revision", "rdepth_keras", *LIBRARIES)
+VERSIONS = ("git_revision", "code", "rdepth_keras", *LIBRARIES)
 WEIGHTS = ("weights", "depth_weights")  # settings of where a training starts
 NAMED = (None, "none", "imagenet")  # values of these that are no place
 Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
@@ -69,8 +71,21 @@ def surroundings(
 
 def versions() -> dict[str, str | None]:
     """Of this project and of the libraries that decide numbers."""
-    own = {"git_revision": _git_revision(), "rdepth_keras": rdepth_keras.__version__}
+    own = {"git_revision": _git_revision(), "code": _own_code()}
+    own["rdepth_keras"] = rdepth_keras.__version__
     return own | {library: version(library) for library in LIBRARIES}
+
+
+def code_digest(package: Path) -> str:
+    """16 hex digits that depend on the name and content of every module of a package.
+
+    Two states of a checkout with changes have one revision, and a copy without git has none.
+    """
+    found = blake2b(digest_size=8)
+    for path in sorted(package.rglob("*.py")):
+        content = path.read_bytes()
+        found.update(f"{path.relative_to(package).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()
 
 
 def weights_fingerprints(experiment: Experiment) -> dict[str, str]:
@@ -83,6 +98,13 @@ def weights_fingerprints(experiment: Experiment) -> dict[str, str]:
     }
 
 
+# Both once a process: what is edited while it trains is not what it runs.
+@cache
+def _own_code() -> str:
+    return code_digest(Path(rdepth_keras.__file__).parent)
+
+
+@cache
 def _git_revision() -> str | None:
     """The commit of this checkout, with ``+changes`` if it has any; None for an installed copy."""
     root = Path(__file__).resolve().parents[2]

@@ -93,6 +93,10 @@ def test_runs_of_several_versions_are_told(tmp_path, noted):
     assert line["note"] == "trained by several versions: jax 1.0, 2.0"
     (line,) = table(runs[:1])
     assert not line["note"]
+    for place, code in zip(runs, ("0a", "0b"), strict=True):
+        noted(place, Run(place).experiment, git_revision="1f+changes", code=code)
+    (line,) = table(runs)
+    assert line["note"] == "trained by several versions: code 0a, 0b"
     for dtype, told in (("float32", ""), ("bfloat16", "compute_dtype float32, bfloat16")):
         went_on = {"step": 3, "jax": "1.0", "compute_dtype": dtype}
         began = {"jax": "1.0", "compute_dtype": "float32"}

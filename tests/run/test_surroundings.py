@@ -1,13 +1,16 @@
 """What surrounds a training."""
 
+from pathlib import Path
+
 import pytest
 
+from rdepth_keras import run
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.data.folder.dataset import Folder
 from rdepth_keras.labels import LOVEDA
 from rdepth_keras.recipes import recipe
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.surroundings import settled
+from rdepth_keras.run.surroundings import VERSIONS, code_digest, settled, versions
 from rdepth_keras.run.training import changes
 
 
@@ -43,3 +46,18 @@ def test_tiles_that_are_made_lie_nowhere():
     assert settled(made) == made
     with pytest.raises(ValueError, match=r"--data-dir .*here has no effect: .* away \(None\)"):
         settled(made.changed(resources={"data_dir": "here"}))
+
+
+def test_versions_tell_one_state_of_the_code_from_another(tmp_path):
+    """Of a copy without git as well; what is no module decides nothing."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/twin.py").write_text("MEAN = 1")
+    first = code_digest(tmp_path)
+    (tmp_path / "README.md").write_text("words")
+    assert code_digest(tmp_path) == first
+    (tmp_path / "models/twin.py").rename(tmp_path / "models/other.py")
+    moved = code_digest(tmp_path)
+    (tmp_path / "models/other.py").write_text("MEAN = 2")
+    assert len({first, moved, code_digest(tmp_path)}) == 3
+    assert versions().keys() == set(VERSIONS)
+    assert versions()["code"] == code_digest(Path(run.__file__).parents[1])
