@@ -10,7 +10,7 @@ from rdepth_keras.evaluate.submission import Expected, write_submission
 from rdepth_keras.infer import Inference
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import tracked
-from rdepth_keras.run.files import changed_files
+from rdepth_keras.run.files import changed_files, other_versions
 from rdepth_keras.run.predictor import load_ensemble, unfinished
 
 
@@ -46,6 +46,9 @@ def submit(
             one.check_data(data)
     if domain != (target := run.experiment.data.target):
         console.print(f"WARNING: {run} was trained for {target}, and {domain} is predicted.")
+    for one in (run, *members):
+        for line in other_versions(one, one.experiment):
+            console.print(line)
     for line in changed_files(run, data).values():
         console.print(f"The data have changed since the run began: {line}")
     tiles = data.tiles("test", domain)

@@ -132,7 +132,9 @@ def note(evaluated: Evaluated) -> str:
     """What a reader must know of the scores beside their tags; empty where there is nothing."""
     changed = "; ".join(evaluated.result.get("changed_data", []))
     changed = changed and f"the data have changed since the run began: {changed}"
-    said = [_unfinished(evaluated), changed, evaluated.result.get("trained_on_too", "")]
+    versions = evaluated.result.get("other_versions", "")
+    versions = versions and f"scored by other versions than it was trained by: {versions}"
+    said = [_unfinished(evaluated), versions, changed, evaluated.result.get("trained_on_too", "")]
     origins = (evaluated.result.get("depth") or {}).get("origins")
     said += [evaluated.result.get("sizes", ""), evaluated.result.get("unlabelled", "")]
     said += [evaluated.result.get("odd", "")]

@@ -24,7 +24,13 @@ from rdepth_keras.labels import ClassTable
 from rdepth_keras.run.comparison import note
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.effects import check_blend
-from rdepth_keras.run.files import changed_files, labelled_parts, trained_on_too
+from rdepth_keras.run.files import (
+    changed_files,
+    labelled_parts,
+    other_versions,
+    trained_on_too,
+    version_changes,
+)
 from rdepth_keras.run.predictor import Predictor, load_ensemble
 from rdepth_keras.run.scores import Evaluated, in_short, other_checkpoint, other_inference
 from rdepth_keras.train.progress import LINE_SECONDS
@@ -69,10 +75,13 @@ class Trial:
 
     @property
     def told(self) -> list[str]:
-        """What there is to say of the tiles before they are scored."""
+        """What there is to say of the runs and the tiles before they are scored."""
+        runs = (self.run, *self.members)
+        versions = [line for run in runs for line in other_versions(run, run.experiment)]
         sizes = self.sizes and f"WARNING: {self.sizes}: cut them alike."
         odd = self.odd and f"WARNING: {self.odd}"
-        return list(filter(None, (self.trained_on_too, odd, self.flat, sizes, self.unlabelled)))
+        tiles = (self.trained_on_too, odd, self.flat, sizes, self.unlabelled)
+        return list(filter(None, (*versions, *tiles)))
 
     @property
     def table(self) -> ClassTable:
@@ -190,6 +199,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "trained_steps": trial.run.trained_steps,
         "member_notes": _member_notes(trial),
         "files": dict(trial.data.fingerprints(trial.tiles)),
+        "other_versions": version_changes(trial.run, experiment),
         "changed_data": list(trial.changed),
         "trained_on_too": trial.trained_on_too,
         "unlabelled": trial.unlabelled,
@@ -205,6 +215,7 @@ def _member_notes(trial: Trial) -> list[str]:
     for member, step in zip(trial.members, trial.predictor.steps[1:], strict=True):
         reached = {"step": step, "trained_steps": member.trained_steps}
         result = {**reached, "selection": member.selection}
+        result["other_versions"] = version_changes(member, member.experiment)
         if told := note(Evaluated(member, trial.name, result, member.experiment)):
             found.append(f"{member.name}: {told}")
     return found

@@ -76,18 +76,26 @@ def _other_start(noted: Mapping[str, Any], experiment: Experiment) -> list[str]:
 
 
 def other_versions(run: Run, experiment: Experiment) -> list[str]:
-    """In words, where versions and precision are not those that a run began with; at most a line.
+    """A warning, where versions or precision are none of those that a run was trained by."""
+    told = version_changes(run, experiment)
+    return [f"WARNING: not as {run} began: {told}"] if told else []
 
-    Nothing is told of a run that has not begun.
+
+def version_changes(run: Run, experiment: Experiment) -> str:
+    """In words, which versions are none of those that a run began or went on with, and precision.
+
+    Empty where there is nothing, and for a run that has not begun.
     """
-    noted = run.environment
     own = {**versions(), "compute_dtype": compute_dtype(experiment.training.precision)}
-    told = [
-        f"{name} {noted[name]} then, {value} now"
+    then = {
+        name: [part[name] for part in run.environments if name in part] or [value]
         for name, value in own.items()
-        if noted.get(name, value) != value
-    ]
-    return [f"WARNING: not as {run} began: {'; '.join(told)}"] if told else []
+    }
+    return "; ".join(
+        f"{name} {', '.join(map(str, dict.fromkeys(then[name])))} then, {value} now"
+        for name, value in own.items()
+        if value not in then[name]
+    )
 
 
 def _changed(name: str, then: Mapping[str, str], now: Mapping[str, str] | None) -> str:

@@ -18,6 +18,7 @@ from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import doubts, read_depth, read_image
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.files import other_versions
 from rdepth_keras.run.predictor import load_predictor, unfinished
 from rdepth_keras.tiling import Windows, blend_windows, windows
 
@@ -117,7 +118,7 @@ def load_picture_predictor(
         )
     inference = inference or own.seamless()
     predictor = load_predictor(run, inference)
-    for note in (*predictor.damaged, *unfinished([run])):
+    for note in (*other_versions(run, experiment), *predictor.damaged, *unfinished([run])):
         notify(note)
     reads_depth = experiment.network.reads_depth
     origin = _depth_origin(run) or run.environment.get("depth", {}).get("source")

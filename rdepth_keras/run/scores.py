@@ -177,6 +177,7 @@ _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "passed_over": _list_of(_is_text),
     "changed_data": _list_of(_is_text),
     "member_notes": _list_of(_is_text),
+    "other_versions": _is_text,
     "trained_on_too": _is_text,
     "unlabelled": _is_text,
     "sizes": _is_text,

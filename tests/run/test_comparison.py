@@ -377,7 +377,7 @@ WRONG = {
     **{"split": 7, "domain": None, "dataset": [], "absent": "some", "inference": {}, "step": -1},
     **{"seeds": "abc", "depth": {"source": ["x"]}, "passed_over": "x", "members": [1], "files": 3},
     **{"changed_data": [None], "trained_steps": "all", "member_notes": "b", "trained_on_too": 1},
-    **{"odd": ["x"]},
+    **{"odd": ["x"], "other_versions": 1},
 }
 
 

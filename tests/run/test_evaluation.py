@@ -24,7 +24,9 @@ from rdepth_keras.run.comparison import idle_labels
 from rdepth_keras.run.ending import score_the_end
 from rdepth_keras.run.evaluation import NoLabels, describe, other_sizes, tracked
 from rdepth_keras.run.leaderboard import draw
+from rdepth_keras.run.pictures import load_picture_predictor
 from rdepth_keras.run.predictor import load_ensemble, load_predictor
+from rdepth_keras.run.surroundings import versions
 from rdepth_keras.run.sweep import Cell
 
 QUIET = Console(quiet=True)
@@ -305,6 +307,30 @@ def test_an_ensemble_of_runs_on_other_files_is_refused(copied, noted, one, other
         return
     with pytest.raises(ValueError, match=f"same data and protocol; .*seed0 has the .*{said}"):
         load_ensemble(runs)
+
+
+def test_what_predicts_by_other_code_than_was_trained_by_says_so(copied, noted, tmp_path):
+    """Scores keep it, members too, and tables tell it; a submission and pictures tell it."""
+    for place, code in zip(copied, ("0a", versions()["code"]), strict=True):
+        noted(place, run.Run(place).experiment, **(versions() | {"code": code}))
+    one, other = map(run.Run, copied)
+    told = f"code 0a then, {versions()['code']} now"
+    line = f"WARNING: not as {one} began: {told}"
+    own, with_it = run.prepare_trial(one, "val"), run.prepare_trial(other, "val", members=[one])
+    assert line in own.told and line in with_it.told
+    result = run.evaluate(own, QUIET)
+    assert result["other_versions"] == told
+    assert f"scored by other versions than it was trained by: {told}" in run.compare(
+        copied[:1], published=False, format="csv"
+    )
+    result = describe(with_it)
+    assert result["other_versions"] == "" and told in result["member_notes"][0]
+    said = io.StringIO()
+    run.submit(other, "urban", tmp_path / "a.zip", Console(file=said, width=999), members=[one])
+    assert line in said.getvalue()
+    heard = []
+    load_picture_predictor(one, estimates=False, notify=heard.append)
+    assert line in heard
 
 
 def test_members_have_seen_the_same_of_what_they_predict(copied, noted):

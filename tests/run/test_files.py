@@ -114,6 +114,9 @@ def test_a_run_that_is_run_again_by_others_says_so(own, tmp_path):
     (said,) = other_versions(own, experiment)
     assert said.startswith(f"WARNING: not as {own} began: jax 0.0 then, ")
     assert said.endswith("compute_dtype bfloat16 then, float32 now")
+    own.note_environment(versions() | {"compute_dtype": "float32"}, 3)
+    assert other_versions(own, experiment) == [], "it went on with what is here now"
+    own.note_environment(own.environment | {"resumed": []}, 0)
     weights.write_bytes(b"those")
     exchanged, also = others(own, experiment)
     assert "not the weights that" in exchanged and also == said
