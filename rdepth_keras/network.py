@@ -29,7 +29,8 @@ class Network:
     Raises:
         ValueError: if two variables of the model share a path: a dictionary keyed by path
             would silently lose one of them. Give the layers distinct names.
-        RuntimeError: under a Keras backend other than JAX.
+        RuntimeError: under a Keras backend other than JAX, and with another ``floatx`` than
+            float32: the rest of a step, and of a score, would be in it.
     """
 
     model: keras.Model
@@ -39,6 +40,12 @@ class Network:
             raise RuntimeError(
                 f"Training and evaluation need Keras on JAX; it runs on {keras.backend.backend()}. "
                 "Set the environment variable KERAS_BACKEND=jax before Keras is imported."
+            )
+        if (floatx := keras.config.floatx()) != "float32":
+            raise RuntimeError(
+                f"Training and evaluation need Keras's floatx float32; it is {floatx}. Unset the "
+                "environment variable KERAS_FLOATX, or set floatx in keras.json, or by "
+                "keras.config.set_floatx; a precision is chosen with --precision."
             )
         paths = [*_paths(self.model.trainable_variables), *_paths(_buffers(self.model))]
         twice = sorted({path for path in paths if paths.count(path) > 1})

@@ -31,6 +31,16 @@ def batch():
     return {"image": jax.random.uniform(jax.random.key(1), (2, 8, 8, 3)), "depth": None}
 
 
+def test_another_floatx_is_refused():
+    """Layers without a dtype of their own, and draws, would come in it, and nothing would tell."""
+    keras.config.set_floatx("float16")
+    try:
+        with pytest.raises(RuntimeError, match=r"floatx float32; it is float16\. Unset .*FLOATX"):
+            build(BatchNorm)
+    finally:
+        keras.config.set_floatx("float32")
+
+
 def test_inference_equals_keras_and_leaves_buffers(network, batch):
     params, buffers = network.init()
     outputs, after = jax.jit(network.apply)(params, buffers, batch_image(batch))

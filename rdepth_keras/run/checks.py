@@ -15,6 +15,7 @@ from rdepth_keras.labels import LOVEDA
 from rdepth_keras.recipes import RECIPES, SMALL
 from rdepth_keras.recipes.deviation import departures
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.surroundings import random_numbers
 
 Tell = Callable[[str], None]
 _BY_TRAIN_ID = ("background", "feature_classes", "class_weights", "pseudo_class_weights", "prior")
@@ -37,13 +38,22 @@ def check_apart(experiment: Experiment, directory: Path) -> None:
                 )
 
 
-def check_random_numbers() -> None:
-    """Raises ValueError where JAX makes random numbers in a way that Keras's seeds do not fit."""
+def check_random_numbers(run: Run) -> None:
+    """Raises ValueError where JAX makes random numbers in a way that Keras's seeds do not fit.
+
+    And where a run would go on with others than it began with. Older runs noted none.
+    """
     kind = jax.config.jax_default_prng_impl  # pyright: ignore
     if kind != "threefry2x32":
         raise ValueError(
             f"JAX_DEFAULT_PRNG_IMPL={kind}: Keras's random numbers need JAX's own, threefry2x32. "
             "Unset the variable."
+        )
+    noted, now = run.environment.get("random_numbers", {}), random_numbers()
+    for name in (name for name in noted if noted[name] != now[name]):
+        raise ValueError(
+            f"The run in {run} began with other random numbers: {name} was {noted[name]}, and is "
+            f"{now[name]}. Set {name.upper()}={noted[name]}, or train a new run."
         )
 
 

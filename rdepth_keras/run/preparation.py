@@ -90,7 +90,7 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     Raises ValueError, OSError or ImportError, with the remedy.
     """
     training = experiment.training
-    check_random_numbers()
+    check_random_numbers(run)
     check_apart(experiment, run.directory)
     check_batch_size(training.batch_size, experiment.resources.economy.accumulate)
     check_watch(watch, training.steps)

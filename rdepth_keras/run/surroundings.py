@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
+
 import rdepth_keras
 from rdepth_keras import checkpoints
 from rdepth_keras.data.dataset import Opened
@@ -17,6 +19,7 @@ from rdepth_keras.train.devices import compute_dtype, describe
 
 LIBRARIES = ("keras", "jax", "jaxlib", "optax", "numpy", "grain", "tensorflow-datasets")
 VERSIONS = ("git_revision", "code", "rdepth_keras", *LIBRARIES)
+DRAWS = ("jax_default_prng_impl", "jax_threefry_partitionable", "jax_random_seed_offset")
 WEIGHTS = ("weights", "depth_weights")  # settings of where a training starts
 NAMED = (None, "none", "imagenet")  # values of these that are no place
 Files = Mapping[str, Mapping[str, str]]  # ``split/domain`` -> kind of file -> digest
@@ -59,6 +62,7 @@ def surroundings(
     """Versions, device and data of a training: what the experiment itself does not say."""
     return {
         **versions(),
+        "random_numbers": random_numbers(),
         "python": platform.python_version(),
         "device": describe(),
         "compute_dtype": compute_dtype(experiment.training.precision),
@@ -74,6 +78,11 @@ def versions() -> dict[str, str | None]:
     own = {"git_revision": _git_revision(), "code": _own_code()}
     own["rdepth_keras"] = rdepth_keras.__version__
     return own | {library: version(library) for library in LIBRARIES}
+
+
+def random_numbers() -> dict[str, Any]:
+    """Settings of JAX, by name, that decide what is drawn from one key."""
+    return {name: getattr(jax.config, name) for name in DRAWS}
 
 
 def code_digest(package: Path) -> str:

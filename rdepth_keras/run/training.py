@@ -110,7 +110,8 @@ def _train(
 ) -> dict[str, Any] | None:
     """Both: a run without a checkpoint begins at step 0."""
     prepared = prepare(experiment, run, console, watch)
-    noted = {name: prepared.surroundings[name] for name in ("files", "weights", *VERSIONS)}
+    names = ("files", "weights", "random_numbers", *VERSIONS)
+    noted = {name: prepared.surroundings[name] for name in names}
     told = f"{to_json(experiment.essence())} {json.dumps(noted, sort_keys=True)}"
     # From here on none still looks at a directory that another writes into.
     check_hosts("settings, data or versions", told)

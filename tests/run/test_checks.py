@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 from dataclasses import replace
 
+import jax
 import numpy as np
 import pytest
 
@@ -20,12 +21,15 @@ from rdepth_keras.recipes import recipe
 from rdepth_keras.run.checks import (
     check_apart,
     check_masks,
+    check_random_numbers,
     check_scored,
     early_average,
     loveda_ids,
     padded,
 )
+from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import trained_on_too
+from rdepth_keras.run.surroundings import random_numbers
 
 TABLE = ClassTable(("ground", "roof"), (0, 1), ((1, 1, 1), (2, 2, 2)), (255,))
 
@@ -77,6 +81,20 @@ def test_a_run_or_a_cache_among_the_tiles_is_refused(root, place):
     experiment = experiment.changed(resources={"economy": economy})
     with pytest.raises(ValueError, match=r"--cache .* lies among the tiles"):
         check_apart(experiment, root / "runs")
+
+
+def test_a_run_goes_on_with_the_random_numbers_that_it_began_with(tmp_path):
+    own = Run(tmp_path)
+    check_random_numbers(own)
+    own.begin(recipe("demo"))
+    own.note_environment({"random_numbers": random_numbers()}, 0)
+    check_random_numbers(own)
+    told = r"_partitionable was True, and is False\. Set JAX_THREEFRY_PARTITIONABLE=True, or"
+    with jax.threefry_partitionable(False), pytest.raises(ValueError, match=told):
+        check_random_numbers(own)
+    own.note_environment({"device": "of an older version"}, 0)
+    with jax.threefry_partitionable(False):
+        check_random_numbers(own)
 
 
 def test_scored_tiles_that_are_trained_on_are_told(root):

@@ -437,6 +437,8 @@ def test_what_is_scored_and_random_numbers_are_asked_about_first(experiment, tmp
     with jax.default_prng_impl("rbg"), pytest.raises(ValueError, match="PRNG_IMPL=rbg.*Unset"):
         run.start(experiment, Run(tmp_path / "other"), QUIET)
     assert not (tmp_path / "other").exists()
+    with jax.threefry_partitionable(False), pytest.raises(ValueError, match="other random numbers"):
+        run.resume(experiment, Run(tmp_path / "run"), QUIET)
 
 
 def test_a_validation_on_what_trains_is_told(experiment, tmp_path):
