@@ -80,6 +80,7 @@ class Row:
         spread: standard deviation of the mIoU over seeds.
         interval: confidence interval of the mIoU over tiles.
         note: a footnote.
+        remarks: in words, how far it is from others, or why nobody can say.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Row:
     spread: float | None = None
     interval: tuple[float, float] | None = None
     note: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def group(rows: Iterable[Row]) -> dict[Protocol, list[Row]]:

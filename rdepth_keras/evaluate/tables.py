@@ -17,18 +17,18 @@ _LATEX = {letter: "\\" + letter for letter in "&%_#${}"} | {
 }  # fmt: skip
 
 
-def write_tables(groups: Groups, format: Format, remarks: Sequence[str] = ()) -> str:
-    """The tables as text; ``remarks`` follow them (CSV, which has no place for them, leaves them).
+def write_tables(groups: Groups, format: Format) -> str:
+    """The tables as text, with every note and remark of their rows.
 
     Raises:
         ValueError: for an unknown format.
     """
-    writers: dict[str, Callable[..., str]] = {
+    writers: dict[str, Callable[[Groups], str]] = {
         "markdown": _markdown, "csv": _csv, "latex": _latex
     }  # fmt: skip
     if format not in writers:
         raise ValueError(f"format must be one of {get_args(Format)}; received {format!r}.")
-    return writers[format](groups, remarks)
+    return writers[format](groups)
 
 
 def _header(rows: Sequence[Row]) -> list[str]:
@@ -63,7 +63,11 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     return [f"† {row.name}: {row.note}" for row in rows if row.note]
 
 
-def _markdown(groups: Groups, remarks: Sequence[str]) -> str:
+def _remarks(rows: Iterable[Row]) -> list[str]:
+    return [remark for row in rows for remark in row.remarks]
+
+
+def _markdown(groups: Groups) -> str:
     parts = []
     for protocol, rows in groups.items():
         lines = [_header(rows), ["--:", ":--", *["--:"] * (len(_classes(rows)) + 1), *[":--"] * 5]]
@@ -71,42 +75,44 @@ def _markdown(groups: Groups, remarks: Sequence[str]) -> str:
         table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         notes = "".join(f"\n{note}\n" for note in _notes(rows))
         parts.append(f"### {protocol}\n\n{table}\n{notes}")
-    return "\n".join([*parts, *(f"- {remark}" for remark in remarks)]).rstrip() + "\n"
+    said = _remarks(row for rows in groups.values() for row in rows)
+    return "\n".join([*parts, *(f"- {remark}" for remark in said)]).rstrip() + "\n"
 
 
-def _csv(groups: Groups, remarks: Sequence[str]) -> str:
+def _csv(groups: Groups) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     classes = _classes(row for rows in groups.values() for row in rows)
     names = ["protocol", "method", *classes, "miou", "miou_spread", "low", "high"]
-    writer.writerow([*names, *(tag.replace(" ", "_") for tag in TAGS), "note"])
+    writer.writerow([*names, *(tag.replace(" ", "_") for tag in TAGS), "note", "remarks"])
     for protocol, rows in groups.items():
         for row in rows:
             iou = (row.iou.get(name) for name in classes)
             scores = [*iou, row.miou, row.spread, *(row.interval or (None, None))]
             tags = [row.tags.get(tag, UNKNOWN) for tag in TAGS]
             cells = ["" if value is None else f"{value:.2f}" for value in scores]
-            writer.writerow([str(protocol), row.name, *cells, *tags, row.note])
+            said = [row.note, " ".join(row.remarks)]
+            writer.writerow([str(protocol), row.name, *cells, *tags, *said])
     return out.getvalue()
 
 
-def _latex(groups: Groups, remarks: Sequence[str]) -> str:
+def _latex(groups: Groups) -> str:
     """Needs the package booktabs."""
     parts = []
     for protocol, rows in groups.items():
         columns = "rl" + "r" * (len(_classes(rows)) + 1) + "l" * len(TAGS)
         lines = [_escape(_header(rows)), *map(_escape, _ranked(rows))]
         body = [" & ".join(line) + r" \\" for line in lines]
-        notes = [rf"% {note}" for note in _notes(rows)]
+        below = _escape([*_notes(rows), *_remarks(rows)])
         parts += [
             rf"\begin{{table}}\caption{{{_escape([str(protocol)])[0]}}}",
             rf"\begin{{tabular}}{{{columns}}}",
             *[r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}"],
-            *notes,
+            *(rf"\par\footnotesize {line}" for line in below),
             r"\end{table}",
             "",
         ]
-    return "\n".join([*parts, *(f"% {remark}" for remark in remarks)]).rstrip() + "\n"
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def _escape(cells: Sequence[str]) -> list[str]:

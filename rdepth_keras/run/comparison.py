@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -55,12 +56,17 @@ def compare(
             and for one run or seed given twice.
     """
     evaluated = [found for place in directories for found in find_evaluations(Run(place))]
-    rows = [_merge(family) for family in _families(evaluated)]
+    first: dict[Protocol, Evaluated] = {}
+    for found in evaluated:
+        first.setdefault(protocol(found), found)
+    rows = []
+    for family in _families(evaluated):
+        remarks = paired_differences(first[protocol(family[0])], family) if differences else ()
+        rows.append(replace(_merge(family), remarks=remarks))
     if published:
         directions = dict.fromkeys(row.protocol.direction for row in rows) or {None: None}
         rows += [row for direction in directions for row in published_rows(direction)]
-    remarks = paired_differences(evaluated) if differences else []
-    return write_tables(group(rows), format, remarks)
+    return write_tables(group(rows), format)
 
 
 def protocol(evaluated: Evaluated) -> Protocol:
@@ -219,29 +225,25 @@ def describe_inference(inference: dict[str, Any]) -> str:
     return ", ".join([*parts, f"{inference['average']} averaged"])
 
 
-def paired_differences(evaluated: Sequence[Evaluated]) -> list[str]:
-    """In words, how far every evaluation is from the first one of its protocol, over its tiles."""
-    said, first = [], {}
-    for found in evaluated:
-        base = first.setdefault(protocol(found), found)
-        if base is found:
-            continue
-        ours, theirs = (one.run.counts(one.name) for one in (base, found))
-        other = _other(base, found, ours, theirs)
-        if other:
-            said.append(f"{found.title} and {base.title} were scored on different {other}.")
-            continue
-        score = partial(mean_iou, absent=protocol(base).absent)
-        gap = bootstrap_difference(ours.confusions, theirs.confusions, score)
-        interval = f"[{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
-        over = f"bootstrap over {len(ours.ids)} tiles"
-        if gap.unknown:
-            interval, over = "unknown", "it takes at least two tiles"
-        said.append(
-            f"{found.title} minus {base.title}: {100 * gap.value:+.2f} mIoU, {gap.level:.0%} "
-            f"interval {interval} ({over})"
-        )
-    return said
+def paired_differences(base: Evaluated, family: Sequence[Evaluated]) -> tuple[str, ...]:
+    """In words, how far each is from the first evaluation of its protocol, over its tiles."""
+    return tuple(_difference(base, found) for found in family if found is not base)
+
+
+def _difference(base: Evaluated, found: Evaluated) -> str:
+    ours, theirs = (one.run.counts(one.name) for one in (base, found))
+    if other := _other(base, found, ours, theirs):
+        return f"{found.title} and {base.title} were scored on different {other}."
+    score = partial(mean_iou, absent=protocol(base).absent)
+    gap = bootstrap_difference(ours.confusions, theirs.confusions, score)
+    interval = f"[{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
+    over = f"bootstrap over {len(ours.ids)} tiles"
+    if gap.unknown:
+        interval, over = "unknown", "it takes at least two tiles"
+    return (
+        f"{found.title} minus {base.title}: {100 * gap.value:+.2f} mIoU, {gap.level:.0%} "
+        f"interval {interval} ({over})"
+    )
 
 
 def _other(base: Evaluated, found: Evaluated, ours: Counts, theirs: Counts) -> str:

@@ -25,7 +25,9 @@ def row(name, miou, protocol=VALIDATION, inference="whole", **options):
 
 
 def test_markdown_marks_and_explains():
-    text = write_tables(group(published_rows("u2r")), "markdown", ["A minus B: +1.00"])
+    text = write_tables(
+        group([*published_rows("u2r"), row("A", 50, remarks=("A minus B: +1.00",))]), "markdown"
+    )
     assert "PyCDA [ST] †" in text
     assert "† PyCDA [ST]: printed 32.14, but the classes average 31.49" in text
     assert text.endswith("\n\n- A minus B: +1.00\n")
@@ -42,8 +44,9 @@ def test_spread_interval_and_absent_classes():
 
 
 def test_csv_reads_back():
-    rows = [row("a", 50, interval=(48, 52)), *published_rows()]
-    lines = list(csv.DictReader(io.StringIO(write_tables(group(rows), "csv", ["a remark"]))))
+    rows = [row("a", 50, interval=(48, 52), remarks=("a is.", "b is.")), *published_rows()]
+    lines = list(csv.DictReader(io.StringIO(write_tables(group(rows), "csv"))))
+    assert lines[0]["remarks"] == "a is. b is." and lines[1]["remarks"] == ""
     assert len(lines) == 33 and lines[0]["barren"] == "" and lines[0]["low"] == "48.00"
     assert lines[0]["protocol"] == str(VALIDATION) and lines[0]["seeds"] == "0"
     assert sum(bool(line["note"]) for line in lines) == 4
@@ -64,5 +67,12 @@ def test_latex_is_escaped_and_balanced():
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.replace(r"\&", "").count("&") for line in body} == {14}
+    told = {"note": "part of it", "remarks": ("a_b minus c: +1%",)}
+    text = write_tables(group([row("a_b", 50, **told), row("c", 49)]), "latex")
+    below = text[text.index(r"\end{tabular}") : text.index(r"\end{table}")].splitlines()[1:]
+    assert below == [
+        r"\par\footnotesize $\dagger$ a\_b: part of it",
+        r"\par\footnotesize a\_b minus c: +1\%",
+    ]
     with pytest.raises(ValueError, match="format must be one of"):
         write_tables({}, "html")
