@@ -26,7 +26,6 @@ from rdepth_keras.run.directory import Run
 from rdepth_keras.run.effects import check_blend
 from rdepth_keras.run.files import (
     changed_files,
-    labelled_parts,
     other_versions,
     trained_on_too,
     version_changes,
@@ -136,7 +135,7 @@ def prepare_trial(
     counts = run.environment.get("trained_on") or dict.fromkeys(
         (f"{name}/{experiment.data.source}" for name in experiment.training_splits), 0
     )
-    twice = trained_on_too(labelled_parts(counts), data, split, domain)
+    twice = trained_on_too(counts, data, split, domain)
     flat = flat_depth(data, tiles) if "depth" in predictor.input_names else ""
     parts = run, split, domain, tuple(members), experiment, data, tiles, predictor
     without = left_out(data, split, domain, tiles)

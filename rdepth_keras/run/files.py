@@ -139,31 +139,43 @@ def labelled_parts(counts: Mapping[str, int]) -> dict[str, int]:
 def trained_on_too(trained: Iterable[str], data: Opened, split: str, domain: str) -> str:
     """In words, which tiles of a split that is scored are trained on under another name.
 
-    ``trained`` are the splits that are trained on with labels, ``split/domain``. Empty where there
-    are no such tiles, and of a split that is trained on as a whole: that its tags tell.
+    ``trained`` are the splits that are trained on, ``split/domain``, and those that are seen
+    without labels, ``split/domain (without labels)``. Empty where there are no such tiles, and of
+    a split that is trained on as a whole: that its tags tell.
     """
     trained = list(trained)
-    tiles = labelled_tiles(data, split, domain)
-    if isinstance(tiles, str) or f"{split}/{domain}" in trained:
+    tiles, own = labelled_tiles(data, split, domain), f"{split}/{domain}"
+    if isinstance(tiles, str) or own in trained:
         return ""
-    said, found = [], dict[str, None]()
+    said, found = [], {"with": dict[str, None](), "without": dict[str, None]()}
     for name in trained:
+        part = name.removesuffix(WITHOUT_LABELS)
+        if part == own:
+            continue
         try:
-            others: Tiles | str = labelled_tiles(data, *name.split("/", 1))
+            others = _seen_tiles(data, name)
         except (ValueError, OSError) as error:  # data may be moved in parts
             others = str(error)
         if isinstance(others, str):
-            said.append(f"nobody knows whether some of its tiles are in {name} ({others})")
+            said.append(f"nobody knows whether some of its tiles are in {part} ({others})")
         else:
-            found |= dict.fromkeys(Path(path).name for path in data.twins(tiles, others))
-    names = list(found)
-    if names:
-        more = ", …" if len(names) > _SHOWN else ""
-        said.append(
-            f"{len(names)} of the {len(tiles)} tiles of {split}/{domain} are trained on as well, "
-            f"byte for byte, with labels: {', '.join(names[:_SHOWN])}{more}"
-        )
+            twins = data.twins(tiles, others)
+            kind = "with" if part == name else "without"
+            found[kind] |= dict.fromkeys(Path(path).name for path in twins)
+    for kind, names in found.items():
+        if names:
+            shown, more = list(names)[:_SHOWN], ", …" if len(names) > _SHOWN else ""
+            said.append(
+                f"{len(names)} of the {len(tiles)} tiles of {own} are trained on as well, byte for "
+                f"byte, {kind} labels: {', '.join(shown)}{more}"
+            )
     return "; ".join(said)
+
+
+def _seen_tiles(data: Opened, name: str) -> Tiles | str:
+    split, domain = name.removesuffix(WITHOUT_LABELS).split("/", 1)
+    labelled = not name.endswith(WITHOUT_LABELS)
+    return labelled_tiles(data, split, domain) if labelled else data.tiles(split, domain)
 
 
 def _fingerprints(data: Opened, name: str) -> dict[str, str] | None:

@@ -109,7 +109,7 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     changed = check_training_files(run, experiment, files)
     labelled = labelled_parts(counts)
     for domain in scored_domains(experiment):
-        if twice := trained_on_too(labelled, data, "val", domain):
+        if twice := trained_on_too(counts, data, "val", domain):
             console.print(f"WARNING: {twice}")
         tiles = labelled_tiles(data, "val", domain)
         for odd in () if isinstance(tiles, str) else data.oddities(tiles):

@@ -114,6 +114,14 @@ def test_scored_tiles_that_are_trained_on_are_told(root):
     assert "1 of the 2 tiles of val/West are trained on" in trained_on_too(
         trained, data, "val", "West"
     )
+    (said, unlabelled) = (
+        trained_on_too([*trained, *more], data, "val", "West")
+        for more in ((), ("train/North (without labels)", "val/West (without labels)"))
+    )
+    told = "1 of the 2 tiles of val/West are trained on as well, byte for byte, without labels: a.p"
+    assert unlabelled.startswith(f"{said}; {told}") and told not in said
+    shutil.rmtree(root / "train/North/masks")
+    assert told in trained_on_too(["train/North (without labels)"], data, "val", "West")
     shutil.rmtree(root / "train/North")
     assert "nobody knows whether some of its tiles are in train/North" in trained_on_too(
         trained, opened(root, "West")[1], "val", "West"
