@@ -17,6 +17,7 @@ Seen = dict[
     str, str
 ]  # "LoveDA urban" -> "Train, labelled Val": images of the one, all of the other
 LABELLED, UNKNOWN = "labelled ", "unknown"
+PICTURES, BEFORE = "labelled_pictures", "labelled_pictures_before"  # marks, noted as one text
 ANY = "any"  # domain, where what was seen is unknown
 
 
@@ -34,7 +35,7 @@ def seen(run: Run, domain: str) -> str:
     experiment, before = run.experiment, inherited(run)
     data, training, own = experiment.data, experiment.training, []
     if domain == data.source:
-        own += [LABELLED + split.capitalize() for split in experiment.training_splits]
+        own += [LABELLED + split.capitalize() for split in _trained_splits(run)]
     if domain == data.target and experiment.method.uses_target:
         own.append(training.sampling.target_split.capitalize())
     name = _domain(experiment, domain)
@@ -103,18 +104,54 @@ def inherited(run: Run) -> Seen:
             experiment, noted = before.experiment, before.environment.get("seen")
         except (OSError, ValueError):
             return _merged(found, {ANY: UNKNOWN})
-        found, place = _merged(found, _in_training(experiment)), experiment.training.start_from
+        found, place = _merged(found, _in_training(before)), experiment.training.start_from
     return _merged(found, noted or {})
 
 
 def handed_on(run: Run) -> Seen:
     """What a run that starts from this one inherits."""
-    return _merged(inherited(run), _in_training(run.experiment))
+    return _merged(inherited(run), _in_training(run))
 
 
-def _in_training(experiment: Experiment) -> Seen:
-    found: Seen = {}
+def pictures_before(run: Run) -> set[str]:
+    """Marks of the pictures that trained, with labels, the runs that it started from.
+
+    :data:`UNKNOWN` is among them where one of these noted none, as those of older versions.
+    """
+    if run.experiment.training.start_from is None:
+        return set()
+    return set(run.environment.get(BEFORE, UNKNOWN).split())
+
+
+def pictures_handed_on(run: Run) -> set[str]:
+    """The same for a run that starts from this one."""
+    return pictures_before(run) | set(run.environment.get(PICTURES, UNKNOWN).split())
+
+
+def labelled_before(count: int | None, tiles: int) -> str:
+    """In words, that so many of the scored tiles trained the runs before; empty for none."""
+    if count is None:
+        return "unknown under other names, by the runs before"
+    return f"{count} of the {tiles} tiles labelled, by the runs before" if count else ""
+
+
+def _trained_splits(run: Run) -> list[str]:
+    """Of its source, without those that were absent, or had no labels, when it began."""
+    experiment = run.experiment
+    noted, source = run.environment.get("trained_on"), experiment.data.source
+    return [
+        split
+        for split in experiment.training_splits
+        if noted is None or f"{split}/{source}" in noted
+    ]
+
+
+def _in_training(run: Run) -> Seen:
+    experiment, found = run.experiment, Seen()
+    idle = set(experiment.training_splits) - set(_trained_splits(run))
     for name in decisive(experiment):
+        if name in {f"{split}/{experiment.data.source}" for split in idle}:
+            continue
         split, domain = name.removesuffix(WITHOUT_LABELS).split("/", 1)
         word = ("" if name.endswith(WITHOUT_LABELS) else LABELLED) + split.capitalize()
         found = _merged(found, {_domain(experiment, domain): word})

@@ -20,7 +20,7 @@ from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import alike, seen, several_versions, target_seen
+from rdepth_keras.run.ancestry import alike, several_versions, target_seen
 from rdepth_keras.run.checks import MOST_BEGINNING, beginning_share, loveda_ids
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
@@ -82,7 +82,7 @@ def protocol(evaluated: Evaluated) -> Protocol:
         result.get("tiles"),
         evaluated.selection == "best_by_target_labels",
         result.get("absent", "union"),
-        seen(evaluated.run, domain),
+        evaluated.seen,
         tuple(sorted(result["iou"])),
         _tiles(result.get("files", {}), experiment.data.classes),
     )
@@ -110,6 +110,7 @@ def _tiles(files: Mapping[str, str], classes: ClassTable) -> str:
 def row(evaluated: Evaluated) -> Row:
     """The evaluation as a line of a table."""
     result, experiment = evaluated.result, evaluated.experiment
+    is_target = result["domain"] == experiment.data.target
     if result["miou"] is None:
         raise ValueError(
             f"The evaluation {evaluated.name} of {evaluated.run} holds no score: its tiles have no "
@@ -123,7 +124,7 @@ def row(evaluated: Evaluated) -> Row:
         {name: _percent(value) for name, value in result["iou"].items()},
         100 * result["miou"],
         {
-            "target seen": target_seen(evaluated.run),
+            "target seen": evaluated.seen if is_target else target_seen(evaluated.run),
             "inference": describe_inference(result["inference"]),
             "checkpoint": _checkpoint(evaluated),
             "depth": _depth(result.get("depth") or {}, result.get("files", {})),

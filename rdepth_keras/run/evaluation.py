@@ -21,12 +21,20 @@ from rdepth_keras.evaluate.counts import Counts, count_probabilities
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.infer import Inference
 from rdepth_keras.labels import ClassTable
+from rdepth_keras.run.ancestry import (
+    LABELLED,
+    UNKNOWN,
+    labelled_before,
+    pictures_before,
+    seen,
+)
 from rdepth_keras.run.comparison import note
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.effects import check_blend
 from rdepth_keras.run.files import (
     changed_files,
     other_versions,
+    picture_marks,
     trained_on_too,
     version_changes,
 )
@@ -51,6 +59,8 @@ class Trial:
     Attributes:
         changed: in words, which of the data are no longer as the run began with.
         trained_on_too: in words, which of the tiles are trained on under another name.
+        trained_before: how many of the tiles trained, with labels and under any name, the runs that
+            these started from; None where nobody knows.
         flat: in words, which of the tiles have a flat depth.
         unlabelled: in words, how many tiles are not scored, since they have no labels.
         sizes: in words, that the tiles are of quite another size than those that trained.
@@ -71,6 +81,7 @@ class Trial:
     unlabelled: str = ""
     sizes: str = ""
     odd: str = ""
+    trained_before: int | None = 0
 
     @property
     def told(self) -> list[str]:
@@ -79,7 +90,9 @@ class Trial:
         versions = [line for run in runs for line in other_versions(run, run.experiment)]
         sizes = self.sizes and f"WARNING: {self.sizes}: cut them alike."
         odd = self.odd and f"WARNING: {self.odd}"
-        tiles = (self.trained_on_too, odd, self.flat, sizes, self.unlabelled)
+        before = labelled_before(self.trained_before, len(self.tiles))
+        before = before and f"WARNING: seen of {self.split}/{self.domain}: {before}"
+        tiles = (self.trained_on_too, before, odd, self.flat, sizes, self.unlabelled)
         return list(filter(None, (*versions, *tiles)))
 
     @property
@@ -141,7 +154,20 @@ def prepare_trial(
     without = left_out(data, split, domain, tiles)
     sizes = other_sizes(run, tiles) if "depth" in predictor.input_names else ""
     odd = "; ".join(data.oddities(tiles))
-    return Trial(*parts, changed, twice, flat, without and f"Not scored: {without}", sizes, odd)
+    unlabelled = without and f"Not scored: {without}"
+    before = _trained_before([run, *members], tiles, split, domain)
+    return Trial(*parts, changed, twice, flat, unlabelled, sizes, odd, before)
+
+
+def _trained_before(runs: Sequence[Run], tiles: Tiles, split: str, domain: str) -> int | None:
+    """How many; None where nobody knows. Labels that were seen by the split's name are told so."""
+    name = LABELLED + split.capitalize()
+    runs = [run for run in runs if name not in seen(run, domain).split(", ")]
+    if not (known := set[str]().union(*map(pictures_before, runs))):
+        return 0
+    marks = picture_marks(tiles)
+    count = sum(mark in known for mark in marks)
+    return None if marks and not count and UNKNOWN in known else count
 
 
 def _check_window(own: Inference, asked: Inference | None, longest: int) -> None:
@@ -201,6 +227,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "other_versions": version_changes(trial.run, experiment),
         "changed_data": list(trial.changed),
         "trained_on_too": trial.trained_on_too,
+        "trained_before": trial.trained_before,
         "unlabelled": trial.unlabelled,
         "sizes": trial.sizes,
         "odd": trial.odd,

@@ -4,13 +4,15 @@ A dataset that knows no fingerprints, such as the demo, has nothing to compare; 
 did not note any.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.assembly import labelled_tiles, open_data
 from rdepth_keras.data.dataset import Opened
+from rdepth_keras.data.fingerprints import describe, digest
+from rdepth_keras.data.folder.folder import FolderTiles
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.run.directory import Run
@@ -19,6 +21,7 @@ from rdepth_keras.train.devices import compute_dtype
 
 WITHOUT_LABELS = " (without labels)"
 _SHOWN = 4  # names
+_END_BYTES = 4096
 
 
 def noted_files(experiment: Experiment, data: Opened) -> Files:
@@ -176,6 +179,27 @@ def _seen_tiles(data: Opened, name: str) -> Tiles | str:
     split, domain = name.removesuffix(WITHOUT_LABELS).split("/", 1)
     labelled = not name.endswith(WITHOUT_LABELS)
     return labelled_tiles(data, split, domain) if labelled else data.tiles(split, domain)
+
+
+def labelled_pictures(experiment: Experiment, data: Opened) -> list[str]:
+    """Marks of the pictures whose labels decide a run's weights, see :func:`picture_marks`."""
+    found = dict[str, None]()
+    for name in decisive(experiment):
+        tiles = "" if name.endswith(WITHOUT_LABELS) else _seen_tiles(data, name)
+        found |= {} if isinstance(tiles, str) else dict.fromkeys(picture_marks(tiles))
+    return list(found)
+
+
+def picture_marks(tiles: Tiles) -> Sequence[str]:
+    """A digest of each picture, the same under any name, by its size and both ends of its file.
+
+    Empty for tiles that are no files of their own.
+    """
+    if not isinstance(tiles, FolderTiles):
+        return ()
+    images = [files.image for files in tiles.files]
+    described = (describe(path, _END_BYTES, _END_BYTES).removeprefix(path.name) for path in images)
+    return [digest([line]) for line in described]
 
 
 def _fingerprints(data: Opened, name: str) -> dict[str, str] | None:

@@ -25,7 +25,7 @@ from rdepth_keras.data.dataset import Opened
 from rdepth_keras.data.splits import longest_side
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import handed_on
+from rdepth_keras.run.ancestry import BEFORE, PICTURES, handed_on, pictures_handed_on
 from rdepth_keras.run.checks import (
     check_apart,
     check_masks,
@@ -44,6 +44,7 @@ from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import (
     check_training_files,
     labelled_parts,
+    labelled_pictures,
     noted_files,
     other_versions,
     trained_on_too,
@@ -149,6 +150,8 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
         console.print(f"uses {assembly.mesh.size} of {jax.device_count()} devices for this batch")
     if begins:
         around["seen"] = handed_on(before) if before else {}
+        around[PICTURES] = " ".join(labelled_pictures(experiment, data))
+        around[BEFORE] = " ".join(sorted(pictures_handed_on(before))) if before else ""
     else:
         check_fixed(run, experiment, around["fixed_networks"])
     return Prepared(data, sources, around, validated, batches, assembly)

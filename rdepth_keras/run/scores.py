@@ -10,6 +10,7 @@ from rdepth_keras.evaluate.confusion import Absent
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.experiment.training import Selection
 from rdepth_keras.infer import Inference
+from rdepth_keras.run.ancestry import labelled_before, seen
 from rdepth_keras.run.directory import Run
 
 HEADLINE = ("miou", "iou", "miou_interval", "tiles")  # what a table shows
@@ -29,6 +30,19 @@ class Evaluated:
     def selection(self) -> str:
         """The rule that the scored checkpoint was chosen by."""
         return self.result.get("selection", self.experiment.training.choice.selection)
+
+    @property
+    def seen(self) -> str:
+        """What was seen of the scored domain, by names of splits, and of the pictures themselves.
+
+        Of these nothing is known where an older version scored a run that started from another.
+        """
+        by_names = seen(self.run, self.result["domain"])
+        is_folder = "images" in self.result.get("files", {})
+        is_unknown = is_folder and self.experiment.training.start_from is not None
+        count = self.result.get("trained_before", None if is_unknown else 0)
+        more = labelled_before(count, self.result["tiles"])
+        return f"{by_names}; {more}" if more else by_names
 
     @property
     def title(self) -> str:
@@ -182,7 +196,7 @@ _POSSIBLE: dict[str, Callable[[Any], bool]] = {
     "unlabelled": _is_text,
     "sizes": _is_text,
     "odd": _is_text,
-    **dict.fromkeys(("step", "trained_steps"), _or_none(_is_count)),
+    **dict.fromkeys(("step", "trained_steps", "trained_before"), _or_none(_is_count)),
 }
 
 

@@ -8,7 +8,20 @@ from rdepth_keras.adapt import CBST
 from rdepth_keras.data.demo.dataset import Demo
 from rdepth_keras.experiment import Choice
 from rdepth_keras.recipes import recipe
-from rdepth_keras.run.ancestry import alike, handed_on, inherited, seen, target_seen, trained_on
+from rdepth_keras.run.ancestry import (
+    BEFORE,
+    PICTURES,
+    UNKNOWN,
+    alike,
+    handed_on,
+    inherited,
+    labelled_before,
+    pictures_before,
+    pictures_handed_on,
+    seen,
+    target_seen,
+    trained_on,
+)
 from rdepth_keras.run.directory import Run
 
 
@@ -82,3 +95,26 @@ def test_runs_that_started_from_each_other_and_a_damaged_one_are_no_dead_end(tmp
     assert target_seen(second) == "none"
     (first.directory / "experiment.json").write_text("{")
     assert target_seen(second) == "unknown"
+
+
+def test_a_split_that_was_absent_was_not_seen(tmp_path):
+    own = begin(tmp_path / "own")
+    assert seen(own, "rural") == "labelled Train, labelled Val"
+    own.note_environment({"trained_on": {"train/rural": 3}}, 0)
+    assert seen(own, "rural") == handed_on(own)["Demo rural"] == "labelled Train"
+    later = begin(tmp_path / "later", own, notes=False)
+    assert inherited(later) == {"Demo rural": "labelled Train"}
+
+
+def test_pictures_are_handed_on_under_any_name(tmp_path):
+    """A chain with one link that noted none is known in part, and a first run has none before."""
+    first = begin(tmp_path / "first")
+    first.note_environment({PICTURES: "0a 0b", BEFORE: ""}, 0)
+    assert pictures_before(first) == set() and pictures_handed_on(first) == {"0a", "0b"}
+    second = begin(tmp_path / "second", first)
+    assert pictures_before(second) == {UNKNOWN}
+    second.note_environment({PICTURES: "0c", BEFORE: "0a 0b"}, 0)
+    assert pictures_handed_on(second) == {"0a", "0b", "0c"}
+    assert pictures_handed_on(begin(tmp_path / "old")) == {UNKNOWN}
+    assert labelled_before(0, 3) == "" and "2 of the 3 tiles labelled" in labelled_before(2, 3)
+    assert labelled_before(None, 3).startswith("unknown")

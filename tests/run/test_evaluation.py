@@ -19,6 +19,7 @@ from rdepth_keras.experiment import Choice
 from rdepth_keras.infer import Inference
 from rdepth_keras.network import Network
 from rdepth_keras.recipes import recipe
+from rdepth_keras.run.ancestry import BEFORE
 from rdepth_keras.run.benchmark import expected_submission
 from rdepth_keras.run.comparison import idle_labels
 from rdepth_keras.run.ending import score_the_end
@@ -71,6 +72,25 @@ def test_flat_depth_of_what_is_scored_is_told(copied):
         told.run, result
     )
     assert result["trained_on_too"] == "one is trained on" and result["unlabelled"] == "one is not"
+
+
+def test_tiles_that_trained_the_runs_before_are_told(copied, noted, monkeypatch):
+    """With labels, under other names; of an older run that started from another, nobody knows."""
+    monkeypatch.setattr("rdepth_keras.run.evaluation.picture_marks", lambda tiles: ["0a", "0b"])
+    own = run.Run(copied[0])
+    experiment = own.experiment.changed(training={"start_from": "/gone"})
+    cases = {"0a 0c": (1, "1 of the 3 tiles labelled"), "0c": (0, ""), None: (None, "unknown")}
+    for marks, (count, told) in cases.items():
+        more = {} if marks is None else {BEFORE: marks}
+        noted(copied[0], experiment, seen={}, **more)
+        trial = run.prepare_trial(own, "val")
+        assert trial.trained_before == count
+        lines = [line for line in trial.told if line.startswith("WARNING: seen of val/urban")]
+        assert len(lines) == bool(told) and told in "".join(lines)
+        headline = run.headline(own, run.evaluate(trial, QUIET))
+        assert (f"target images seen: none; {told}" in headline) == bool(told)
+    noted(copied[0], experiment, seen={"Demo urban": "labelled Val"}, **{BEFORE: "0a"})
+    assert run.prepare_trial(own, "val").trained_before == 0, "its name tells it"
 
 
 @pytest.mark.parametrize(("pixels", "told"), [(64, False), (90, False), (100, True), (40, True)])

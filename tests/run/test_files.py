@@ -17,9 +17,11 @@ from rdepth_keras.run.directory import Run
 from rdepth_keras.run.files import (
     changed_files,
     check_training_files,
+    labelled_pictures,
     noted_files,
     other_versions,
     others,
+    picture_marks,
 )
 from rdepth_keras.run.surroundings import versions, weights_fingerprints
 
@@ -85,6 +87,20 @@ def test_other_training_files_are_refused(own, kind):
     assert now(own) == {"train/A": f"{kind} of train/A"}
     with pytest.raises(ValueError, match=rf"began: {kind} of train/A\. Put the files back .* new"):
         check(own)
+
+
+def test_pictures_are_known_under_any_name(own):
+    """Those that train with labels alone; tiles that are no files have no marks."""
+    root, experiment = own.directory.parent, own.experiment.changed(method=Adapting())
+    marks = labelled_pictures(experiment, open_data(experiment))
+    assert len(marks) == len(set(marks)) == 2
+    (root / "val/B/images/1.png").write_bytes((root / "train/A/images/1.png").read_bytes())
+    for kind in ("images", "masks", "depths"):
+        (root / f"val/B/{kind}/1.png").rename(root / f"val/B/{kind}/other.png")
+    assert picture_marks(open_data(experiment).tiles("val", "B")) == marks[:1]
+    invert(root / "val/B/images/other.png")
+    assert picture_marks(open_data(experiment).tiles("val", "B"))[0] not in marks
+    assert list(picture_marks([])) == []
 
 
 def test_other_files_that_are_only_scored_are_told(own):
