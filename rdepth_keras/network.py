@@ -43,9 +43,9 @@ class Network:
             )
         if (floatx := keras.config.floatx()) != "float32":
             raise RuntimeError(
-                f"Training and evaluation need Keras's floatx float32; it is {floatx}. Unset the "
-                "environment variable KERAS_FLOATX, or set floatx in keras.json, or by "
-                "keras.config.set_floatx; a precision is chosen with --precision."
+                f"Training and evaluation need Keras's floatx float32; it is {floatx}. Set it "
+                "back in keras.json, or by keras.config.set_floatx; what a step computes in is "
+                "chosen with --precision."
             )
         paths = [*_paths(self.model.trainable_variables), *_paths(_buffers(self.model))]
         twice = sorted({path for path in paths if paths.count(path) > 1})

@@ -35,7 +35,9 @@ def test_another_floatx_is_refused():
     """Layers without a dtype of their own, and draws, would come in it, and nothing would tell."""
     keras.config.set_floatx("float16")
     try:
-        with pytest.raises(RuntimeError, match=r"floatx float32; it is float16\. Unset .*FLOATX"):
+        with pytest.raises(
+            RuntimeError, match=r"floatx float32; it is float16\. Set it back in keras.json"
+        ):
             build(BatchNorm)
     finally:
         keras.config.set_floatx("float32")
