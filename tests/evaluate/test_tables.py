@@ -67,11 +67,11 @@ def test_latex_is_escaped_and_balanced():
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.replace(r"\&", "").count("&") for line in body} == {14}
-    told = {"note": "part of it", "remarks": ("a_b minus c: +1%",)}
+    told = {"note": "steps: 9 -> 7", "remarks": ("a_b minus c: +1%",)}
     text = write_tables(group([row("a_b", 50, **told), row("c", 49)]), "latex")
     below = text[text.index(r"\end{tabular}") : text.index(r"\end{table}")].splitlines()[1:]
     assert below == [
-        r"\par\footnotesize $\dagger$ a\_b: part of it",
+        r"\par\footnotesize $\dagger$ a\_b: steps: 9 -\textgreater{} 7",
         r"\par\footnotesize a\_b minus c: +1\%",
     ]
     with pytest.raises(ValueError, match="format must be one of"):
