@@ -87,13 +87,16 @@ def other_versions(run: Run, experiment: Experiment) -> list[str]:
 def version_changes(run: Run, experiment: Experiment) -> str:
     """In words, which versions are none of those that a run began or went on with, and precision.
 
-    Empty where there is nothing, and for a run that has not begun.
+    Empty where there is nothing, and for a run that has not begun. The same code of another
+    revision is the same.
     """
     own = {**versions(), "compute_dtype": compute_dtype(experiment.training.precision)}
     then = {
         name: [part[name] for part in run.environments if name in part] or [value]
         for name, value in own.items()
     }
+    if own["code"] in (part.get("code") for part in run.environments):
+        del own["git_revision"]
     return "; ".join(
         f"{name} {', '.join(map(str, dict.fromkeys(then[name])))} then, {value} now"
         for name, value in own.items()

@@ -130,13 +130,24 @@ def test_a_run_that_is_run_again_by_others_says_so(own, tmp_path):
     (said,) = other_versions(own, experiment)
     assert said.startswith(f"WARNING: not as {own} began: jax 0.0 then, ")
     assert said.endswith("compute_dtype bfloat16 then, float32 now")
-    own.note_environment(versions() | {"compute_dtype": "float32"}, 3)
-    assert other_versions(own, experiment) == [], "it went on with what is here now"
-    own.note_environment(own.environment | {"resumed": []}, 0)
     weights.write_bytes(b"those")
     exchanged, also = others(own, experiment)
     assert "not the weights that" in exchanged and also == said
     assert other_versions(Run(tmp_path / "none"), experiment) == []
+
+
+def test_a_run_is_known_by_its_code_and_by_what_it_went_on_with(own):
+    """Another revision of the same code is no other version; an older run has a revision alone."""
+    own.note_environment(versions() | {"git_revision": "0f", "code": versions()["code"]}, 0)
+    assert other_versions(own, own.experiment) == []
+    own.note_environment(versions() | {"git_revision": "0f", "code": "0c"}, 0)
+    (said,) = other_versions(own, own.experiment)
+    assert "git_revision 0f then, " in said and "code 0c then, " in said
+    own.note_environment(versions(), 3)
+    assert other_versions(own, own.experiment) == []
+    older = {name: value for name, value in versions().items() if name != "code"}
+    own._note({"settings": own.environment["settings"], **older, "git_revision": "0f"})
+    assert "began: git_revision 0f then, " in other_versions(own, own.experiment)[0]
 
 
 def test_a_run_that_starts_from_another_state_says_so(own, tmp_path, monkeypatch):
