@@ -412,9 +412,9 @@ def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
 
     asked = []
 
-    def ask(experiment, data, split, domain):
+    def ask(trained, data, split, domain):
         asked.append(f"{split}/{domain}")
-        if len(asked) == 2:
+        if len(asked) == 2 or "train/urban (without labels)" in trained:
             raise ValueError("all were asked of")
         return ""
 
@@ -422,6 +422,10 @@ def test_what_is_asked_before_the_first_step(experiment, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="all were asked of"):
         run.start(experiment, Run(tmp_path / "run"), QUIET)
     assert asked == ["val/urban", "val/rural"]  # the target's, and what is validated on
+    monkeypatch.setattr(SourceOnly, "uses_target", property(lambda _: True))
+    with pytest.raises(ValueError, match="all were asked of"):
+        run.start(experiment, Run(tmp_path / "run"), QUIET)
+    assert asked[2:] == ["val/urban"], "also what is seen without labels"
     assert not (tmp_path / "run").exists()
 
 

@@ -1,6 +1,7 @@
 """A user's own two domains with three classes, from a folder to scores and a picture."""
 
 import json
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from rdepth_keras import models
 from rdepth_keras.data import png
 from rdepth_keras.models.encoders.convnext import convnext
+from rdepth_keras.run.ancestry import PICTURES, pictures_before
+from rdepth_keras.run.directory import Run
 
 CLASSES = """\
 classes:
@@ -83,6 +86,24 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
     colors = png.decode((tmp_path / "out_color.png").read_bytes())
     expected = np.array([(90, 90, 90), (200, 0, 0), (0, 150, 0)], np.uint8)[label]
     np.testing.assert_array_equal(colors, expected)
+
+
+@pytest.mark.proof
+def test_a_run_that_starts_from_one_trained_on_the_scored_tiles_says_so(data, tmp_path, call):
+    """Whatever root and domain they were in."""
+    pool = tmp_path / "pool"
+    shutil.copytree(data / "val/B", pool / "train/A")
+    shutil.copytree(data / "val/A", pool / "val/B")
+    shutil.copy(data / "classes.yaml", pool)
+    validated = ("--validation-steps", "None")
+    assert call("train", *settings(pool)[:-2], *validated, "--out", tmp_path / "first") == 0
+    own = Run(tmp_path / "own")
+    flags = ("--from", tmp_path / "first", "--out", own)
+    assert call("train", *settings(data)[:-2], *validated, *flags) == 0
+    assert own.metrics is not None and own.metrics["trained_before"] == 2
+    first = Run(tmp_path / "first")
+    assert pictures_before(own) == set(first.environment[PICTURES].split())
+    assert len(own.environment[PICTURES].split()) == 4 and not pictures_before(first)
 
 
 @pytest.mark.parametrize(
