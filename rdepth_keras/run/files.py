@@ -11,7 +11,7 @@ from typing import Any
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.assembly import labelled_tiles, open_data
 from rdepth_keras.data.dataset import Opened
-from rdepth_keras.data.fingerprints import describe, digest
+from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.folder import FolderTiles
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Experiment
@@ -21,7 +21,6 @@ from rdepth_keras.train.devices import compute_dtype
 
 WITHOUT_LABELS = " (without labels)"
 _SHOWN = 4  # names
-_END_BYTES = 4096
 
 
 def noted_files(experiment: Experiment, data: Opened) -> Files:
@@ -194,15 +193,14 @@ def labelled_pictures(experiment: Experiment, data: Opened) -> list[str]:
 
 
 def picture_marks(tiles: Tiles) -> Sequence[str]:
-    """A digest of each picture, the same under any name, by its size and both ends of its file.
+    """A digest of each picture, the same under any name; of PNG and JPEG by size and both ends.
 
     Empty for tiles that are no files of their own.
     """
     if not isinstance(tiles, FolderTiles):
         return ()
     images = [files.image for files in tiles.files]
-    described = (describe(path, _END_BYTES, _END_BYTES).removeprefix(path.name) for path in images)
-    return [digest([line]) for line in described]
+    return [digest([describe_picture(path).removeprefix(path.name)]) for path in images]
 
 
 def _fingerprints(data: Opened, name: str) -> dict[str, str] | None:

@@ -133,8 +133,8 @@ def free_after_compiling() -> None:
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
-    def free(event: str, seconds: float, **_) -> None:
-        if trim and event == COMPILED and seconds > 1:
+    def free(event: str, duration_secs: float, **_) -> None:
+        if trim and event == COMPILED and duration_secs > 1:
             trim(0)
 
     jax.monitoring.register_event_duration_secs_listener(free)
