@@ -72,6 +72,7 @@ class MeanIoU(keras.Metric):
         super().__init__(name=name, **options)
         check_count("classes", classes, MOST_CLASSES)
         self.classes = classes
+        self._direction = "up"  # which way is better, as Keras's callbacks ask its own metrics
         # Rows are the truth; the last one is of ids beyond the classes.
         self.confusion = self.add_variable((classes + 1, classes), "zeros", dtype="int32")
         self.broken = self.add_variable((), "zeros", dtype="int32", name="broken")

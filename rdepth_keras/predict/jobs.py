@@ -42,7 +42,7 @@ def plan(
     """
     if images.is_file() or not (images.is_dir() or glob.has_magic(str(images))):
         return [Job(images, out, depth)]
-    matches = map(Path, glob.glob(str(images), recursive=True))
+    matches = map(Path, glob.glob(_pattern(images), recursive=True))
     found = sorted(images.iterdir() if images.is_dir() else matches)
     pictures = [path for path in found if not _oddity(path)]
     if left_out := [path for path in found if _oddity(path)]:
@@ -66,6 +66,14 @@ def plan(
     if others:
         notify(f"Left out: {len(others)} depth maps of no picture here ({', '.join(others[:4])}).")
     return jobs
+
+
+def _pattern(images: Path) -> str:
+    """With brackets and stars as they are in folders that are there under that very name."""
+    for folder in images.parents:
+        if glob.has_magic(str(folder)) and folder.is_dir():
+            return str(Path(glob.escape(str(folder))) / images.relative_to(folder))
+    return str(images)
 
 
 def _oddity(path: Path) -> str:

@@ -10,7 +10,13 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
-from rdepth_keras.data.folder.blank import MOST_BLANK, is_cut, is_of_few_colours, share_of
+from rdepth_keras.data.folder.blank import (
+    MOST_BLANK,
+    is_cut,
+    is_dark,
+    is_of_few_colours,
+    share_of,
+)
 from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
 from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
@@ -21,6 +27,7 @@ from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.data.folder.opencv import decode, decode_tiff
 from rdepth_keras.labels import ClassTable
 
+DARK = "uses the lowest sixth of its range alone: stretch it as those were that trained"
 COLORED = "_color"  # the names of maps in the class colours end in it
 
 
@@ -167,6 +174,8 @@ def doubts(path: Path, image: Image) -> list[str]:
             f"WARNING: more than half of {path} is all dark or all bright (0 or 255), perhaps cut "
             "off"
         )
+    if is_dark(image) and not said:
+        said.append(f"WARNING: {path} {DARK}")
     return said
 
 

@@ -18,6 +18,7 @@ from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import doubts, read_depth, read_image
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.evaluation import MOST_TIMES
 from rdepth_keras.run.files import other_versions
 from rdepth_keras.run.predictor import load_predictor, unfinished
 from rdepth_keras.tiling import Windows, blend_windows, windows
@@ -38,6 +39,7 @@ class PicturePredictor:
         estimate: image -> raw relative depth (H, W), for pictures without a map.
         notify: hears of pictures and depth maps that tell nothing, and of those of another origin.
         origin: of the depth that the run was trained with, or what it says of it; None for nothing.
+        known_pixels: side of the tiles that trained, where that is known.
     """
 
     predict: Callable[[Tile], np.ndarray]
@@ -46,12 +48,19 @@ class PicturePredictor:
     estimate: Estimate
     notify: Tell = print
     origin: str | None = None
+    known_pixels: int | None = None
 
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
         image = read_image(picture)
         for doubt in doubts(picture, image):
             self.notify(doubt)
+        side, known = max(image.shape[:2]), self.known_pixels or 0
+        if self.reads_depth and MOST_TIMES * side < known:
+            self.notify(
+                f"WARNING: {picture} has {side} pixels a side, and tiles that trained up to "
+                f"{known}: depth is relative to a tile, and so another one here"
+            )
         if not self.reads_depth:
             depth = np.zeros(image.shape[:2], np.float32)
         elif depth_file is not None:
@@ -122,7 +131,8 @@ def load_picture_predictor(
         notify(note)
     reads_depth = experiment.network.reads_depth
     origin = _depth_origin(run) or run.environment.get("depth", {}).get("source")
-    return PicturePredictor(predictor, pixels, reads_depth, estimate, notify, origin)
+    known = run.environment.get("tile_pixels")
+    return PicturePredictor(predictor, pixels, reads_depth, estimate, notify, origin, known)
 
 
 def predict_tiles(

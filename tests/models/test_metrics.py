@@ -232,3 +232,13 @@ def test_a_compiled_model_is_loaded_by_another_process(tmp_path):
     scores = [float(word) for word in done.stdout.split("scores")[1].split()]
     assert scores == pytest.approx(model.evaluate(**example, verbose=0), rel=1e-5)
     assert 0 < scores[1] < 1
+
+
+def test_callbacks_know_which_way_is_better():
+    """Keras asks this of its own metrics, and refuses ``monitor="val_miou"`` without an answer."""
+    callback = keras.callbacks.EarlyStopping(monitor="val_miou")
+    model = keras.Sequential([keras.layers.Input((4, 4, 3)), keras.layers.Conv2D(3, 1)])
+    model.compile("sgd", loss=compiled_cross_entropy, metrics=[MeanIoU(3)])
+    x, y = np.zeros((2, 4, 4, 3), np.float32), np.zeros((2, 4, 4), np.int32)
+    model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[callback])
+    assert callback.monitor_op(2.0, 1.0)

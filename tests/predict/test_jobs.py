@@ -123,3 +123,16 @@ def test_a_depth_map_for_many_pictures_and_names_that_look_the_same(folder, tmp_
     (maps / "Zu\u0308rich.png").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="other Unicode characters"):
         plan(folder, tmp_path / "out", maps)
+
+
+def test_a_folder_with_brackets_is_itself_in_a_pattern(tmp_path):
+    """As browsers name what is downloaded twice."""
+    for name in ("set[1]", "set1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(b"")
+    (job,) = plan(tmp_path / "set[1]" / "*.png", Path("maps"))
+    assert job.image == tmp_path / "set[1]" / "a.png"
+    (tmp_path / "set[1]" / "a.png").unlink()
+    (tmp_path / "set[1]").rmdir()
+    (job,) = plan(tmp_path / "set[1]" / "*.png", Path("maps"))
+    assert job.image == tmp_path / "set1" / "a.png"

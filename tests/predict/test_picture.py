@@ -416,3 +416,9 @@ def test_a_picture_that_is_cut_off_is_told_once():
     bright[:, 20:] = 255
     (line,) = doubts(Path("a.png"), bright)
     assert line.startswith("WARNING: 67% of a.png is white all over")
+
+
+def test_a_picture_whose_range_was_not_stretched_is_told():
+    values = np.random.default_rng(0).integers(1, 255, (40, 60, 3)).astype(np.uint8)
+    (line,) = doubts(Path("a.png"), values // 7)
+    assert line.startswith("WARNING: a.png uses the lowest sixth of its range alone: stretch it")

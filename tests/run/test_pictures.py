@@ -317,3 +317,17 @@ def test_black_and_white_that_nothing_marks_are_told(tmp_path):
             PicturePredictor(Spy(), 32, False, no_estimate, said.append)(path)
             assert len(said) == told
         assert said[0].startswith(f"WARNING: 25% of {path} is {name} all over")
+
+
+def test_a_picture_far_smaller_than_the_tiles_is_told(tmp_path):
+    """Depth is stretched over a tile; a network without it sees the same pixels."""
+    path, said = tmp_path / "a.png", []
+    path.write_bytes(png.encode(np.random.default_rng(0).integers(1, 255, (24, 20, 3), np.uint8)))
+    depth = tmp_path / "d.png"
+    depth.write_bytes(png.encode(np.arange(24 * 20, dtype=np.uint16).reshape(24, 20)))
+    for side, reads_depth, told in ((36, True, 0), (37, False, 0), (None, True, 0), (37, True, 1)):
+        said.clear()
+        parts = Spy(), 64, reads_depth, no_estimate, said.append, None, side
+        PicturePredictor(*parts)(path, depth)
+        assert len(said) == told
+    assert "has 24 pixels a side, and tiles that trained up to 37: depth is relative" in said[0]

@@ -20,6 +20,7 @@ from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import IGNORE, ClassTable
 
 SUFFIXES = (".png", *JPEG, ".tif", ".tiff")
+_ROUGHER, _LEAST_SIDE = 4.0, 16  # a map whose bytes are exchanged; smaller ones tell nothing
 Size = tuple[int, int]  # height and width of the image that a file belongs to
 
 
@@ -67,10 +68,28 @@ def as_depth(path: Path, depth: np.ndarray, size: Size | None) -> Depth:
         raise ValueError(f"{path}: a depth map must be grey; this one is in colour.")
     check_size(path, form_of(depth), size)
     _refuse_no_data(path, depth)
+    if _bytes_are_exchanged(depth):
+        raise ValueError(
+            f"{path}: 16-bit values of which the bytes are exchanged: read in the other order they "
+            "are smooth, as depth is, and so they are noise. Write them anew, e.g. by .byteswap()."
+        )
     try:
         return normalise(depth)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _bytes_are_exchanged(depth: np.ndarray) -> bool:
+    """Whether a 16-bit map is many times smoother with its bytes in the other order."""
+    if depth.dtype.kind not in "ui" or depth.dtype.itemsize != 2 or min(depth.shape) < _LEAST_SIDE:
+        return False
+
+    def roughness(values):
+        """Of neighbours' differences, in parts of the values' own spread."""
+        values = values.astype(np.float32)
+        return float(np.abs(np.diff(values, axis=1)).mean() / max(values.std(), 1e-6))
+
+    return roughness(depth) > _ROUGHER * roughness(depth.byteswap())
 
 
 def peek_image(path: Path) -> Size:

@@ -9,13 +9,15 @@ import numpy as np
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data.fingerprints import describe_picture, digest
+from rdepth_keras.data.folder.blank import is_dark
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
-from rdepth_keras.data.folder.files import decode_mask
+from rdepth_keras.data.folder.files import decode_image, decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
 from rdepth_keras.data.folder.gamma import unusual_gammas
 
 _READING = 4  # files read at once
 _SHOWN = 4  # names
+_LOOKED_AT = 8  # pictures, by their pixels
 
 
 def fingerprints(tiles: Tiles) -> dict[str, str]:
@@ -49,8 +51,8 @@ def oddities(tiles: Tiles) -> list[str]:
     """In words: pictures that are there several times, and masks that different pictures share.
 
     Byte for byte, under any names. A mask of one class alone may well be that of many pictures.
-    And depth maps that are not those which the record beside them tells of, and pictures of an
-    unusual gamma.
+    And depth maps that are not those which the record beside them tells of, pictures of an
+    unusual gamma, and such that are all dark.
     """
     own, said = _files(tiles), []
     if groups := same_bytes([files.image for files in own]):
@@ -68,7 +70,19 @@ def oddities(tiles: Tiles) -> list[str]:
         said.append(
             f"{count} of the {len(own)} masks are those of other pictures, {_shown(shared)}"
         )
-    return [*said, *strange_depths(tiles), *unusual_gammas([files.image for files in own])]
+    images = [files.image for files in own]
+    return [*said, *strange_depths(tiles), *unusual_gammas(images), *_dark(images)]
+
+
+def _dark(pictures: Sequence[Path]) -> list[str]:
+    """In words, that pictures are dark, where all are that are looked at; nothing for none."""
+    looked = pictures[:: max(1, len(pictures) // _LOOKED_AT)]
+    if not looked or not all(is_dark(decode_image(path)) for path in looked):
+        return []
+    return [
+        f"all of the {len(looked)} pictures that were looked at, of {len(pictures)}, use the "
+        f"lowest sixth of their range alone ({_named(looked)}): stretch all domains alike"
+    ]
 
 
 def strange_depths(tiles: Tiles) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.blank import MOST_BLANK, is_cut, is_of_few_colours
+from rdepth_keras.data.folder.blank import MOST_BLANK, is_cut, is_dark, is_of_few_colours
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
 from rdepth_keras.data.folder.fingerprints import strange_depths
@@ -74,6 +74,7 @@ class _Content:
     ground: tuple[float, float, float, float] | None
     one_colour: bool
     cut: bool
+    dark: bool
     black: float
     flat: bool
 
@@ -91,6 +92,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
         ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
         one_colour=image is not None and is_of_few_colours(image),
         cut=image is not None and is_cut(image),
+        dark=image is not None and is_dark(image),
         black=_black(image, mask),
         flat=depth is not None and is_flat(depth),
     )
@@ -132,6 +134,11 @@ def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
         yield (
             "WARNING: pictures of which more than half is all dark or all bright (0 or 255), "
             f"perhaps cut off, {len(found)} of {len(contents)}: {_some(found)}"
+        )
+    if found := [str(one.files.image) for one in contents if one.dark and not one.one_colour]:
+        yield (
+            "WARNING: pictures that use the lowest sixth of their range alone, perhaps not "
+            f"stretched, {len(found)} of {len(contents)}: {_some(found)}"
         )
     borders = [one for one in masks if one.black > MOST_BLANK and not (one.cut or one.one_colour)]
     if found := [str(one.files.image) for one in borders]:

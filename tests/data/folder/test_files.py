@@ -117,3 +117,23 @@ def test_palettes_and_another_kind_under_the_name(tmp_path, put):
     assert "8-bit palette" in both(decode_mask, peek_mask, path, SIZE, TABLE)
     path.write_bytes(put(RGB, ".jpg").read_bytes())
     assert "not a PNG file; convert" in both(decode_image, peek_image, path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_depth_with_exchanged_bytes_is_refused(put, suffix):
+    """It would pass as a map of many values; what is as rough either way is none of that."""
+    rows, columns = np.mgrid[:40, :60]
+    smooth = (400 * rows + 300 * columns).astype(np.uint16)
+    with pytest.raises(ValueError, match=r"a\.\w+: 16-bit values of which the bytes are exchanged"):
+        decode_depth(put(smooth.byteswap(), suffix), None)
+    noise = np.random.default_rng(0).integers(0, 65536, smooth.shape, np.uint16)
+    coarse = (smooth // 300 * 257).astype(np.uint16)
+    for depth in (
+        smooth,
+        noise,
+        coarse,
+        smooth // 300,
+        smooth // 300 * 256,
+        smooth[:15].byteswap(),
+    ):
+        np.testing.assert_array_equal(decode_depth(put(depth, suffix), None), normalise(depth))

@@ -158,3 +158,14 @@ def test_depth_maps_of_another_domain_are_told(tmp_path):
     assert "is damaged" in line
     (places[1] / "depths.json").unlink()
     assert told(tmp_path / "other") == [], "maps of one's own"
+
+
+def test_a_domain_whose_range_was_not_stretched_is_told(tmp_path):
+    """Where all pictures that are looked at are dark; one alone may be of water."""
+    write(tmp_path)
+    tiles = open_folder(tmp_path, TABLE, with_depth=True).tiles("train", "town")
+    for name, told in (("a", 0), ("b", 1)):
+        path = tmp_path / f"train/town/images/{name}.png"
+        path.write_bytes(png.encode(png.decode(path.read_bytes()) // 7))
+        assert len(found := oddities(tiles)) == told
+    assert "all of the 2 pictures that were looked at, of 2, use the lowest sixth of" in found[0]
