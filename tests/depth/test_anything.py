@@ -21,4 +21,5 @@ def test_head_by_head_equals_all_at_once(batch, tokens, heads, channels, dtype, 
         ours = _attend_by_head(scale * query, key, value)
         theirs = keras.ops.dot_product_attention(scale * query, key, value)
         assert ours.dtype == dtype and ours.shape == shape
-        np.testing.assert_allclose(*np.float32([ours, theirs]), rtol=0, atol=tolerance)
+        ours, theirs = (np.asarray(one, np.float32) for one in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
