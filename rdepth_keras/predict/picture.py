@@ -15,6 +15,7 @@ from rdepth_keras.data.folder.blank import (
     is_cut,
     is_dark,
     is_of_few_colours,
+    lacks_a_band,
     share_of,
 )
 from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
@@ -174,6 +175,8 @@ def doubts(path: Path, image: Image) -> list[str]:
             f"WARNING: more than half of {path} is all dark or all bright (0 or 255), perhaps cut "
             "off"
         )
+    if lacks_a_band(image) and not said:
+        said.append(f"WARNING: {path} has a channel that holds one value all over")
     if is_dark(image) and not said:
         said.append(f"WARNING: {path} {DARK}")
     return said

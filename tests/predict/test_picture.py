@@ -418,6 +418,13 @@ def test_a_picture_that_is_cut_off_is_told_once():
     assert line.startswith("WARNING: 67% of a.png is white all over")
 
 
+def test_a_picture_without_a_band_is_told():
+    values = np.random.default_rng(0).integers(1, 255, (40, 60, 3)).astype(np.uint8)
+    values[..., 2] = 0
+    (line,) = doubts(Path("a.png"), values)
+    assert line == "WARNING: a.png has a channel that holds one value all over"
+
+
 def test_a_picture_whose_range_was_not_stretched_is_told():
     values = np.random.default_rng(0).integers(1, 255, (40, 60, 3)).astype(np.uint8)
     (line,) = doubts(Path("a.png"), values // 7)

@@ -25,6 +25,11 @@ def is_dark(image: Image) -> bool:
     return float(np.quantile(image, _DARK_SHARE)) < _DARK
 
 
+def lacks_a_band(image: Image) -> bool:
+    """Whether a channel holds one value all over, though others do not."""
+    return 0 < (np.ptp(image, axis=(0, 1)) == 0).sum() < image.shape[-1]
+
+
 def share_of(image: Image, value: int) -> float:
     """How much of it holds a value in all channels."""
     return float((image == value).all(-1).mean())

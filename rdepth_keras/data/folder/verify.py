@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.blank import MOST_BLANK, is_cut, is_dark, is_of_few_colours
+from rdepth_keras.data.folder.blank import (
+    MOST_BLANK,
+    is_cut,
+    is_dark,
+    is_of_few_colours,
+    lacks_a_band,
+)
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
 from rdepth_keras.data.folder.fingerprints import strange_depths
@@ -63,7 +69,7 @@ class _Content:
     """What a tile's files hold; of one that is bad, or not there, nothing.
 
     ``picture`` is a digest of the pixels, ``mask`` and ``depth`` of all bytes, ``ids`` the mask's,
-    ``black`` the share of pixels that are black and have a class.
+    ``blank`` the share of pixels that are black, or white, and have a class.
     """
 
     files: Files
@@ -75,7 +81,8 @@ class _Content:
     one_colour: bool
     cut: bool
     dark: bool
-    black: float
+    banded: bool
+    blank: float
     flat: bool
 
 
@@ -93,7 +100,8 @@ def _content(table: ClassTable, files: Files) -> _Content:
         one_colour=image is not None and is_of_few_colours(image),
         cut=image is not None and is_cut(image),
         dark=image is not None and is_dark(image),
-        black=_black(image, mask),
+        banded=image is not None and lacks_a_band(image),
+        blank=_blank(image, mask),
         flat=depth is not None and is_flat(depth),
     )
 
@@ -105,10 +113,10 @@ def _read(decode: Callable[..., Any], path: Path | None, *arguments: Any) -> Any
         return None
 
 
-def _black(image: np.ndarray | None, mask: np.ndarray | None) -> float:
+def _blank(image: np.ndarray | None, mask: np.ndarray | None) -> float:
     if image is None or mask is None or mask.shape != image.shape[:2]:
         return 0.0
-    return float(((image == 0).all(-1) & (mask != IGNORE)).mean())
+    return max(float(((image == end).all(-1) & (mask != IGNORE)).mean()) for end in (0, 255))
 
 
 def _digest(data: bytes) -> str:
@@ -140,12 +148,17 @@ def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
             "WARNING: pictures that use the lowest sixth of their range alone, perhaps not "
             f"stretched, {len(found)} of {len(contents)}: {_some(found)}"
         )
-    borders = [one for one in masks if one.black > MOST_BLANK and not (one.cut or one.one_colour)]
+    if found := [str(one.files.image) for one in contents if one.banded and not one.cut]:
+        yield (
+            "WARNING: pictures with a channel that holds one value all over, "
+            f"{len(found)} of {len(contents)}: {_some(found)}"
+        )
+    borders = [one for one in masks if one.blank > MOST_BLANK and not (one.cut or one.one_colour)]
     if found := [str(one.files.image) for one in borders]:
         yield (
-            f"WARNING: pictures with black pixels, perhaps borders without data, that their masks "
-            f"give a class, up to {max(one.black for one in borders):.0%} of one, {len(found)} of "
-            f"{len(masks)}: {_some(found)}"
+            "WARNING: pictures with black or white pixels, perhaps borders without data, that "
+            f"their masks give a class, up to {max(one.blank for one in borders):.0%} of one, "
+            f"{len(found)} of {len(masks)}: {_some(found)}"
         )
     if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
         yield f"WARNING: masks without a labelled pixel, {len(found)}: {_some(found)}"

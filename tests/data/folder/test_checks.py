@@ -310,21 +310,32 @@ def test_classes_that_no_mask_shows_and_pictures_that_are_cut_off_are_told(root)
     assert f"perhaps cut off, 1 of 4: {place}/images/a.png" in told
 
 
-def test_black_pixels_with_a_class_are_told(root):
+@pytest.mark.parametrize("value", [0, 255])
+def test_black_or_white_pixels_with_a_class_are_told(root, value):
     place, said = root / "train/town", []
     picture = png.decode((place / "images/a.png").read_bytes())
-    picture[:, :12] = 0
+    picture[:, :12] = value
     spoil(place / "images/a.png", picture)
     mask = png.decode((place / "masks/a.png").read_bytes())
     mask[:, :12] = 99
     spoil(place / "masks/a.png", mask)
     assert verify_folder(root, TABLE, said.append) == []
-    assert "black pixels" not in "".join(said), "they have no class"
+    assert "black or white pixels" not in "".join(said), "they have no class"
     mask[:, :6] = 10
     spoil(place / "masks/a.png", mask)
     assert verify_folder(root, TABLE, said.append) == []
-    (line,) = (line for line in said if "black pixels" in line)
+    (line,) = (line for line in said if "black or white pixels" in line)
     assert line.endswith(f"give a class, up to 10% of one, 1 of 4: {place}/images/a.png")
+
+
+def test_a_channel_that_holds_one_value_is_told(root):
+    path, said = root / "train/town/images/a.png", []
+    picture = png.decode(path.read_bytes())
+    picture[..., 2] = 7
+    spoil(path, picture)
+    assert verify_folder(root, TABLE, said.append) == []
+    (line,) = (line for line in said if "channel" in line)
+    assert line.endswith(f"a channel that holds one value all over, 1 of 4: {path}")
 
 
 def test_pictures_beside_the_splits_are_told(root):
