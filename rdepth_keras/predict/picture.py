@@ -28,7 +28,6 @@ from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.data.folder.opencv import decode, decode_tiff
 from rdepth_keras.labels import ClassTable
 
-DARK = "uses the lowest sixth of its range alone: stretch it as those were that trained"
 COLORED = "_color"  # the names of maps in the class colours end in it
 
 
@@ -178,7 +177,10 @@ def doubts(path: Path, image: Image) -> list[str]:
     if lacks_a_band(image) and not said:
         said.append(f"WARNING: {path} has a channel that holds one value all over")
     if is_dark(image) and not said:
-        said.append(f"WARNING: {path} {DARK}")
+        said.append(
+            f"WARNING: {path} uses the lowest sixth of its range alone: stretch it as those were "
+            "that trained"
+        )
     return said
 
 

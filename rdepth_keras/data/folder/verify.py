@@ -38,8 +38,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
 
     Tells of each split what it holds, which depth maps are flat or were made elsewhere, which
     pictures and masks hold the same all over, and which pictures, masks and maps are there more
-    than once. Raises as
-    :func:`rdepth_keras.data.folder.folder.open_folder`.
+    than once. Raises as :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
     seen: list[_Content] = []

@@ -67,9 +67,8 @@ def kernel_gradient(x, cotangent, dilation):
 
     every = ((0, 1, 2, 3, 4), (0, 1, 2, 3, 4)), ((), ())
     channels = x.shape[-1], cotangent.shape[-1]
-    turn = (
-        1 if channels[0] <= channels[1] else -1
-    )  # XLA transposes what comes first: the narrow one
+    # The narrow side comes first in each product, since XLA transposes what does.
+    turn = 1 if channels[0] <= channels[1] else -1
     pixels, strips, height = _strips(x, dilation, cotangent.shape[-1])
     cotangent = _split(cotangent, dilation, strips * height, 0)
 
