@@ -94,11 +94,13 @@ def kills() -> int:
 @pytest.fixture
 def mapped(tmp_path) -> tuple[Path, Path]:
     """A picture of 64 x 64 and its map in a domain's folder, by the estimator "own"."""
-    rng, places = np.random.default_rng(0), []
+    slope, places = np.add.outer(2 * np.arange(64), np.arange(64)).astype(np.uint8), []
+    rng = np.random.default_rng(0)
     for kind, shape in (("images", (64, 64, 3)), ("depths", (64, 64))):
         places.append(tmp_path / kind / "a.png")
         places[-1].parent.mkdir()
-        places[-1].write_bytes(png.encode(rng.integers(0, 256, shape, np.uint8)))
+        noise = rng.integers(0, 40, shape, np.uint8)
+        places[-1].write_bytes(png.encode((noise.T + slope.T).T))
     record = DepthRecord(tmp_path)
     record.begin("own", "1234")
     record.note(*places)

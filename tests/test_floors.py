@@ -13,6 +13,7 @@ FLOORS = {
     "labels": 0,
     "atomic": 0,
     "startup": 0,
+    "naming": 0,
     "packing": 1,
     "tiling": 1,
     "checkpoints": 1,
@@ -54,7 +55,7 @@ CONFINED = {
     "matplotlib": {"evaluate/plots.py"},
 }
 # These floors never touch an accelerator.
-HOST_ONLY = ("arrays", "labels", "atomic", "tiling", "checkpoints", "data")
+HOST_ONLY = ("arrays", "labels", "atomic", "naming", "tiling", "checkpoints", "data")
 
 
 def modules():

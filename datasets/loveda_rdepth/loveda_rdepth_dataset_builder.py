@@ -20,7 +20,14 @@ from rdepth_keras.data.loveda.prepared import FLAT_DEPTH, SHARED_DEPTH, check_so
 from rdepth_keras.data.loveda.raw import TileFacts, inspect_all
 from rdepth_keras.data.loveda.spelling import DOMAINS
 from rdepth_keras.data.loveda.statistics import format_shares
-from rdepth_keras.data.loveda.tree import LAYOUT, RECORD, TileFiles, absent_places, find_tiles
+from rdepth_keras.data.loveda.tree import (
+    LAYOUT,
+    RECORD,
+    TileFiles,
+    absent_places,
+    find_tiles,
+    shadowed,
+)
 from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.depth.presets import PRESETS, PUBLISHED
 from rdepth_keras.labels import LOVEDA
@@ -180,6 +187,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         opening = Opening(name, self._origin(manual_dir), licence, cache_dir, total)
         source = open_source(opening)
         print(config.description)
+        for said in shadowed(Path(manual_dir)):
+            print(f"WARNING: {said}.")
         if absent := absent_places(places):
             print(f"Not in {manual_dir}, so prepared without: {', '.join(absent)}.")
         facts = self._inspect(tree)

@@ -50,7 +50,7 @@ def make_tile(random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.n
     slope = np.linspace(0, 1, SIDE)[:, None]
     noise = random.integers(-12, 13, (SIDE, SIDE, 3))
     image = np.clip(PALETTE[mask].astype(int) + noise, 0, 255).astype(np.uint8)
-    return image, mask, 0.8 * height + 0.2 * slope
+    return image, mask, 0.6 * height + 0.4 * slope
 
 
 def write(root: Path, seed: int = 0) -> None:

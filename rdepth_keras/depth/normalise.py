@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rdepth_keras.naming import shorten
+
 LEVELS = 65535  # the largest 16-bit value
-SHOWN = 8  # names
 FLAT_VALUES = 16  # a map with no more is hardly one of depth
 _CORE_SHARES = (0.1, 0.9)  # between these shares of the pixels, in the order of their values,
 _LEAST_CORE = 0.03  # of the range must lie: else a few extremes have all of it
@@ -94,10 +95,9 @@ def holds_few_values(array: np.ndarray) -> bool:
 
 def flat_notice(names: Sequence[str]) -> str:
     """What is said, everywhere, of flat maps: how many, and the names of the first."""
-    shown = ", ".join(names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
     maps = "1 depth map is" if len(names) == 1 else f"{len(names)} depth maps are"
     return (
         f"WARNING: {maps} flat (one value all over, which will count as depth 0, at most "
         f"{FLAT_VALUES} values, as a mask holds, or nearly one value beside a few extremes, such "
-        f"as unmarked pixels without data): {shown}. Is that meant?"
+        f"as unmarked pixels without data): {shorten(names)}. Is that meant?"
     )

@@ -17,6 +17,7 @@ import numpy as np
 from rdepth_keras.arrays import Label
 from rdepth_keras.atomic import writing
 from rdepth_keras.data import png
+from rdepth_keras.naming import shorten
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold: same labels, same bytes
 _UNREADABLE = (
@@ -231,6 +232,5 @@ def _line(fault: str, names: Sequence[str]) -> str:
     if not names:
         return f"fault: {fault}"
     several = [name if name.isprintable() else repr(name) for name in dict.fromkeys(names)]
-    shown = ", ".join(several[:_SHOWN]) + (", ..." if len(several) > _SHOWN else "")
     count = f" ({len(names)} files)" if len(names) > 1 else ""
-    return f"fault: {fault}: {shown}{count}"
+    return f"fault: {fault}: {shorten(several, _SHOWN)}{count}"

@@ -10,14 +10,6 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
-from rdepth_keras.data.folder.blank import (
-    MOST_BLANK,
-    is_cut,
-    is_dark,
-    is_of_few_colours,
-    lacks_a_band,
-    share_of,
-)
 from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
 from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
@@ -27,6 +19,7 @@ from rdepth_keras.data.folder.headers import TIFF, Form
 from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.data.folder.opencv import decode, decode_tiff
 from rdepth_keras.labels import ClassTable
+from rdepth_keras.naming import shorten
 
 COLORED = "_color"  # the names of maps in the class colours end in it
 
@@ -158,32 +151,6 @@ def notices(pictures: Iterable[Path]) -> list[str]:
     return [*said, *(f"WARNING: {told}" for told in unusual_gammas(pictures))]
 
 
-def doubts(path: Path, image: Image) -> list[str]:
-    """Warnings, where a picture can hardly be one, or is none in parts; empty for any other."""
-    if is_of_few_colours(image):
-        return [f"WARNING: {path} is of one colour all over, or of few"]
-    blank = {name: share_of(image, value) for name, value in (("black", 0), ("white", 255))}
-    said = [
-        f"WARNING: {share:.0%} of {path} is {name} all over, as where there is no picture; it is "
-        "given classes as the rest is"
-        for name, share in blank.items()
-        if share > MOST_BLANK
-    ]
-    if is_cut(image) and not said:
-        said.append(
-            f"WARNING: more than half of {path} is all dark or all bright (0 or 255), perhaps cut "
-            "off"
-        )
-    if lacks_a_band(image) and not said:
-        said.append(f"WARNING: {path} has a channel that holds one value all over")
-    if is_dark(image) and not said:
-        said.append(
-            f"WARNING: {path} uses the lowest sixth of its range alone: stretch it as those were "
-            "that trained"
-        )
-    return said
-
-
 def shared_depths(pairs: Iterable[tuple[Path, Path | None]]) -> list[str]:
     """A warning, where different pictures have one depth map, byte for byte."""
     pictures = {depth: image for image, depth in pairs if depth is not None}
@@ -211,10 +178,6 @@ def _may_have_gaps(path: Path) -> bool:
         return has_gaps(path)
     except ValueError:  # a mark that is no number may mean anything
         return True
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def check_outputs(paths: Sequence[Path], inputs: Iterable[Path], overwrite: bool) -> None:
@@ -300,3 +263,7 @@ def _decode_other(data: bytes) -> np.ndarray:
     if picture is None:
         raise ValueError("not a picture: PNG, JPEG, TIFF, WebP or BMP is expected")
     return picture
+
+
+def _shown(names: Sequence[str]) -> str:
+    return shorten(names, 4)

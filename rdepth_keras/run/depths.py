@@ -11,6 +11,7 @@ from rdepth_keras.data.folder.files import decode_image, peek_depth, peek_image
 from rdepth_keras.data.folder.folder import depth_maps, image_files
 from rdepth_keras.depth.normalise import flat_notice, is_flat, quantise
 from rdepth_keras.depth.presets import Preset, find_checkpoint
+from rdepth_keras.naming import shorten
 
 Notify = Callable[[str], None]
 Tell = Callable[[int, int], None]  # maps done, maps in all
@@ -43,7 +44,7 @@ def write_depths(root: Path, source: str, notify: Notify, tell: Tell) -> int:
     if plan.own and len(plan.own) < plan.images:
         notify(
             "depth maps of another origin, which were not made here and stay as they are, "
-            f"{len(plan.own)}: {_named(plan.own)}"
+            f"{len(plan.own)}: {shorten(plan.own, 4)}"
         )
     if plan.wanted:
         _make(plan, checkpoint, notify, tell)
@@ -108,7 +109,7 @@ def _check_estimator(records: Iterable[DepthRecord], fingerprint: str) -> None:
 
 def _make(plan: _Plan, checkpoint: Preset, notify: Notify, tell: Tell) -> None:
     if plan.anew:
-        notify(f"changed since their maps were made, which are made anew: {_named(plan.anew)}")
+        notify(f"changed since their maps were made, which are made anew: {shorten(plan.anew, 4)}")
     # Imported here: the estimator needs KerasHub, which the base install does not have.
     from rdepth_keras.depth.estimator import load_estimator
 
@@ -129,7 +130,3 @@ def _make(plan: _Plan, checkpoint: Preset, notify: Notify, tell: Tell) -> None:
         tell(done, len(plan.wanted))
     if flat:
         notify(flat_notice(flat))
-
-
-def _named(places: list[Path]) -> str:
-    return ", ".join(map(str, places[:4])) + (f" and {len(places) - 4} more" * (len(places) > 4))

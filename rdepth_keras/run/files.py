@@ -15,6 +15,7 @@ from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.folder import FolderTiles
 from rdepth_keras.data.splits import AbsentSplit
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.naming import shorten
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.surroundings import Files, versions, weights_fingerprints
 from rdepth_keras.train.devices import compute_dtype
@@ -169,10 +170,9 @@ def trained_on_too(trained: Iterable[str], data: Opened, split: str, domain: str
             found[kind] |= dict.fromkeys(Path(path).name for path in twins)
     for kind, names in found.items():
         if names:
-            shown, more = list(names)[:_SHOWN], ", …" if len(names) > _SHOWN else ""
             said.append(
                 f"{len(names)} of the {len(tiles)} tiles of {own} are trained on as well, byte for "
-                f"byte, {kind} labels: {', '.join(shown)}{more}"
+                f"byte, {kind} labels: {shorten(list(names), _SHOWN)}"
             )
     return "; ".join(said)
 

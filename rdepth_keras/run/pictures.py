@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
+from rdepth_keras.data.doubts import doubt_depth, doubt_picture
 from rdepth_keras.data.folder.dataset import MAPS
 from rdepth_keras.data.folder.depth_record import record_of
 from rdepth_keras.depth.normalise import FLAT_VALUES, flat_notice, is_flat, normalise
@@ -16,7 +17,7 @@ from rdepth_keras.depth.presets import PRESETS, find_checkpoint
 from rdepth_keras.depth.scene import WINDOW_PIXELS, estimate_scene, window_of
 from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
-from rdepth_keras.predict.picture import doubts, read_depth, read_image
+from rdepth_keras.predict.picture import read_depth, read_image
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.evaluation import MOST_TIMES
 from rdepth_keras.run.files import other_versions
@@ -53,8 +54,8 @@ class PicturePredictor:
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
         image = read_image(picture)
-        for doubt in doubts(picture, image):
-            self.notify(doubt)
+        if doubt := doubt_picture(image):
+            self.notify(f"WARNING: a picture {doubt}: {picture}")
         side, known = max(image.shape[:2]), self.known_pixels or 0
         if self.reads_depth and MOST_TIMES * side < known:
             self.notify(
@@ -69,6 +70,8 @@ class PicturePredictor:
                 self.notify(flat_notice([str(depth_file)]))
             elif coarse := self._coarse(depth):
                 self.notify(f"WARNING: {depth_file}: {coarse}")
+            if doubt := doubt_depth(depth[..., None], image):
+                self.notify(f"WARNING: a depth map {doubt}: {depth_file}")
             source = _maker(depth_file, picture)
             if None not in (source, self.origin) and source != self.origin:
                 self.notify(

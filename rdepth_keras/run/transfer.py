@@ -10,6 +10,7 @@ from rdepth_keras.adapt import SEGMENTER
 from rdepth_keras.arrays import Params
 from rdepth_keras.assembly import Assembly, class_variables, inference_network
 from rdepth_keras.experiment import Experiment
+from rdepth_keras.naming import shorten
 from rdepth_keras.run.checks import encoder_weights
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.predictor import restore, unfinished
@@ -55,8 +56,7 @@ def start_from(
     _check_whole(run, experiment, fixed, theirs)
     notify(f"starts from step {step} of {run}: {total - len(left)} of {total} variables fit")
     if left:
-        shown = ", ".join(left[:8]) + (f" and {len(left) - 8} more" if len(left) > 8 else "")
-        notify(f"not taken from {run}, since they do not fit: {shown}")
+        notify(f"not taken from {run}, since they do not fit: {shorten(left)}")
     params, buffers = jax.device_put(trees, replicated(assembly.mesh))
     key = jax.random.key(experiment.training.seed)
     memory = experiment.method.memory(assembly.networks, params, buffers, key)

@@ -19,7 +19,6 @@ from rdepth_keras.predict.picture import (
     check_inputs,
     check_output,
     check_outputs,
-    doubts,
     meaning,
     notices,
     read_depth,
@@ -395,37 +394,3 @@ def test_one_depth_map_for_different_pictures_is_told(tmp_path):
     assert said.startswith("WARNING: 2 pictures have one depth map") and "da.png" in said
     pairs[1][0].write_bytes(pairs[0][0].read_bytes())
     assert shared_depths(pairs) == [] and shared_depths([(pairs[0][0], None)]) == []
-
-
-@pytest.mark.parametrize("value", [0, 77, 255, None])
-def test_a_picture_of_one_colour_or_of_few_is_told(value):
-    image = np.random.default_rng(0).integers(1, 6, (40, 60, 3), np.uint8)
-    if value is not None:
-        image = np.full_like(image, value)
-    (line,) = doubts(Path("a.png"), image)
-    assert line == "WARNING: a.png is of one colour all over, or of few"
-
-
-def test_a_picture_that_is_cut_off_is_told_once():
-    values = np.random.default_rng(0).integers(1, 255, (40, 60, 3)).astype(np.uint8)
-    assert doubts(Path("a.png"), values) == []
-    bright = values.copy()
-    bright[..., :2] = 255
-    (line,) = doubts(Path("a.png"), bright)
-    assert "more than half of a.png is all dark or all bright (0 or 255), perhaps cut" in line
-    bright[:, 20:] = 255
-    (line,) = doubts(Path("a.png"), bright)
-    assert line.startswith("WARNING: 67% of a.png is white all over")
-
-
-def test_a_picture_without_a_band_is_told():
-    values = np.random.default_rng(0).integers(1, 255, (40, 60, 3)).astype(np.uint8)
-    values[..., 2] = 0
-    (line,) = doubts(Path("a.png"), values)
-    assert line == "WARNING: a.png has a channel that holds one value all over"
-
-
-def test_a_picture_whose_range_was_not_stretched_is_told():
-    values = np.random.default_rng(0).integers(1, 255, (40, 60, 3)).astype(np.uint8)
-    (line,) = doubts(Path("a.png"), values // 7)
-    assert line.startswith("WARNING: a.png uses the lowest sixth of its range alone: stretch it")

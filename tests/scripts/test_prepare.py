@@ -94,7 +94,11 @@ def test_zips_and_folders_give_the_same_records(build, tmp_path):
         with zipfile.ZipFile(manual / f"{split}.zip", "w") as archive:
             for path in (DUMMY / split).rglob("*.png"):
                 archive.write(path, path.relative_to(DUMMY))
-    build(manual, tmp_path / "data")
+    shutil.copytree(DUMMY / "Val/Urban/masks_png", manual / "Val/Urban/masks_png")
+    told = [line for line in build(manual, tmp_path / "data").splitlines() if "beside it" in line]
+    assert told == [
+        "WARNING: Val/Urban/masks_png is read from the folder, not from Val.zip beside it."
+    ]
     prepared = open_loveda(tmp_path / "data")
     assert ("test", "urban") not in prepared.splits()
     for tile in map(prepared.tiles("val", "urban").__getitem__, range(2)):

@@ -1,23 +1,25 @@
 """A folder's files told from others of the same names: cheaply, whenever a run meets its data."""
 
 import filecmp
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.agreement import disagreement, explained
+from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_picture
 from rdepth_keras.data.fingerprints import describe_picture, digest
-from rdepth_keras.data.folder.blank import is_dark
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
-from rdepth_keras.data.folder.files import decode_image, decode_mask
+from rdepth_keras.data.folder.files import decode_depth, decode_image, decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
 from rdepth_keras.data.folder.gamma import unusual_gammas
+from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
 _SHOWN = 4  # names
-_LOOKED_AT = 8  # pictures, by their pixels
+_LOOKED_AT = 8  # tiles, by their pixels
 
 
 def fingerprints(tiles: Tiles) -> dict[str, str]:
@@ -51,8 +53,9 @@ def oddities(tiles: Tiles) -> list[str]:
     """In words: pictures that are there several times, and masks that different pictures share.
 
     Byte for byte, under any names. A mask of one class alone may well be that of many pictures.
-    And depth maps that are not those which the record beside them tells of, pictures of an
-    unusual gamma, and such that are all dark.
+    And depth maps that are not those which the record beside them tells of, and pictures of an
+    unusual gamma. Of 8 tiles the pixels are looked at: whether their masks fit, and whether there
+    is a doubt that holds of all their pictures, or depth maps.
     """
     own, said = _files(tiles), []
     if groups := same_bytes([files.image for files in own]):
@@ -71,17 +74,39 @@ def oddities(tiles: Tiles) -> list[str]:
             f"{count} of the {len(own)} masks are those of other pictures, {_shown(shared)}"
         )
     images = [files.image for files in own]
-    return [*said, *strange_depths(tiles), *unusual_gammas(images), *_dark(images)]
+    return [*said, *strange_depths(tiles), *unusual_gammas(images), *_doubts(tiles)]
 
 
-def _dark(pictures: Sequence[Path]) -> list[str]:
-    """In words, that pictures are dark, where all are that are looked at; nothing for none."""
-    looked = pictures[:: max(1, len(pictures) // _LOOKED_AT)]
-    if not looked or not all(is_dark(decode_image(path)) for path in looked):
+def _doubts(tiles: Tiles) -> list[str]:
+    """In words, what holds of all tiles that are looked at; nothing for none."""
+    assert isinstance(tiles, FolderTiles)
+    looked = tiles.files[:: max(1, len(tiles.files) // _LOOKED_AT)]
+    pictures: dict[Path, Doubtful | None] = {}
+    depths: dict[Path, Doubtful | None] = {}
+    fits = []
+    for files in looked:
+        image = decode_image(files.image)
+        size = image.shape[:2]
+        label = decode_mask(files.mask, size, tiles.table) if files.mask else None
+        pictures[files.image] = doubt_picture(image, label)
+        if label is not None:
+            fits.append(explained(image, label))
+        if files.depth:
+            depths[files.depth] = doubt_depth(decode_depth(files.depth, size), image)
+    said = [*_of_all("pictures", pictures, tiles), *_of_all("depth maps", depths, tiles)]
+    if unfit := disagreement(fits):
+        said.append(f"{unfit} Looked at were {len(fits)} ({_named(list(pictures))})")
+    return said
+
+
+def _of_all(kind: str, found: Mapping[Path, Doubtful | None], tiles: Tiles) -> list[str]:
+    doubts = {one.doubt if one else None for one in found.values()}
+    if len(doubts) != 1 or None in doubts:
         return []
+    doubtful = max((one for one in found.values() if one), key=lambda one: one.share)
     return [
-        f"all of the {len(looked)} pictures that were looked at, of {len(pictures)}, use the "
-        f"lowest sixth of their range alone ({_named(looked)}): stretch all domains alike"
+        f"{kind} {doubtful}, all {len(found)} that were looked at of {len(tiles)} "
+        f"({_named(list(found))})"
     ]
 
 
@@ -127,12 +152,12 @@ def same_bytes(paths: Sequence[Path], least: int = 2) -> list[list[Path]]:
 
 
 def _shown(groups: Sequence[Sequence[Path]]) -> str:
-    names = [" = ".join(path.name for path in group[:_SHOWN]) for group in groups[:_SHOWN]]
-    return f"byte for byte: {', '.join(names)}{', …' if len(groups) > _SHOWN else ''}"
+    names = [" = ".join(path.name for path in group[:_SHOWN]) for group in groups]
+    return f"byte for byte: {shorten(names, _SHOWN)}"
 
 
 def _named(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths[:_SHOWN]) + ", …" * (len(paths) > _SHOWN)
+    return shorten([path.name for path in paths], _SHOWN)
 
 
 def _mark(path: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from rdepth_keras.data import png
+from rdepth_keras.naming import shorten
 
 _USUAL, _NEAR = 1 / 2.2, 0.05  # of sRGB, and by how much one may differ and still mean it
 _OTHERS = (b"sRGB", b"iCCP", b"cICP")
@@ -40,9 +41,8 @@ def unusual_gammas(pictures: Collection[Path]) -> list[str]:
     found = [f"{path.name} {gamma:.3g}" for path, gamma in looked if gamma]
     if not found:
         return []
-    names = ", ".join(found[:_SHOWN]) + ", …" * (len(found) > _SHOWN)
     return [
         f"{len(found)} of the {len(pictures)} pictures name a gamma that is not about 1/2.2 "
-        f"({names}), so that programs that manage colours show other values than are read: convert "
-        "them to sRGB, or, where they look right here, take the gAMA chunk away"
+        f"({shorten(found, _SHOWN)}), so that programs that manage colours show other values than "
+        "are read: convert them to sRGB, or, where they look right here, take the gAMA chunk away"
     ]

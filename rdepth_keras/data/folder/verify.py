@@ -12,22 +12,19 @@ from typing import Any
 
 import numpy as np
 
+from rdepth_keras.data.agreement import disagreement, explained
+from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_picture, tell_doubts
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.blank import (
-    MOST_BLANK,
-    is_cut,
-    is_dark,
-    is_of_few_colours,
-    lacks_a_band,
-)
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
 from rdepth_keras.data.folder.fingerprints import strange_depths
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.data.folder.gamma import unusual_gammas
+from rdepth_keras.data.overlap import marks, overlaps
 from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.depth.normalise import flat_notice, is_flat
 from rdepth_keras.labels import IGNORE, ClassTable
+from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
 _COVERED_SHARE = 0.02  # of a tile, by one of another split
@@ -36,9 +33,9 @@ _COVERED_SHARE = 0.02  # of a tile, by one of another split
 def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) -> list[str]:
     """Decodes every file of a folder dataset; returns what is wrong, a line for each bad file.
 
-    Tells of each split what it holds, which depth maps are flat or were made elsewhere, which
-    pictures and masks hold the same all over, and which pictures, masks and maps are there more
-    than once. Raises as :func:`rdepth_keras.data.folder.folder.open_folder`.
+    Tells of each split what it holds, whether its masks fit its pictures, which pictures, masks and
+    depth maps are doubtful, and which are there more than once, or in part. Raises as
+    :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
     seen: list[_Content] = []
@@ -58,7 +55,14 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         for notice in (*_uniform(contents), *_gaps(contents, wrong), *_told(tiles)):
             tell(notice)
         seen += contents
-    for notice in (*_elsewhere(root), *_absent(table, seen), *_repeated(seen), *_overlapping(seen)):
+    notices = (
+        *_elsewhere(root),
+        *_absent(table, seen),
+        *_repeated(seen),
+        *_parts(seen),
+        *_overlapping(seen),
+    )
+    for notice in notices:
         tell(notice)
     return wrong
 
@@ -68,7 +72,7 @@ class _Content:
     """What a tile's files hold; of one that is bad, or not there, nothing.
 
     ``picture`` is a digest of the pixels, ``mask`` and ``depth`` of all bytes, ``ids`` the mask's,
-    ``blank`` the share of pixels that are black, or white, and have a class.
+    ``parts`` the picture's marks, ``fit`` what the mask explains of it.
     """
 
     files: Files
@@ -77,18 +81,19 @@ class _Content:
     depth: str
     ids: tuple[int, ...]
     ground: tuple[float, float, float, float] | None
-    one_colour: bool
-    cut: bool
-    dark: bool
-    banded: bool
-    blank: float
+    doubt: Doubtful | None
+    depth_doubt: Doubtful | None
     flat: bool
+    parts: np.ndarray
+    fit: np.ndarray | None
 
 
 def _content(table: ClassTable, files: Files) -> _Content:
     image = _read(reading.decode_image, files.image)
     mask = _read(reading.decode_mask, files.mask, None, table)
-    depth = _read(reading.decode_depth, files.depth, None)
+    size = None if image is None else image.shape[:2]
+    fitting = mask if mask is not None and mask.shape == size else None
+    depth = _read(reading.decode_depth, files.depth, size)
     return _Content(
         files,
         picture="" if image is None else _digest_of_all_turns(image),
@@ -96,12 +101,11 @@ def _content(table: ClassTable, files: Files) -> _Content:
         depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
         ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
-        one_colour=image is not None and is_of_few_colours(image),
-        cut=image is not None and is_cut(image),
-        dark=image is not None and is_dark(image),
-        banded=image is not None and lacks_a_band(image),
-        blank=_blank(image, mask),
+        doubt=None if image is None else doubt_picture(image, fitting),
+        depth_doubt=None if image is None or depth is None else doubt_depth(depth, image),
         flat=depth is not None and is_flat(depth),
+        parts=np.zeros(0, np.uint64) if image is None else marks(image),
+        fit=None if image is None or fitting is None else explained(image, fitting),
     )
 
 
@@ -110,12 +114,6 @@ def _read(decode: Callable[..., Any], path: Path | None, *arguments: Any) -> Any
         return None if path is None else decode(path, *arguments)
     except (ValueError, OSError):
         return None
-
-
-def _blank(image: np.ndarray | None, mask: np.ndarray | None) -> float:
-    if image is None or mask is None or mask.shape != image.shape[:2]:
-        return 0.0
-    return max(float(((image == end).all(-1) & (mask != IGNORE)).mean()) for end in (0, 255))
 
 
 def _digest(data: bytes) -> str:
@@ -129,41 +127,22 @@ def _digest_of_all_turns(image: np.ndarray) -> str:
 
 
 def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
-    """Of depth maps that are flat, and of pictures and masks that hold the same all over."""
+    """Of depth maps that are flat or doubtful, of such pictures, and of masks of one class."""
     masks = [one for one in contents if one.files.mask]
     uniform = [one for one in masks if len(one.ids) == 1]
     if flat := [str(one.files.depth) for one in contents if one.flat]:
         yield flat_notice(flat)
-    if found := [str(one.files.image) for one in contents if one.one_colour]:
-        counted = f"{len(found)} of {len(contents)}"
-        yield f"WARNING: pictures of one colour all over, or of few, {counted}: {_some(found)}"
-    if found := [str(one.files.image) for one in contents if one.cut and not one.one_colour]:
-        yield (
-            "WARNING: pictures of which more than half is all dark or all bright (0 or 255), "
-            f"perhaps cut off, {len(found)} of {len(contents)}: {_some(found)}"
-        )
-    if found := [str(one.files.image) for one in contents if one.dark and not one.one_colour]:
-        yield (
-            "WARNING: pictures that use the lowest sixth of their range alone, perhaps not "
-            f"stretched, {len(found)} of {len(contents)}: {_some(found)}"
-        )
-    if found := [str(one.files.image) for one in contents if one.banded and not one.cut]:
-        yield (
-            "WARNING: pictures with a channel that holds one value all over, "
-            f"{len(found)} of {len(contents)}: {_some(found)}"
-        )
-    borders = [one for one in masks if one.blank > MOST_BLANK and not (one.cut or one.one_colour)]
-    if found := [str(one.files.image) for one in borders]:
-        yield (
-            "WARNING: pictures with black or white pixels, perhaps borders without data, that "
-            f"their masks give a class, up to {max(one.blank for one in borders):.0%} of one, "
-            f"{len(found)} of {len(masks)}: {_some(found)}"
-        )
+    pictures = {str(one.files.image): one.doubt for one in contents}
+    depths = {str(one.files.depth): one.depth_doubt for one in contents if one.files.depth}
+    for said in (*tell_doubts("pictures", pictures), *tell_doubts("depth maps", depths)):
+        yield f"WARNING: {said}"
     if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
-        yield f"WARNING: masks without a labelled pixel, {len(found)}: {_some(found)}"
+        yield f"WARNING: masks without a labelled pixel, {len(found)}: {shorten(found)}"
     if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
         counted = f"{len(found)} of {len(masks)}"
-        yield f"WARNING: masks of one class all over, {counted}: {_some(found)}"
+        yield f"WARNING: masks of one class all over, {counted}: {shorten(found)}"
+    if said := disagreement([one.fit for one in masks if one.fit is not None]):
+        yield f"WARNING: {masks[0].files.image.parents[1]}: {said}"
 
 
 def _elsewhere(root: Path) -> Iterator[str]:
@@ -184,7 +163,7 @@ def _absent(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
     found = {train_id for one in contents for train_id in one.ids}
     names = [name for train_id, name in enumerate(table.names) if train_id not in found]
     if found and names:
-        yield f"WARNING: classes that no mask shows, {len(names)} of {len(table)}: {_some(names)}"
+        yield f"WARNING: classes that no mask shows, {len(names)} of {len(table)}: {shorten(names)}"
 
 
 def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
@@ -192,7 +171,7 @@ def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
     if gaps := [str(image) for image in images if _has_gaps(image, wrong)]:
         yield (
             f"WARNING: images that mark pixels as without data, {len(gaps)}, which are learnt "
-            f"from where their masks have labels: {_some(gaps)}"
+            f"from where their masks have labels: {shorten(gaps)}"
         )
 
 
@@ -211,7 +190,7 @@ def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
         yield (
             f"WARNING: {len(twins)} pictures are there more than once, pixel for pixel, turned or "
             f"mirrored perhaps, so that what is trained on may be scored, or counted twice: "
-            f"{_some(names)}"
+            f"{shorten(names)}"
         )
     masks = _alike(contents, lambda one: one.mask + _domain(one) if len(one.ids) > 1 else "")
     depths = _alike(
@@ -219,13 +198,33 @@ def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
     )
     for kind, groups in (("mask", masks), ("depth", depths)):
         shared = [group for group in groups if len({one.picture for one in group} - {""}) > 1]
-        names = [_some([str(getattr(one.files, kind)) for one in group], " = ") for group in shared]
+        names = [
+            shorten([str(getattr(one.files, kind)) for one in group], between=" = ")
+            for group in shared
+        ]
         if names:
             what = {"mask": "masks", "depth": "depth maps"}[kind]
             yield (
                 f"WARNING: {what} that different pictures share byte for byte, and so can hardly "
-                f"be of all of them, {len(names)}: {_some(names)}"
+                f"be of all of them, {len(names)}: {shorten(names)}"
             )
+
+
+def _parts(contents: Sequence[_Content]) -> Iterator[str]:
+    """Of pictures that show a part of one in another split or domain."""
+    places = [str(one.files.image.parent) for one in contents]
+    pairs = overlaps([one.parts for one in contents], places)
+    pictures = [(contents[one], contents[other]) for one, other in pairs]
+    names = [
+        f"{one.files.image} and {other.files.image}"
+        for one, other in pictures
+        if one.picture != other.picture
+    ]
+    if names:
+        yield (
+            "WARNING: pictures of different splits or domains that show the same in part, pixel "
+            f"for pixel, so that what is trained on may be scored, {len(names)}: {shorten(names)}"
+        )
 
 
 def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
@@ -244,7 +243,7 @@ def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
             yield (
                 f"WARNING: tiles of {place} that lie on the ground of tiles in {other}, up to "
                 f"{max(shares):.0%} of one, so that what is trained on may be scored, "
-                f"{len(names)} of {len(own)}: {_some(names)}"
+                f"{len(names)} of {len(own)}: {shorten(names)}"
             )
 
 
@@ -268,8 +267,3 @@ def _has_gaps(image: Path, wrong: list[str]) -> bool:
     except (ValueError, OSError) as error:
         wrong.append(str(error))
         return False
-
-
-def _some(names: Sequence[str], between: str = ", ", most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return between.join(names[:most]) + more

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from rdepth_keras.arrays import Tiles
+from rdepth_keras.arrays import Tile, Tiles
+from rdepth_keras.data.agreement import disagreement, explained
+from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_picture, tell_doubts
 from rdepth_keras.data.loveda.checks import REMEDY, faults, flat_depths, others, prepared
 from rdepth_keras.data.loveda.prepared import SHARED_DEPTH, LovedaTiles, Prepared
 from rdepth_keras.depth.normalise import flat_notice
@@ -25,7 +27,7 @@ class Verdict:
     """What differs: ``missing`` makes a dataset partial, ``wrong`` makes it another dataset.
 
     ``flat_depth`` names the tiles whose depth holds few values, or only one, and ``odd`` says
-    which have another's, and which pictures are there several times: that is neither.
+    what is doubtful, and which pictures or depth maps are there several times: that is neither.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -56,7 +58,8 @@ class Survey:
     """What the records of one split and domain hold, read back one by one.
 
     ``ids`` (tiles,), ``sizes`` (tiles, 2), ``pixels`` (8,) per stored mask value, ``channel_mean``
-    (3,) on the 0..255 scale, ``pictures`` a digest of each tile's pixels.
+    (3,) on the 0..255 scale, ``pictures`` a digest of each tile's pixels. ``odd`` says in words
+    which pictures and depth maps are doubtful, and that masks do not fit.
     """
 
     ids: np.ndarray
@@ -64,6 +67,7 @@ class Survey:
     pixels: np.ndarray
     channel_mean: np.ndarray
     pictures: tuple[bytes, ...] = ()
+    odd: tuple[str, ...] = ()
 
 
 def load_census() -> dict[str, Any]:
@@ -141,7 +145,7 @@ def verify(prepared: Prepared, workers: int = 4) -> Verdict:
                 pictures.setdefault(picture, []).append(f"{name} {number}")
         if not damaged:
             verdict.flat_depth += flat_depths(tiles, pixels=True)
-            verdict.odd += shared_depths(name, tiles.statistics)
+            verdict.odd += [*shared_depths(name, tiles.statistics), *found.odd]
         verdict.wrong += [f"{name}: {line}" for line in damaged]
     verdict.odd += _repeated(pictures)
     return verdict
@@ -176,17 +180,47 @@ def survey(tiles: LovedaTiles, workers: int = 4) -> tuple[Survey, list[str]]:
         pixels = np.bincount(raw.ravel(), minlength=8)
         if counted and pixels.tolist() != list(counted.get(tile["id"], ())):
             return f"tile {tile['id']} is another than was counted when it was written; {REMEDY}"
-        return tile["id"], raw.shape, pixels, sums, blake2b(tile["image"].tobytes()).digest()
+        picture = blake2b(tile["image"].tobytes()).digest()
+        return tile["id"], raw.shape, pixels, sums, picture, _Looks.of(tile, tiles.labelled)
 
     with ThreadPoolExecutor(workers) as pool:
         looks = list(pool.map(look, range(len(tiles))))
     damaged = [look for look in looks if isinstance(look, str)]
     found = [look for look in looks if not isinstance(look, str)]
-    ids, sizes, pixels, sums, pictures = zip(*found, strict=True) if found else ((),) * 5
+    ids, sizes, pixels, sums, pictures, looked = zip(*found, strict=True) if found else ((),) * 6
     sizes = np.array(sizes).reshape(-1, 2)
     area = max(1, int(sizes.prod(1).sum()))
     pixels, sums = np.array(pixels).reshape(-1, 8).sum(0), np.array(sums).reshape(-1, 3).sum(0)
-    return Survey(np.array(ids, int), sizes, pixels, sums / area, pictures), damaged
+    odd = tuple(f"{tiles.name}: {said}" for said in _oddities(dict(zip(ids, looked, strict=True))))
+    return Survey(np.array(ids, int), sizes, pixels, sums / area, pictures, odd), damaged
+
+
+@dataclass(frozen=True)
+class _Looks:
+    """What a tile looks like: doubts of its picture and depth map, and what its mask explains."""
+
+    picture: Doubtful | None
+    depth: Doubtful | None
+    fit: np.ndarray | None
+
+    @classmethod
+    def of(cls, tile: Tile, labelled: bool) -> "_Looks":
+        image, label = tile["image"], tile["label"] if labelled else None
+        return cls(
+            doubt_picture(image, label),
+            doubt_depth(tile["depth"], image),
+            None if label is None else explained(image, label),
+        )
+
+
+def _oddities(looked: Mapping[int, _Looks]) -> list[str]:
+    """In words, what is odd of tiles by number; nothing for none."""
+    tiles = sorted(looked.items())
+    pictures = {str(number): one.picture for number, one in tiles}
+    depths = {str(number): one.depth for number, one in tiles}
+    unfit = disagreement([one.fit for one in looked.values() if one.fit is not None])
+    said = [*tell_doubts("pictures", pictures), *tell_doubts("depth maps", depths)]
+    return [*said, *([unfit] if unfit else [])]
 
 
 def _compare(

@@ -142,6 +142,26 @@ def absent_places(tree: Tree) -> list[str]:
     return [f"{s.title()}/{d.title()}" for s, d in pairs if (s, d) not in tree]
 
 
+def shadowed(root: Path) -> list[str]:
+    """In words, which folders are read although an archive beside them holds them as well.
+
+    An archive that was unpacked may be left where it is; a folder of one's own, of other masks
+    perhaps, is read in the place of the published one.
+    """
+    found = []
+    for split in ("Train", "Val", "Test"):
+        archive = root / f"{split}.zip"
+        kinds = _list_zip(archive, split) if archive.is_file() else {}
+        places = ((domain, kind) for domain in ("Urban", "Rural") for kind in KINDS)
+        found += [
+            (f"{split}/{domain}/{kind}", archive.name)
+            for domain, kind in places
+            if (split.lower(), domain.lower(), kind) in kinds
+            and (root / split / domain / kind).is_dir()
+        ]
+    return [f"{place} is read from the folder, not from {name} beside it" for place, name in found]
+
+
 def _list_files(root: Path) -> dict[tuple[str, str, str], dict[int, Source]]:
     """(split, domain, kind) -> {id: file}; a folder wins over the same folder in a zip."""
     if not root.is_dir():

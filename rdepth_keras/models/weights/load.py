@@ -28,7 +28,9 @@ from rdepth_keras.models.weights.layouts_resnet import (
     RESNET_TIMM,
     RESNET_TIMM_DEEP,
 )
+from rdepth_keras.naming import shorten
 
+_SHOWN = 5  # names of arrays
 PUBLISHED = {  # the paper's starting points for small, base and xlarge
     "atto": "timm/convnext_atto.d2_in1k",
     "femto": "timm/convnext_femto.d1_in1k",
@@ -290,7 +292,5 @@ def _drop_other_classes(given: dict, variables: Mapping, source) -> None:
             )
 
 
-def _listing(names: Iterable[str], most: int = 5) -> str:
-    names = sorted(names)
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
+def _listing(names: Iterable[str]) -> str:
+    return shorten(sorted(names), _SHOWN)

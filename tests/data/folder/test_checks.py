@@ -11,8 +11,10 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from rdepth_keras.data import png
+from rdepth_keras.data.demo.tiles import DemoTiles
 from rdepth_keras.data.folder.checks import faults, flat_depths
 from rdepth_keras.data.folder.depth_record import DepthRecord
+from rdepth_keras.data.folder.fingerprints import oddities
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.data.folder.verify import verify_folder
 from rdepth_keras.labels import ClassTable
@@ -300,14 +302,17 @@ def test_classes_that_no_mask_shows_and_pictures_that_are_cut_off_are_told(root)
     for name in NAMES:
         spoil(place / f"masks/{name}.png", np.zeros(SIZE, np.uint8))
     bright = np.random.default_rng(0).integers(0, 700, (*SIZE, 3)).clip(0, 255).astype(np.uint8)
-    spoil(place / "images/a.png", np.maximum(bright, 5))
+    spoil(
+        place / "images/a.png",
+        np.where(bright < 170, bright, 255 - 55 * (np.arange(3) == 2)).astype(np.uint8),
+    )
     spoil(place / "images/b.png", np.minimum(bright, 1))
     spoil(place / "images/c.png", np.where(bright < 240, bright, 100).astype(np.uint8))
     assert verify_folder(root, TABLE, said.append) == []
     told = "\n".join(said)
     assert "classes that no mask shows, 1 of 2: roof" in told
     assert f"all over, or of few, 1 of 4: {place}/images/b.png" in told
-    assert f"perhaps cut off, 1 of 4: {place}/images/a.png" in told
+    assert "pictures with up to 51% of values at 0 or 255, perhaps cut off, 1 of 4" in told
 
 
 @pytest.mark.parametrize("value", [0, 255])
@@ -320,12 +325,13 @@ def test_black_or_white_pixels_with_a_class_are_told(root, value):
     mask[:, :12] = 99
     spoil(place / "masks/a.png", mask)
     assert verify_folder(root, TABLE, said.append) == []
-    assert "black or white pixels" not in "".join(said), "they have no class"
+    assert "not ignored" not in "".join(said), "they have no class"
     mask[:, :6] = 10
     spoil(place / "masks/a.png", mask)
     assert verify_folder(root, TABLE, said.append) == []
-    (line,) = (line for line in said if "black or white pixels" in line)
-    assert line.endswith(f"give a class, up to 10% of one, 1 of 4: {place}/images/a.png")
+    (line,) = (line for line in said if "not ignored" in line)
+    assert line.endswith(f"as where there is no picture, 1 of 4: {place}/images/a.png")
+    assert "with up to 10% of" in line
 
 
 def test_a_channel_that_holds_one_value_is_told(root):
@@ -407,3 +413,69 @@ def test_a_mask_in_the_place_of_a_picture(root):
     assert any(
         f"a.png: no picture, but the same as {place}/masks/a" in s for s in faults(town(root))
     )
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """Four tiles that show something, in train/town; LoveDA's classes as 0..6."""
+    for place in range(4):
+        tile = DemoTiles("urban", "train", count=4, size=128)[place]
+        files = {"images": tile["image"], "masks": tile["label"], "depths": tile["depth"][..., 0]}
+        files["depths"] = (files["depths"] * 65535).astype(np.uint16)
+        for kind, pixels in files.items():
+            path = tmp_path / "train/town" / kind / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png.encode(pixels))
+    return tmp_path
+
+
+SEVEN = ClassTable(tuple("abcdefg"), tuple(range(7)), ((1, 1, 1),) * 7, (255,))
+
+
+def odd(root):
+    """What verification tells but for how many tiles there are, and what before training."""
+    said = []
+    assert verify_folder(root, SEVEN, said.append) == []
+    tiles = open_folder(root, SEVEN, with_depth=True).tiles("train", "town")
+    return [line for line in said if "WARNING" in line and "classes that no" not in line], oddities(
+        tiles
+    )
+
+
+def test_masks_that_do_not_fit_are_told(demo):
+    assert odd(demo) == ([], [])
+    for path in (demo / "train/town/masks").iterdir():
+        spoil(path, np.flipud(png.decode(path.read_bytes())))
+    (verified,), (told,) = odd(demo)
+    assert verified.startswith(f"WARNING: {demo}/train/town: masks do not fit their pictures")
+    assert "They would fit upside down." in verified and "They would fit upside down." in told
+    assert told.endswith("Looked at were 4 (0.png, 1.png, 2.png, 3.png)")
+
+
+def test_doubtful_depth_maps_are_told(demo):
+    """All of them before training, too; one alone may be so."""
+    place = demo / "train/town"
+    for number in range(4):
+        grey = png.decode((place / f"images/{number}.png").read_bytes()).mean(-1)
+        spoil(place / f"depths/{number}.png", (grey * 257).astype(np.uint16))
+        (verified,), told = odd(demo)
+        assert f"so hardly of depth, {number + 1} of 4: {place}/depths/0.png" in verified
+        assert len(told) == (number == 3)
+    assert told[0].startswith("depth maps equal to the picture's own brightness") and (
+        "all 4 that were looked at of 4 (0.png" in told[0]
+    )
+
+
+def test_parts_of_pictures_in_other_splits_are_told(demo):
+    train, val = demo / "train/town", demo / "val/town"
+    for kind in ("images", "masks", "depths"):
+        pixels = png.decode((train / kind / "2.png").read_bytes())
+        (val / kind).mkdir(parents=True)
+        (val / kind / "part.png").write_bytes(
+            png.encode(np.roll(pixels, (-31, -44), (0, 1))[:97, :84])
+        )
+    (line,), _ = odd(demo)
+    assert line.startswith(
+        "WARNING: pictures of different splits or domains that show the same in part"
+    )
+    assert line.endswith(f"{train}/images/2.png and {val}/images/part.png")

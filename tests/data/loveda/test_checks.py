@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rdepth_keras.data import png
+from rdepth_keras.data.agreement import explained
 from rdepth_keras.data.loveda.census import oddities, verify
 from rdepth_keras.data.loveda.checks import faults, flat_depths
 from rdepth_keras.data.loveda.prepared import open_loveda
@@ -100,3 +101,22 @@ def test_a_map_of_several_tiles_is_told(data_dir, tmp_path):
     assert said.startswith("2 of the 3 tiles of train_rural have the depth map of another tile")
     assert f"WARNING: {said}" in told and verify(prepared).odd == [said]
     assert oddities(open_loveda(data_dir).tiles("train", "rural")) == []
+
+
+def test_doubtful_maps_and_masks_that_do_not_fit_are_told(data_dir, tmp_path, monkeypatch):
+    """Among prepared tiles; what the dummy tiles are too small to tell is told for them."""
+    other, _ = prepare_changed(
+        tmp_path, lambda maps: [m[::4, ::4].repeat(4, 0).repeat(4, 1) for m in maps]
+    )
+    (said,) = verify(open_loveda(other)).odd
+    assert said.startswith("train_rural: depth maps of blocks of equal pixels, as where")
+    assert said.endswith("3 of 3: 0, 1, 2")
+    assert verify(open_loveda(data_dir)).odd == []
+    monkeypatch.setattr("rdepth_keras.data.agreement._LEAST_SIDE", 48)
+    assert verify(open_loveda(data_dir)).odd == []
+    monkeypatch.setattr(
+        "rdepth_keras.data.loveda.census.explained", lambda image, label: explained(image, label.T)
+    )
+    assert any(
+        "masks do not fit their pictures" in line for line in verify(open_loveda(data_dir)).odd
+    )

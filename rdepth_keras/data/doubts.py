@@ -1,0 +1,201 @@
+"""What makes a tile doubtful by its pixels alone: each is legal, and so it is told, not refused."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rdepth_keras.arrays import Depth, Image, Label
+from rdepth_keras.depth.normalise import holds_few_values, is_flat
+from rdepth_keras.labels import IGNORE
+from rdepth_keras.naming import shorten
+
+_DARK = 40  # of 255: values below it fill a range that was not stretched
+_JUMP, _STEP = 0.7, 0.35  # of the range, between neighbours: from black to white, and half of it
+_LEAST_SIDE = 64  # pixels, to know noise by
+_EVERY = 3  # pixel that is looked at for its colour
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """``words`` follow *pictures* or *depth maps*; ``{share}`` in them is how much of one it is.
+
+    ``measure`` gives that share, of a picture and which of its pixels count (H, W), or of a depth
+    map and its picture. It is doubtful if it is more than ``most``.
+    """
+
+    words: str
+    measure: Callable[[np.ndarray, np.ndarray], float]
+    most: float
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """A doubt that holds, and the share of the picture or map."""
+
+    doubt: Doubt
+    share: float
+
+    def __str__(self):
+        return self.doubt.words.format(share=f"{self.share:.0%}")
+
+
+def doubt_picture(image: Image, label: Label | None = None) -> Doubtful | None:
+    """The first doubt that holds of a picture (H, W, 3) uint8; None for a good one.
+
+    Pixels that the label (H, W) ignores may hold anything; without a label all count.
+    """
+    counts = np.ones(image.shape[:2], bool) if label is None else label != IGNORE
+    return _first(PICTURE_DOUBTS, image, counts) if counts.any() else None
+
+
+def doubt_depth(depth: Depth, image: Image) -> Doubtful | None:
+    """The first doubt that holds of a depth map (H, W, 1) in [0, 1]; None for a good one.
+
+    None also for flat ones, which are told of everywhere as
+    :func:`rdepth_keras.depth.normalise.flat_notice` does.
+    """
+    return None if is_flat(depth) else _first(DEPTH_DOUBTS, depth, image)
+
+
+def tell_doubts(kind: str, found: Mapping[str, Doubtful | None]) -> list[str]:
+    """In words, of each doubt, which pictures or depth maps it holds of; nothing for none.
+
+    ``kind`` is their plural, ``found`` the doubt of each by name.
+    """
+    said = []
+    for doubt in dict.fromkeys(one.doubt for one in found.values() if one):
+        own = {name: one.share for name, one in found.items() if one and one.doubt == doubt}
+        words = doubt.words.format(share=f"up to {max(own.values()):.0%}")
+        said.append(f"{kind} {words}, {len(own)} of {len(found)}: {shorten(list(own))}")
+    return said
+
+
+def _first(doubts: tuple[Doubt, ...], array: np.ndarray, other: np.ndarray) -> Doubtful | None:
+    for doubt in doubts:
+        if (share := doubt.measure(array, other)) > doubt.most:
+            return Doubtful(doubt, share)
+    return None
+
+
+def _few_colours(image: Image, counts: np.ndarray) -> float:
+    """1 for at most 16 values, as a mask holds."""
+    return float(holds_few_values(image.reshape(len(image), -1)))
+
+
+def _black(image: Image, counts: np.ndarray) -> float:
+    return float(((image == 0).all(-1) & counts).mean())
+
+
+def _white(image: Image, counts: np.ndarray) -> float:
+    return float(((image == 255).all(-1) & counts).mean())
+
+
+def _at_ends(image: Image, counts: np.ndarray) -> float:
+    return float(np.isin(image[counts], (0, 255)).mean())
+
+
+def _empty_channel(image: Image, counts: np.ndarray) -> float:
+    """The share of the channels that hold one value all over, where others do not."""
+    values = image[counts]
+    constant = float((np.ptp(values, axis=0) == 0).mean())
+    return constant if constant < 1 else 0.0
+
+
+def _dark(image: Image, counts: np.ndarray) -> float:
+    return float((image[counts] < _DARK).mean())
+
+
+def _commonest_colour(image: Image, counts: np.ndarray) -> float:
+    colours = image[::_EVERY, ::_EVERY][counts[::_EVERY, ::_EVERY]].astype(np.uint32)
+    if not colours.size:
+        return 0.0
+    _, pixels = np.unique(colours @ np.array([1 << 16, 1 << 8, 1], np.uint32), return_counts=True)
+    return float(pixels.max() / len(colours))
+
+
+def _grey(image: Image, counts: np.ndarray) -> float:
+    return float((np.ptp(image[counts], axis=-1) == 0).mean())
+
+
+def _bars(array: np.ndarray, counts: np.ndarray) -> float:
+    """The share of rows of one value all over, that of the row before, or of columns."""
+    shares = []
+    for lines, own in ((array, counts), (array.swapaxes(0, 1), counts.T)):
+        same = (lines[1:] == lines[:-1, :1]).reshape(len(lines) - 1, -1).all(1)
+        constant = (lines[:-1] == lines[:-1, :1]).reshape(len(lines) - 1, -1).all(1)
+        shares.append(float((same & constant & own[1:].any(1)).sum() / len(lines)))
+    return max(shares)
+
+
+def _blocks(array: np.ndarray) -> float:
+    """The share of pixels that repeat one before, where all lie in blocks of one size; else 0."""
+    sides = []
+    for lines in (array, array.swapaxes(0, 1)):
+        changed = (lines[1:] != lines[:-1]).reshape(len(lines) - 1, -1).any(1)
+        sides.append(int(np.gcd.reduce([len(lines), *(np.flatnonzero(changed) + 1).tolist()])))
+    return 1 - 1 / (sides[0] * sides[1]) if min(sides) > 1 else 0.0
+
+
+def _jumps(array: np.ndarray, most: float) -> float:
+    """The share of neighbours that differ by nearly the range, where fewer differ by half of it.
+
+    Where values overflow, white lies beside black; in noise all differences occur.
+    """
+    shares = [0.0]
+    for axis in (0, 1):
+        steps = np.abs(np.diff(array.astype(np.float32), axis=axis)) / most
+        jumps = (steps > _JUMP).mean() if steps.size else 0.0
+        if jumps > 0 and jumps > ((steps > _STEP) & (steps <= _JUMP)).mean():
+            shares.append(float(jumps))
+    return max(shares)
+
+
+def _roughness(array: np.ndarray) -> float:
+    """Half the mean squared difference of neighbours over the variance (von Neumann's ratio).
+
+    0 for what is smooth, 1 for noise, of the smoothest channel; 0 as well for less than 64 pixels
+    a side, which tell too little.
+    """
+    if min(array.shape[:2]) < _LEAST_SIDE:
+        return 0.0
+    values = array.astype(np.float32).reshape(*array.shape[:2], -1)
+    variance = values.var((0, 1), dtype=np.float64)
+    steps = [(np.diff(values, axis=axis) ** 2).mean((0, 1), dtype=np.float64) for axis in (0, 1)]
+    steps = [each[variance > 0] / variance[variance > 0] / 2 for each in steps]
+    return float(np.mean(steps, axis=0).min()) if variance.any() else 0.0
+
+
+def _follows_grey(depth: Depth, image: Image) -> float:
+    """How much a map is the picture's own grey, or its negative: the size of their correlation."""
+    pair = np.stack([depth[..., 0].ravel(), image.mean(-1, dtype=np.float32).ravel()])
+    pair = pair - pair.mean(1, keepdims=True)
+    size = np.sqrt((pair * pair).sum(1).prod())
+    return float(abs((pair[0] * pair[1]).sum()) / size) if size else 0.0
+
+
+_BARS = "with {share} of rows or columns of one value all over, as borders are"
+_BLOCKS = "of blocks of equal pixels, as where it was enlarged from fewer"
+_OVERFLOWED = "with {share} of values beside others at the far end of the range, as by an overflow"
+_ROUGH = "as rough as noise, as where values overflowed or bytes are mixed up"
+PICTURE_DOUBTS = (
+    Doubt("of one colour all over, or of few", _few_colours, 0.5),
+    Doubt("with {share} of black that is not ignored, as where there is no picture", _black, 0.05),
+    Doubt("with {share} of white that is not ignored, as where there is no picture", _white, 0.05),
+    Doubt("with {share} of values at 0 or 255, perhaps cut off", _at_ends, 0.5),
+    Doubt("with a channel that holds one value all over", _empty_channel, 0.0),
+    Doubt("in the lowest sixth of the range alone: stretch all alike", _dark, 0.99),
+    Doubt("with {share} of exactly one colour, as where there is none", _commonest_colour, 0.2),
+    Doubt("in grey alone, where networks look at colours", _grey, 0.99),
+    Doubt(_BARS, _bars, 0.2),
+    Doubt(_BLOCKS, lambda image, counts: _blocks(image), 0.5),
+    Doubt(_OVERFLOWED, lambda image, counts: _jumps(image, 255.0), 0.002),
+    Doubt(_ROUGH, lambda image, counts: _roughness(image), 0.6),
+)
+DEPTH_DOUBTS = (
+    Doubt("equal to the picture's own brightness, and so hardly of depth", _follows_grey, 0.98),
+    Doubt(_BARS, lambda depth, image: _bars(depth, np.ones(depth.shape[:2], bool)), 0.2),
+    Doubt(_BLOCKS, lambda depth, image: _blocks(depth), 0.5),
+    Doubt(_OVERFLOWED, lambda depth, image: _jumps(depth, 1.0), 0.01),
+    Doubt(_ROUGH, lambda depth, image: _roughness(depth), 0.15),
+)

@@ -1,0 +1,118 @@
+"""Pictures and depth maps that can hardly be ones are told, each by its own words."""
+
+import cv2
+import numpy as np
+import pytest
+
+from rdepth_keras.data.demo.tiles import DemoTiles
+from rdepth_keras.data.doubts import (
+    DEPTH_DOUBTS,
+    PICTURE_DOUBTS,
+    doubt_depth,
+    doubt_picture,
+    tell_doubts,
+)
+from rdepth_keras.depth.normalise import normalise
+
+TILE = DemoTiles("urban", "train", count=8, size=128)[1]
+IMAGE, DEPTH, LABEL = TILE["image"], TILE["depth"], TILE["label"]
+
+
+def filled(value, rows=56):
+    image = IMAGE.copy()
+    image[:rows] = value
+    return image
+
+
+def enlarged(array, times):
+    return array[::times, ::times].repeat(times, 0).repeat(times, 1)
+
+
+PICTURES = {
+    "of one colour all over, or of few": np.full_like(IMAGE, (70, 71, 72)),
+    "with 44% of black that is not ignored": filled(0),
+    "with 44% of white that is not ignored": filled(255),
+    "of values at 0 or 255, perhaps cut off": np.where(
+        np.arange(3) < 2, 255 * (np.median(IMAGE) < IMAGE), IMAGE
+    ),
+    "with a channel that holds one value all over": IMAGE * (1, 0, 1) + (0, 9, 0),
+    "in the lowest sixth of the range alone": IMAGE // 7,
+    "with 44% of exactly one colour": filled((128, 127, 128)),
+    "in grey alone": IMAGE[..., :1].repeat(3, -1),
+    "of rows or columns of one value all over": np.concatenate(
+        [filled((128, 127, 128), 20)[:64], filled((90, 127, 90), 20)[63::-1]]
+    ).swapaxes(0, 1),
+    "of blocks of equal pixels": enlarged(IMAGE, 2),
+    "of values beside others at the far end of the range": IMAGE.astype(int) * 2 % 256,
+    "as rough as noise": np.random.default_rng(0).integers(0, 256, IMAGE.shape),
+}
+DEPTHS = {
+    "equal to the picture's own brightness": normalise(IMAGE.mean(-1)),
+    "with 43% of rows or columns of one value all over": np.concatenate(
+        [np.full_like(DEPTH[:56], 0.5), DEPTH[:72]]
+    ),
+    "of blocks of equal pixels": enlarged(DEPTH, 16),
+    "at the far end of the range": normalise((DEPTH[..., 0] * 400).astype(int).astype(np.uint8)),
+    "as rough as noise": normalise((DEPTH[..., 0] * 65535).astype(int).astype(np.uint8)),
+}
+
+
+@pytest.mark.parametrize("domain", ["urban", "rural"])
+def test_nothing_is_told_of_good_tiles(domain):
+    """Among them one with a black border that its mask ignores."""
+    tiles = [DemoTiles(domain, "train", count=16, size=96)[place] for place in range(16)]
+    assert any((tile["label"] == 255).any() for tile in tiles)
+    assert not any(doubt_picture(tile["image"], tile["label"]) for tile in tiles)
+    assert not any(doubt_depth(tile["depth"], tile["image"]) for tile in tiles)
+
+
+@pytest.mark.parametrize("words", PICTURES)
+def test_pictures(words):
+    doubt = doubt_picture(PICTURES[words].astype(np.uint8))
+    assert doubt is not None and words in str(doubt)
+
+
+@pytest.mark.parametrize("words", DEPTHS)
+def test_depth_maps(words):
+    doubt = doubt_depth(DEPTHS[words], IMAGE)
+    assert doubt is not None and words in str(doubt)
+
+
+def test_every_doubt_is_tried():
+    for doubts, tried in ((PICTURE_DOUBTS, PICTURES), (DEPTH_DOUBTS, DEPTHS)):
+        found = [any(each in doubt.words.format(share="44%") for each in tried) for doubt in doubts]
+        assert sum(found) >= len(doubts) - 1 and len(tried) == len(doubts)
+
+
+def test_a_map_of_the_negative_picture_is_no_depth():
+    assert "brightness" in str(doubt_depth(normalise(-IMAGE.mean(-1)), IMAGE))
+
+
+@pytest.mark.parametrize("value", [0, 255, (128, 127, 128)])
+def test_what_a_label_ignores_may_hold_anything(value):
+    label = LABEL.copy()
+    label[:56] = 255
+    assert doubt_picture(filled(value), label) is None
+    label[50:] = 255
+    label[:] = 255
+    assert doubt_picture(filled(value), label) is None
+
+
+def test_contrast_is_no_overflow():
+    strong = ((IMAGE.astype(float) - 128) * 3 + 128).clip(1, 254).astype(np.uint8)
+    assert doubt_picture(strong) is None
+
+
+def test_small_and_smooth_ones_pass():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    assert doubt_picture(noise) is None
+    ramp = normalise(np.add.outer(np.arange(64), 3 * np.arange(80)))
+    assert doubt_depth(ramp, cv2.resize(IMAGE, (80, 64))) is None
+    assert doubt_depth(np.zeros_like(DEPTH), IMAGE) is None, "flat maps are told elsewhere"
+
+
+def test_the_most_of_one_is_told():
+    found = {"a": doubt_picture(filled(0, 20)), "b": None, "c": doubt_picture(filled(0, 64))}
+    (line,) = tell_doubts("pictures", found)
+    assert line.startswith("pictures with up to 50% of black") and line.endswith("2 of 3: a, c")
+    assert tell_doubts("pictures", {"b": None}) == []
