@@ -232,7 +232,7 @@ def paired_differences(base: Evaluated, family: Sequence[Evaluated]) -> tuple[st
 
 
 def _difference(base: Evaluated, found: Evaluated) -> str:
-    ours, theirs = (one.run.counts(one.name) for one in (base, found))
+    ours, theirs = (one.run.evaluations.counts(one.name) for one in (base, found))
     if other := _other(base, found, ours, theirs):
         return f"{found.title} and {base.title} were scored on different {other}."
     score = partial(mean_iou, absent=protocol(base).absent)

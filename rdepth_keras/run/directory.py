@@ -1,4 +1,4 @@
-"""A run directory: the only reader and writer of what it holds.
+"""A run directory: what it holds is read and written here, its evaluations beside.
 
 ==========================  ===================================================================
 ``experiment.json``         all settings, enough to run it again
@@ -13,11 +13,9 @@
 ==========================  ===================================================================
 """
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,9 @@ import numpy as np
 from rdepth_keras.atomic import PARTIAL, write_bytes, write_text
 from rdepth_keras.data import png
 from rdepth_keras.data.dataset import Opened
-from rdepth_keras.evaluate.counts import Counts, load_counts
 from rdepth_keras.experiment import Experiment, from_json, to_dict, to_json
+from rdepth_keras.run.evaluations import Evaluations
+from rdepth_keras.run.jsonfile import digest, read_object, read_text, write_object
 from rdepth_keras.run.surroundings import placed
 from rdepth_keras.train.checkpoint import Checkpoints
 from rdepth_keras.train.journal import Journal
@@ -89,7 +88,7 @@ class Run:
                 f"{self.directory} holds no run: there is no experiment.json in it."
             )
         try:
-            experiment = from_json(_text(path))
+            experiment = from_json(read_text(path))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         self._check_settings(experiment)
@@ -113,10 +112,10 @@ class Run:
 
         Raises ValueError for one that is not as it was written.
         """
-        found = self._read("environment.json")
+        found = read_object(self.directory / "environment.json")
         if found is None:
             return {}
-        if found.pop("digest", None) != _digest(found):
+        if found.pop("digest", None) != digest(found):
             raise ValueError(
                 f"{self.directory}/environment.json is not as it was written: it was changed, or "
                 "is of an older version's layout. Put it back, train a new run, or use that "
@@ -141,7 +140,7 @@ class Run:
 
         A run that is given more steps has its end before it once more.
         """
-        return self._read("metrics.json")
+        return read_object(self.directory / "metrics.json")
 
     @property
     def journal(self) -> Journal:
@@ -208,7 +207,8 @@ class Run:
         self._note(environment)
 
     def _note(self, environment: Mapping[str, Any]) -> None:
-        self._write("environment.json", {**environment, "digest": _digest(environment)})
+        content = {**environment, "digest": digest(environment)}
+        write_object(self.directory / "environment.json", content)
 
     def check_data(self, data: Opened, trained_on: Mapping[str, int] | None = None) -> None:
         """Raises ValueError where the data are no longer the ones it began with.
@@ -234,69 +234,16 @@ class Run:
 
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Writes the scores in the end, or why there are none: the run has come to its end."""
-        self._write("metrics.json", metrics)
+        write_object(self.directory / "metrics.json", metrics)
 
     @property
-    def evaluated(self) -> list[str]:
-        """Names of the evaluations it was given."""
-        return sorted(path.stem for path in (self.directory / "evaluations").glob("[!.]*.json"))
-
-    def evaluations(self) -> dict[str, dict[str, Any]]:
-        """Every evaluation it was given: name -> scores.
-
-        Raises FileNotFoundError, with the remedy, where there is none, or one has lost its counts,
-        and ValueError for one of another run, or that was changed.
-        """
-        names = self.evaluated
-        if not names:
-            raise FileNotFoundError(
-                f"{self} was not evaluated yet: python scripts/evaluate.py --run {self}"
-            )
-        return {name: self._evaluated(name) for name in names}
-
-    def _evaluated(self, name: str) -> dict[str, Any]:
-        result, path = self._read(f"evaluations/{name}.json"), f"{self}/evaluations/{name}.json"
-        seal, maker = _digest(result), result.pop("run", "")
-        if maker and not self.identity:
-            raise ValueError(
-                f"{path} is of the run {maker}, but nothing says that this one is that: put the "
-                "run's own environment.json back."
-            )
-        if maker != self.identity:
-            raise ValueError(
-                f"{path} is of another run, {maker or 'which it does not name'}, and not of this "
-                f"one, {self.identity}: move it back to its own, and evaluate this one again."
-            )
-        if self.counts(name).written_with not in ("", seal):
-            raise ValueError(
-                f"{path} is not what was written with the counts beside it: one of the two was "
-                "changed or exchanged. Evaluate the run again, or move both away."
-            )
-        return result
-
-    def counts(self, name: str) -> Counts:
-        """The counts of an evaluation; FileNotFoundError where there are none."""
-        return load_counts(self._evaluation(name, "npz"))
-
-    def write_evaluation(self, name: str, result: Mapping[str, Any], counts: Counts) -> None:
-        """Writes an evaluation's scores, and the counts of every tile, which hold their digest.
-
-        A report of other scores goes first: none lies beside them.
-        """
-        self._evaluation(name, "html").unlink(missing_ok=True)
-        content = {"run": self.identity, **result}
-        replace(counts, written_with=_digest(content)).save(self._evaluation(name, "npz"))
-        self._write(f"evaluations/{name}.json", content)
-
-    def write_page(self, name: str, text: str) -> Path:
-        """Writes an evaluation's report; returns its path."""
-        path = self._evaluation(name, "html")
-        write_text(path, text)
-        return path
+    def evaluations(self) -> Evaluations:
+        """The evaluations it was given."""
+        return Evaluations(self.directory, self.identity)
 
     def write_ablation(self, name: str, result: Mapping[str, Any]) -> None:
         """Writes an ablation's scores."""
-        self._write(f"ablations/{name}.json", result)
+        write_object(self.directory / f"ablations/{name}.json", result)
 
     def write_examples(self, picture: np.ndarray) -> Path:
         """Writes the picture of a few tiles, RGB uint8; returns its path."""
@@ -304,42 +251,10 @@ class Run:
         write_bytes(path, png.encode(picture))
         return path
 
-    def _evaluation(self, name: str, suffix: str) -> Path:
-        # Names may hold dots, so that with_suffix would cut them.
-        return self.directory / "evaluations" / f"{name}.{suffix}"
-
-    def _read(self, name: str) -> Any:
-        path = self.directory / name
-        if not path.exists():
-            return None
-        try:
-            content = json.loads(_text(path))
-        except ValueError as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
-        if not isinstance(content, dict):
-            raise ValueError(f"{path} is damaged: it holds no object, but {content!r:.80}")
-        return content
-
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        path = self.directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def _text(path: Path) -> str:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected is the JSON file of a run.")
-    return path.read_text(encoding="utf-8")
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    """Of what JSON says, however it is spaced and ordered."""
-    return blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
-
 
 def _settings(experiment: Experiment) -> str:
     """Digest of what decides the numbers."""
-    return _digest({**to_dict(experiment.essence()), "resources": None})
+    return digest({**to_dict(experiment.essence()), "resources": None})
 
 
 def foreign(run: Run, step: int | None, error: Exception) -> ValueError:

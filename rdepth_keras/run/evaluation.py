@@ -199,7 +199,7 @@ def evaluate(trial: Trial, console: Console, absent: Absent = "union") -> dict[s
     counts = count(trial, trial.tiles, console)
     result = {**counts.all_scores(trial.table, absent), **describe(trial)}
     if jax.process_index() == 0:
-        trial.run.write_evaluation(trial.name, result, counts)
+        trial.run.evaluations.write(trial.name, result, counts)
     return result
 
 

@@ -31,7 +31,7 @@ def write_report(
     """
     check_installed()
     result = evaluate(trial, console, absent)
-    counts = trial.run.counts(trial.name)
+    counts = trial.run.evaluations.counts(trial.name)
     evaluated = Evaluated(trial.run, trial.name, result, trial.experiment)
     text = render(
         evaluated.title,
@@ -42,7 +42,7 @@ def write_report(
         trial.run.journal.read(),
         trial.table,
     )
-    return result, trial.run.write_page(trial.name, text)
+    return result, trial.run.evaluations.write_page(trial.name, text)
 
 
 def _exhibits(trial: Trial, scores, exhibits: int, console: Console) -> list[Exhibit]:

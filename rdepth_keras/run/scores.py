@@ -87,7 +87,7 @@ def find_evaluations(run: Run) -> list[Evaluated]:
             that are not those of its counts.
     """
     experiment, found = run.experiment, {}
-    for name, result in run.evaluations().items():
+    for name, result in run.evaluations.read().items():
         _check_fields(f"{run}/evaluations/{name}.json", result)
         _check_scores(run, name, result, experiment)
         evaluated = Evaluated(run, name, result, experiment)
@@ -112,7 +112,7 @@ def own_evaluation(run: Run) -> Evaluated:
 
 def refuse_scores(run: Run) -> None:
     """Raises ValueError for a run that says that its end was not scored, where it was."""
-    if run.evaluated and (found := _own_evaluations(run)):
+    if run.evaluations.names and (found := _own_evaluations(run)):
         raise ValueError(
             f"{run}/metrics.json says that the run was not evaluated, but its evaluation "
             f"{found[0].name} holds scores: one was changed, or the labels came later. Let the end "
@@ -217,7 +217,7 @@ def _check_fields(place: str, result: Mapping[str, Any]) -> None:
 
 def _check_scores(run: Run, name: str, result: Mapping[str, Any], experiment: Experiment) -> None:
     """Raises ValueError where the numbers of a table are not those of the counts."""
-    counts, table = run.counts(name), experiment.data.classes
+    counts, table = run.evaluations.counts(name), experiment.data.classes
     if counts.confusion.shape != (len(table),) * 2:
         raise ValueError(
             f"{run}/evaluations/{name}.npz counts {len(counts.confusion)} classes, but the run has "

@@ -75,7 +75,7 @@ def test_a_whole_tile_has_no_stride(copied, noted, call):
     noted(copied[0], own.experiment.changed(training={"inference": overlap}))
     code, _, error = call("evaluate", "--run", copied[0], "--inference.window-pixels", "None")
     assert code == 0, error
-    (result,) = own.evaluations().values()
+    (result,) = own.evaluations.read().values()
     whole = {"window_pixels": None, "stride_pixels": None, "blend": "uniform"}
     assert whole.items() <= result["inference"].items()
 

@@ -278,7 +278,7 @@ def edited(run, name="val_urban", **fields):
 def test_other_labels_are_not_compared(tmp_path):
     """The tiles are called the same, but were labelled anew between the two."""
     runs = [make(tmp_path / "a"), make(tmp_path / "b", steps=7)]
-    confusions = np.array(Run(runs[1]).counts("val_urban").confusions)
+    confusions = np.array(Run(runs[1]).evaluations.counts("val_urban").confusions)
     confusions[0, 2, 2] += 1
     counts = Counts((1, 2, 3), confusions)
     counts.save(runs[1] / "evaluations/val_urban.npz")

@@ -186,13 +186,13 @@ def test_other_data_than_it_began_with_are_refused(begun):
 
 def test_evaluations_by_name(begun):
     with pytest.raises(FileNotFoundError, match=r"evaluate\.py --run"):
-        begun.evaluations()
+        begun.evaluations.read()
     counts = Counts((1, 2), np.ones((2, 7, 7), np.int64))
     name = "val_urban-scales=0.75+1.0"  # a dot is no ending
-    begun.write_evaluation(name, {"miou": 0.25}, counts)
-    assert begun.evaluations() == {name: {"miou": 0.25}}
-    np.testing.assert_array_equal(begun.counts(name).confusions, counts.confusions)
-    assert begun.write_page(name, "<html>").name == f"{name}.html"
+    begun.evaluations.write(name, {"miou": 0.25}, counts)
+    assert begun.evaluations.read() == {name: {"miou": 0.25}}
+    np.testing.assert_array_equal(begun.evaluations.counts(name).confusions, counts.confusions)
+    assert begun.evaluations.write_page(name, "<html>").name == f"{name}.html"
 
 
 @pytest.fixture
@@ -200,8 +200,8 @@ def evaluated(begun):
     """A run with an identity, an evaluation, and its file."""
     begun.note_environment({}, 0)
     result = {"miou": 0.25, "split": "val", "seeds": [0], "inference": {"scales": (1.0,)}}
-    begun.write_evaluation("val_urban", result, Counts((1,), np.ones((1, 7, 7), np.int64)))
-    assert begun.evaluations()["val_urban"] == json.loads(json.dumps(result))
+    begun.evaluations.write("val_urban", result, Counts((1,), np.ones((1, 7, 7), np.int64)))
+    assert begun.evaluations.read()["val_urban"] == json.loads(json.dumps(result))
     return begun, begun.directory / "evaluations/val_urban.json"
 
 
@@ -213,10 +213,10 @@ def test_an_evaluation_that_was_changed_is_refused(evaluated, change):
     run, path = evaluated
     content = json.loads(path.read_text())
     path.write_text(json.dumps(dict(reversed(content.items()))))  # the same, ordered otherwise
-    assert run.evaluations()
+    assert run.evaluations.read()
     path.write_text(json.dumps(content | change))
     with pytest.raises(ValueError, match=r"val_urban\.json is not what .* Evaluate the run again"):
-        run.evaluations()
+        run.evaluations.read()
 
 
 def test_an_evaluation_of_another_run_is_refused(evaluated, tmp_path):
@@ -225,21 +225,21 @@ def test_an_evaluation_of_another_run_is_refused(evaluated, tmp_path):
     other = Run(tmp_path / "other")
     other.begin(recipe("demo"))
     other.note_environment({}, 0)
-    other.write_evaluation("val_urban", {"miou": 1.0}, run.counts("val_urban"))
+    other.evaluations.write("val_urban", {"miou": 1.0}, run.evaluations.counts("val_urban"))
     for file in (other.directory / "evaluations").iterdir():
         path.with_name(file.name).write_bytes(file.read_bytes())
     with pytest.raises(ValueError, match=rf"of another run, {other.identity}, and not of this one"):
-        run.evaluations()
+        run.evaluations.read()
     path.write_text(json.dumps({"miou": 1.0}))
     with pytest.raises(ValueError, match="another run, which it does not name, and not of this"):
-        run.evaluations()
+        run.evaluations.read()
 
 
 def test_where_the_identity_was_lost_a_named_evaluation_is_refused(evaluated):
     run, _ = evaluated
     (run.directory / "environment.json").unlink()
     with pytest.raises(ValueError, match=r"is of the run \w+, but .* environment\.json back"):
-        run.evaluations()
+        run.evaluations.read()
 
 
 def test_a_picture_of_examples(begun):

@@ -40,11 +40,11 @@ def val_tiles(directory):
 def test_scores_and_counts_of_every_tile(copied):
     directory = copied[0]
     result = run.evaluate(run.prepare_trial(run.Run(directory), "val"), QUIET)
-    assert result == run.Run(directory).evaluations()["val_urban"]
+    assert result == run.Run(directory).evaluations.read()["val_urban"]
     predictor, counts = load_predictor(run.Run(directory)), 0
     for tile in val_tiles(directory):
         counts = counts + confusion_matrix(tile["label"], predictor(tile).argmax(-1), 7)
-    saved = run.Run(directory).counts("val_urban")
+    saved = run.Run(directory).evaluations.counts("val_urban")
     np.testing.assert_array_equal(saved.confusion, counts)
     assert result["miou"] == pytest.approx(float(mean_iou(counts)))
     assert (result["split"], result["domain"], result["direction"]) == ("val", "urban", "r2u")
@@ -239,7 +239,7 @@ def test_the_last_checkpoint_is_scored_beside_the_one_that_the_targets_labels_ch
     data = run.prepare_trial(own, "val").data
     assert own.metrics is None
     result = score_the_end(own, data, Console(file=said, width=200))
-    found = own.evaluations()
+    found = own.evaluations.read()
     assert list(found) == ["val_urban", "val_urban-checkpoint=last"]
     assert own.metrics == result == found["val_urban"]
     best, last = found.values()

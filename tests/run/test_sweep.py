@@ -149,7 +149,7 @@ def cells(tmp_path):
             "split": "val", "domain": "urban", "dataset": "demo scenes", "inference": inference,
         }  # fmt: skip
         if cell.seed < 2:
-            cell.run.write_evaluation("val_urban", result, counts)
+            cell.run.evaluations.write("val_urban", result, counts)
         cell.run.finish(result if cell.seed < 2 else {"not_evaluated": "no labels"})
     return found
 
@@ -200,8 +200,11 @@ def test_what_was_scored_on_other_tiles_is_not_put_together(cells, recipe, kind)
     """Seeds of a recipe; several recipes, too, but for the depth, which is each recipe's own."""
     for cell, told in zip(cells[:2], ("one", "other"), strict=True):
         files = {"images": "i", "masks": "m", "depths": "d", kind: told}
-        counts, result = cell.run.counts("val_urban"), cell.run.evaluations()["val_urban"]
-        cell.run.write_evaluation("val_urban", {**result, "files": files}, counts)
+        counts, result = (
+            cell.run.evaluations.counts("val_urban"),
+            cell.run.evaluations.read()["val_urban"],
+        )
+        cell.run.evaluations.write("val_urban", {**result, "files": files}, counts)
     cells = [cells[0], dataclasses.replace(cells[1], recipe=recipe)]
     if recipe == "another" and kind == "depths":
         assert len(summarise(cells)) == 2
@@ -221,8 +224,8 @@ def test_a_score_that_is_denied_is_not_left_out(cells, metrics):
 def test_a_mean_needs_the_runs_own_rules(cells):
     """Evaluated otherwise since, under the same name: with other classes in the mean."""
     own = cells[0].run
-    counts, result = own.counts("val_urban"), own.evaluations()["val_urban"]
+    counts, result = own.evaluations.counts("val_urban"), own.evaluations.read()["val_urban"]
     scores = counts.all_scores(own.experiment.data.classes, "zero")
-    own.write_evaluation("val_urban", result | scores, counts)
+    own.evaluations.write("val_urban", result | scores, counts)
     with pytest.raises(ValueError, match=r"seed0 has 0 evaluations .*evaluate\.py --run"):
         summarise(cells)
