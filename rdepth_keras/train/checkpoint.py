@@ -9,8 +9,6 @@ network it asks for. Of a network that no phase trains nothing is saved: it is a
 built.
 """
 
-import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -22,8 +20,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from rdepth_keras.atomic import write_text
 from rdepth_keras.packing import packed_as
+from rdepth_keras.train.checksums import Checksums
 from rdepth_keras.train.devices import wait_for_hosts
 from rdepth_keras.train.state import State
 
@@ -47,9 +45,9 @@ class Checkpoints:
     ):
         options = ocp.CheckpointManagerOptions(enable_async_checkpointing=False)
         self._directory = directory.absolute()
-        self._checksums = self._directory.with_name(f"{directory.name}-checksums")
         self._manager = ocp.CheckpointManager(self._directory, options=options)
-        self._keep, self._notify, self._run = keep, notify, run
+        self._checksums = Checksums(self._directory, run)
+        self._keep, self._notify = keep, notify
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints, whole or not, in rising order."""
@@ -57,7 +55,7 @@ class Checkpoints:
 
     def damaged(self) -> dict[int, str]:
         """What is wrong with those that are not whole: step -> reason."""
-        found = {step: self._damage(step) for step in self.steps()}
+        found = {step: self._checksums.damage(step) for step in self.steps()}
         return {step: reason for step, reason in found.items() if reason is not None}
 
     def latest_step(self) -> int | None:
@@ -70,18 +68,19 @@ class Checkpoints:
         """
         reasons = {}
         for step in reversed(self.steps()):
-            reason = self._damage(step)
+            reason = self._checksums.damage(step)
             if reason is None:
-                self._refuse_others(step)
+                self._checksums.refuse_others(step)
                 return step
             reasons[step] = reason
             self._notify(f"The checkpoint of step {step} is damaged: {reason}. {self._directory}")
-        if reasons and not self._first_save_was_cut():
+        first_save_was_cut = len(reasons) == 1 and self._checksums.none_was_written
+        if reasons and not first_save_was_cut:
             raise ValueError(
                 f"No checkpoint in {self._directory} is whole ("
                 + "; ".join(f"step {step}: {reason}" for step, reason in reasons.items())
-                + f"). Copy the folder and {self._checksums.name} back from where they are whole, "
-                "or start the run again in another directory with --rerun."
+                + f"). Copy the folder and {self._checksums.folder.name} back from where they are "
+                "whole, or start the run again in another directory with --rerun."
             )
         return None
 
@@ -93,7 +92,7 @@ class Checkpoints:
         """
         step = int(state.step)
         if step in self.steps():
-            if self._damage(step) is None:
+            if self._checksums.damage(step) is None:
                 return
             self._manager.delete(step)
         self._check_room(state)
@@ -101,7 +100,7 @@ class Checkpoints:
         _refuse_infinite(variables, step, max(self.steps(), default=None))
         first = jax.process_index() == 0
         if first:
-            self._checksums.mkdir(exist_ok=True)
+            self._checksums.folder.mkdir(exist_ok=True)
         saved = self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -117,12 +116,12 @@ class Checkpoints:
             )
         self._manager.wait_until_finished()
         if first:
-            self._write_checksums(step)
+            self._checksums.write(step)
         wait_for_hosts(f"checksums {self._directory.name} {step}")
         for old in self.steps()[: -self._keep]:
             self._manager.delete(old)
         if first:
-            self._drop_checksums()
+            self._checksums.keep(self.steps())
 
     def restore(self, like: State) -> tuple[State, Data]:
         """The last whole checkpoint, in the shapes, dtypes and placement of ``like``.
@@ -206,59 +205,6 @@ class Checkpoints:
             )
         return step
 
-    def _damage(self, step: int) -> str | None:
-        path = self._checksums / f"{step}.json"
-        if not path.exists():
-            return "it was not finished"
-        try:
-            written = self._written(step)
-            expected = dict(written["files"])
-        except (ValueError, TypeError, KeyError):
-            return f"{path.name} is unreadable"
-        if written.get("step", step) != step:
-            return f"it is that of step {written['step']} under another name"
-        found = self._digests(step)
-        wrong = [name for name in expected if found.get(name) != expected[name]]
-        return f"{wrong[0]} has changed" if wrong else None
-
-    def _refuse_others(self, step: int) -> None:
-        """Raises ValueError for a whole checkpoint that another run made."""
-        maker = self._written(step).get("run", "")
-        if maker and not self._run:
-            raise ValueError(
-                f"The checkpoint of step {step} in {self._directory} is of the run {maker}, but "
-                "nothing says that this one is that: put the run's own environment.json back."
-            )
-        if maker and maker != self._run:
-            raise ValueError(
-                f"The checkpoint of step {step} in {self._directory} is of another run, the run "
-                f"{maker}, and not of this one, {self._run}. Copy the folder and "
-                f"{self._checksums.name} back from this one, or go on with the other."
-            )
-
-    def _written(self, step: int) -> Data:
-        return json.loads((self._checksums / f"{step}.json").read_text(encoding="utf-8"))
-
-    def _digests(self, step: int) -> dict[str, str]:
-        folder = self._directory / str(step)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return {path.relative_to(folder).as_posix(): _digest(path) for path in files}
-
-    def _write_checksums(self, step: int) -> None:
-        content = {"run": self._run, "step": step, "files": self._digests(step)}
-        write_text(self._checksums / f"{step}.json", json.dumps(content, indent=1))
-
-    def _drop_checksums(self) -> None:
-        present = {f"{kept}.json" for kept in self.steps()}
-        for path in self._checksums.iterdir():
-            if path.name not in present:
-                path.unlink()
-
-    def _first_save_was_cut(self) -> bool:
-        """Whether a kill between the first checkpoint and its checksums explains what is there."""
-        written = self._checksums.is_dir() and not any(self._checksums.glob("*.json"))
-        return len(self.steps()) == 1 and written
-
 
 def checkpoint_bytes(state: State) -> int:
     """What a checkpoint takes on the disk at most."""
@@ -321,8 +267,3 @@ def _without_traces() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

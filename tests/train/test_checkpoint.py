@@ -11,6 +11,7 @@ import optax
 import pytest
 
 from rdepth_keras.train.checkpoint import Checkpoints, checkpoint_bytes
+from rdepth_keras.train.checksums import Checksums
 from rdepth_keras.train.state import State
 
 
@@ -266,11 +267,11 @@ def test_older_ones_go_only_after_the_checksums(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path / "checkpoints", keep=1, notify=lambda _: None)
     checkpoints.save(state(1, 1.0), {})
 
-    def killed(step):
+    def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "_write_checksums", killed)
+        patch.setattr(Checksums, "write", killed)
         with pytest.raises(KeyboardInterrupt):
             checkpoints.save(state(2, 2.0), {})
     assert_equal(checkpoints.restore(state(0))[0], state(1, 1.0))
