@@ -83,6 +83,27 @@ def check_shape(name: str, array: Any, expected: tuple[int | None, ...]) -> None
         raise ValueError(f"{name} must have the shape ({wanted}); received {shape}.")
 
 
+def check_tile(tile: Tile) -> None:
+    """Raises ValueError for a tile that is not as the table above says, naming the array."""
+    image, depth, label = (np.asarray(tile[name]) for name in ("image", "depth", "label"))
+    check_shape("label", label, (None, None))
+    check_shape("image", image, (*label.shape, 3))
+    check_shape("depth", depth, (*label.shape, 1))
+    for name, array, dtypes in (
+        ("image", image, ("uint8", "float32")),
+        ("depth", depth, ("float32",)),
+        ("label", label, ("uint8",)),
+    ):
+        if array.dtype.name not in dtypes:
+            raise ValueError(f"{name} must be {' or '.join(dtypes)}; received {array.dtype.name}.")
+    if image.dtype == np.float32 and image.size and 0 < float(image.max()) <= 1:
+        raise ValueError("image must be on the scale 0..255; received values up to 1.")
+    if depth.size and not (depth.min() >= 0 and depth.max() <= 1):
+        raise ValueError(
+            f"depth must be in [0, 1]; received values from {depth.min():g} to {depth.max():g}."
+        )
+
+
 def check_logits(logits: Any, label: Any) -> None:
     """Raises ValueError where logits (B, h, w, K) and labels (B, H, W) do not belong together.
 

@@ -26,7 +26,7 @@ from rdepth_keras.predict.picture import (
     meaning,
     notices,
     shared_depths,
-    write_png,
+    write_map,
 )
 from rdepth_keras.train.devices import keep_compilations
 
@@ -102,10 +102,10 @@ def main() -> None:
     )
     for job in jobs:
         label = predict(job.image, job.depth)
-        write_png(job.out, label)
+        write_map(job.out, label)
         print(job.out)
         if arguments.color:
-            write_png(colored(job.out), table.colorize(label))
+            write_map(colored(job.out), table.colorize(label))
             print(colored(job.out))
 
 

@@ -94,13 +94,13 @@ def kills() -> int:
 @pytest.fixture
 def mapped(tmp_path) -> tuple[Path, Path]:
     """A picture of 64 x 64 and its map in a domain's folder, by the estimator "own"."""
-    slope, places = np.add.outer(2 * np.arange(64), np.arange(64)).astype(np.uint8), []
-    rng = np.random.default_rng(0)
-    for kind, shape in (("images", (64, 64, 3)), ("depths", (64, 64))):
+    slope = np.add.outer(2 * np.arange(64), np.arange(64))
+    noise, places = np.random.default_rng(0).integers(0, 40, (64, 64)), []
+    image = np.stack([slope + noise + shift for shift in range(3)], -1)
+    for kind, pixels in (("images", image), ("depths", slope.T)):
         places.append(tmp_path / kind / "a.png")
         places[-1].parent.mkdir()
-        noise = rng.integers(0, 40, shape, np.uint8)
-        places[-1].write_bytes(png.encode((noise.T + slope.T).T))
+        places[-1].write_bytes(png.encode(pixels.astype(np.uint8)))
     record = DepthRecord(tmp_path)
     record.begin("own", "1234")
     record.note(*places)

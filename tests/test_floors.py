@@ -46,7 +46,12 @@ CONFINED = {
     "grain": {"data"},
     "tensorflow_datasets": {"data"},
     "tyro": {"command.py", "experiment"},  # there: the names of flags
-    "PIL": {"data/folder/oddities.py", "evaluate/examples.py", "depth/estimator.py"},
+    "PIL": {
+        "data/folder/colours.py",
+        "data/folder/oddities.py",
+        "evaluate/examples.py",
+        "depth/estimator.py",
+    },
     "simplejpeg": {"data/jpeg.py"},
     "cattrs": {"experiment/record.py"},
     "safetensors": {"checkpoints.py"},

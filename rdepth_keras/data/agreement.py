@@ -1,20 +1,25 @@
-"""Whether masks belong to their pictures: classes differ in colour and texture, where they do."""
+"""Whether masks and depth maps belong to their pictures: turned, they then fit far less."""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-from rdepth_keras.arrays import Image, Label
+from rdepth_keras.arrays import Depth, Image, Label
 from rdepth_keras.labels import IGNORE
 
+_LEAST_TILES = 3  # that tell something; one or two may do so by chance
 _LEAST_SIDE = 64  # of a tile; smaller ones tell too little
+_LEAST_SIDE_ALONE = 256  # of a picture that is looked at alone
 _WINDOW, _EVERY = 9, 4  # pixels that a colour is averaged over, and between those looked at
-_LEAST_TIMES = 1.5  # as much as turned masks explain
 _TURNS = ("as they are", "upside down", "mirrored left to right", "turned by 180 degrees")
+_LEAST_EXPLAINED = 1.5  # times what turned masks explain
+_MOST_EXPLAINED = 0.5  # of a picture: more than classes are of one colour each
+_LEAST_SHARED = 2  # times what turned depth maps share, or what they share by chance
+_BY_CHANCE = 0.025
 
 
-def explained(image: Image, label: Label) -> np.ndarray:
+def mask_fit(image: Image, label: Label) -> np.ndarray:
     """How much of a picture's variance its classes explain, and how much turned masks would: (4,).
 
     The share between classes of the variance of colour and texture (the mean and the deviation
@@ -25,37 +30,88 @@ def explained(image: Image, label: Label) -> np.ndarray:
     if min(label.shape) < _LEAST_SIDE or len(np.setdiff1d(label, IGNORE)) < 2:
         return np.zeros(len(_TURNS))
     features = _features(image)
-    turned = (label, label[::-1], label[:, ::-1], label[::-1, ::-1])
-    return np.array([_between_classes(features, each[::_EVERY, ::_EVERY]) for each in turned])
+    return np.array([_between_classes(features, t[::_EVERY, ::_EVERY]) for t in _turned(label)])
 
 
-def disagreement(tiles: Sequence[np.ndarray]) -> str:
-    """In words, that the masks of these tiles together do not fit; empty where they do.
+def depth_fit(image: Image, depth: Depth) -> np.ndarray:
+    """How much a picture's edges are its depth map's, and those of turned maps: (4,).
 
-    ``tiles`` are what :func:`explained` gives of each. Sound masks explain several times as much
-    as turned ones do. Shifts of a few pixels, and a few wrong masks among many, do not show.
+    The correlation of the sizes of both gradients (Sobel's, after a Gaussian of one pixel), in the
+    order of :func:`mask_fit`. All are 0 for less than 64 pixels a side, and for a flat map.
     """
-    own, *turned = np.sum(tiles, axis=0) if len(tiles) else np.zeros(len(_TURNS))
-    if own + sum(turned) == 0 or (own >= _LEAST_TIMES * np.mean(turned) and own >= max(turned)):
+    if min(image.shape[:2]) < _LEAST_SIDE:
+        return np.zeros(len(_TURNS))
+    ours, theirs = _edges(image.mean(-1, dtype=np.float32)), _edges(depth[..., 0])
+    return np.array([_correlation(ours, each) for each in _turned(theirs)])
+
+
+def unfit_masks(fits: Sequence[np.ndarray]) -> str:
+    """In words, that masks together do not fit, or fit too well; empty where they are as expected.
+
+    ``fits`` are what :func:`mask_fit` gives of each. Sound masks explain several times as much as
+    turned ones do, and less than half. Shifts of a few pixels, a few wrong masks among many, and
+    fewer than three tiles of several classes do not show.
+    """
+    told = [fit for fit in fits if fit.any()]
+    if len(told) < _LEAST_TILES:
         return ""
-    best = int(np.argmax(turned))
-    words = "Are they of other pictures, shifted or turned?"
-    if turned[best] > _LEAST_TIMES * own:
-        words = f"They would fit {_TURNS[1 + best]}."
+    own, *turned = np.mean(told, axis=0)
+    if own > _MOST_EXPLAINED:
+        return (
+            f"classes explain {own:.0%} of the colours and texture of pictures, more than they do "
+            "of photographs: are masks drawn over them?"
+        )
+    if own >= _LEAST_EXPLAINED * np.mean(turned) and own >= max(turned):
+        return ""
     times = own / np.mean(turned) if np.mean(turned) > 0 else np.inf
     return (
         f"masks do not fit their pictures: classes explain {times:.1f} times as much of colour and "
-        f"texture as turned masks do, where it is several times. {words}"
+        f"texture as turned masks do, where it is several times. {_better(own, turned)}"
     )
+
+
+def unfit_depths(fits: Sequence[np.ndarray], least: int = _LEAST_TILES) -> str:
+    """In words, that depth maps together do not fit their pictures; empty where they do.
+
+    ``fits`` are what :func:`depth_fit` gives of each; of fewer than ``least`` nothing is said. A
+    few wrong maps among many do not show.
+    """
+    told = [fit for fit in fits if fit.any()]
+    if len(told) < least:
+        return ""
+    own, *turned = np.mean(told, axis=0)
+    if own >= _LEAST_SHARED * max(*turned, _BY_CHANCE):
+        return ""
+    return (
+        f"depth maps do not fit their pictures: their edges correlate by {own:.2f}, and those of "
+        f"turned maps by up to {max(turned):.2f}. {_better(own, turned)}"
+    )
+
+
+def unfit_depth(image: Image, depth: Depth) -> str:
+    """The same of one picture and map, from 256 pixels a side on; smaller ones tell too little."""
+    large = min(image.shape[:2]) >= _LEAST_SIDE_ALONE
+    return unfit_depths([depth_fit(image, depth)], least=1) if large else ""
+
+
+def _better(own: float, turned: Sequence[float]) -> str:
+    *_, second, best = sorted((own, *turned))
+    if best > 2 * max(second, _BY_CHANCE):
+        return f"They would fit {_TURNS[1 + list(turned).index(best)]}."
+    return "Are they of other pictures, shifted or turned?"
+
+
+def _turned(array: np.ndarray) -> tuple[np.ndarray, ...]:
+    return array, array[::-1], array[:, ::-1], array[::-1, ::-1]
 
 
 def _features(image: Image) -> np.ndarray:
     """(pixels, 4): whitened mean colour and deviation of the brightness around every 4th pixel."""
     values = image.astype(np.float32)
-    grey = values.mean(-1)
-    mean, size = cv2.blur(values, (_WINDOW, _WINDOW)), (_WINDOW, _WINDOW)
+    grey, size = values.mean(-1), (_WINDOW, _WINDOW)
     variance = cv2.blur(grey * grey, size) - cv2.blur(grey, size) ** 2
-    found = np.concatenate([mean, np.sqrt(np.maximum(variance, 0))[..., None]], axis=-1)
+    deviation = np.sqrt(np.maximum(variance, 0))[..., None]
+    found = np.concatenate([cv2.blur(values, size), deviation], axis=-1)
     found = found[::_EVERY, ::_EVERY].reshape(-1, 4).astype(np.float64)
     found -= found.mean(0)
     covariance = found.T @ found / len(found) + 1e-3 * np.eye(4)
@@ -74,3 +130,16 @@ def _between_classes(features: np.ndarray, label: Label) -> float:
         own = features[classes == train_id]
         between += len(own) * float(((own.mean(0) - centre) ** 2).sum())
     return between / total
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    smooth = cv2.GaussianBlur(np.ascontiguousarray(values), (0, 0), 1)
+    size = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    return np.sqrt(size)
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    pair = np.stack([one.ravel(), other.ravel()]).astype(np.float64)
+    pair -= pair.mean(1, keepdims=True)
+    size = np.sqrt((pair * pair).sum(1).prod())
+    return float((pair[0] * pair[1]).sum() / size) if size else 0.0

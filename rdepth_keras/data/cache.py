@@ -72,7 +72,7 @@ def cached(tiles: Tiles, folder: Path, notify: Callable[[str], None] = print) ->
     Says what it will check or write before it does, and what is damaged.
 
     Raises:
-        ValueError: for tiles of several sizes.
+        ValueError: for tiles of several sizes, or with other arrays than a cache keeps.
         OSError: where the folder cannot be, or the disk has no room for it; nothing half-written
             stays behind.
     """
@@ -204,6 +204,20 @@ def _read(tiles: Tiles) -> Iterator[Tile]:
             yield from pool.map(tiles.__getitem__, range(start, min(start + _READING, len(tiles))))
 
 
+def _check_arrays(tile: Tile, record: np.dtype) -> None:
+    """Raises ValueError for arrays that a record would round, stretch or lose."""
+    if others := sorted(tile.keys() - {"id", *ARRAYS}):
+        raise ValueError(f"A cache keeps image, depth and label; a tile has {others}, too.")
+    for name in ARRAYS:
+        dtype, shape = record[name].subdtype or (record[name], ())
+        array = np.asarray(tile[name])
+        if (array.dtype, array.shape) != (dtype, shape):
+            raise ValueError(
+                f"A cache keeps {name} as {dtype} {shape}; tile {tile['id']} has it as "
+                f"{array.dtype} {array.shape}. Train without a cache, or make it so."
+            )
+
+
 def _pack(tile: Tile, record: np.dtype, identity: str) -> bytes:
     expected, size = record["label"].shape, tile["label"].shape
     if size != expected:
@@ -211,6 +225,7 @@ def _pack(tile: Tile, record: np.dtype, identity: str) -> bytes:
             f"A cache needs tiles of one size; tile {tile['id']} has {size[0]}x{size[1]} pixels, "
             f"the first one {expected[0]}x{expected[1]}. Train without --cache, or cut the tiles."
         )
+    _check_arrays(tile, record)
     row = np.array((0, tile["id"], *(tile[name] for name in ARRAYS)), record)
     row["checksum"] = _checksum(memoryview(row.tobytes()), identity)
     return row.tobytes()

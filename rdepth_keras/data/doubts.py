@@ -3,22 +3,25 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from rdepth_keras.arrays import Depth, Image, Label
+from rdepth_keras.data.overlap import marks
 from rdepth_keras.depth.normalise import holds_few_values, is_flat
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.naming import shorten
 
 _DARK = 40  # of 255: values below it fill a range that was not stretched
 _JUMP, _STEP = 0.7, 0.35  # of the range, between neighbours: from black to white, and half of it
+_LEAST_MARKS = 8  # of a picture, to know parts by
 _LEAST_SIDE = 64  # pixels, to know noise by
 _EVERY = 3  # pixel that is looked at for its colour
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """``words`` follow *pictures* or *depth maps*; ``{share}`` in them is how much of one it is.
+    """``words`` follow *pictures*, *masks* or *depth maps*; ``{share}`` is how much of one it is.
 
     ``measure`` gives that share, of a picture and which of its pixels count (H, W), or of a depth
     map and its picture. It is doubtful if it is more than ``most``.
@@ -58,8 +61,13 @@ def doubt_depth(depth: Depth, image: Image) -> Doubtful | None:
     return None if is_flat(depth) else _first(DEPTH_DOUBTS, depth, image)
 
 
+def doubt_mask(label: Label) -> Doubtful | None:
+    """The doubt that holds of a mask's train ids (H, W); None for a good one."""
+    return _first(MASK_DOUBTS, label, label)
+
+
 def tell_doubts(kind: str, found: Mapping[str, Doubtful | None]) -> list[str]:
-    """In words, of each doubt, which pictures or depth maps it holds of; nothing for none.
+    """In words, of each doubt, which pictures, masks or depth maps it holds of; nothing for none.
 
     ``kind`` is their plural, ``found`` the doubt of each by name.
     """
@@ -166,6 +174,34 @@ def _roughness(array: np.ndarray) -> float:
     return float(np.mean(steps, axis=0).min()) if variance.any() else 0.0
 
 
+def _channels_differ(image: np.ndarray, counts: np.ndarray) -> float:
+    """1 less the lowest correlation of two channels' details; 0 where one has none.
+
+    Details are what a mean over 9 x 9 pixels leaves: edges are seen in all channels.
+    """
+    if min(image.shape[:2]) < _LEAST_SIDE:
+        return 0.0
+    values = image.astype(np.float32)
+    details = (values - cv2.blur(values, (9, 9)))[counts].T.astype(np.float64)
+    covariance = details @ details.T / details.shape[1]
+    sizes = np.sqrt(np.diag(covariance))
+    return float(1 - (covariance / np.outer(sizes, sizes)).min()) if sizes.all() else 0.0
+
+
+def _is_there_twice(image: np.ndarray) -> float:
+    """The share of windows of 16 x 16 pixels that are there before."""
+    found = marks(image, distinct=False)
+    return 1 - len(np.unique(found)) / len(found) if len(found) >= _LEAST_MARKS else 0.0
+
+
+def _specks(label: np.ndarray) -> float:
+    """The share of pixels whose class none of the four around them has."""
+    inner = label[1:-1, 1:-1]
+    around = (label[:-2, 1:-1], label[2:, 1:-1], label[1:-1, :-2], label[1:-1, 2:])
+    alone = np.logical_and.reduce([inner != each for each in around])
+    return float(alone.mean()) if min(label.shape) >= _LEAST_SIDE else 0.0
+
+
 def _follows_grey(depth: Depth, image: Image) -> float:
     """How much a map is the picture's own grey, or its negative: the size of their correlation."""
     pair = np.stack([depth[..., 0].ravel(), image.mean(-1, dtype=np.float32).ravel()])
@@ -191,6 +227,10 @@ PICTURE_DOUBTS = (
     Doubt(_BLOCKS, lambda image, counts: _blocks(image), 0.5),
     Doubt(_OVERFLOWED, lambda image, counts: _jumps(image, 255.0), 0.002),
     Doubt(_ROUGH, lambda image, counts: _roughness(image), 0.6),
+    Doubt("of channels that show different things, as those of several", _channels_differ, 0.8),
+    Doubt(
+        "with {share} of parts that are there twice", lambda image, _: _is_there_twice(image), 0.2
+    ),
 )
 DEPTH_DOUBTS = (
     Doubt("equal to the picture's own brightness, and so hardly of depth", _follows_grey, 0.98),
@@ -198,4 +238,11 @@ DEPTH_DOUBTS = (
     Doubt(_BLOCKS, lambda depth, image: _blocks(depth), 0.5),
     Doubt(_OVERFLOWED, lambda depth, image: _jumps(depth, 1.0), 0.01),
     Doubt(_ROUGH, lambda depth, image: _roughness(depth), 0.15),
+)
+MASK_DOUBTS = (
+    Doubt(
+        "with {share} of single pixels unlike all around them, as noise or lossy packing leave",
+        lambda label, _: _specks(label),
+        0.005,
+    ),
 )

@@ -21,14 +21,15 @@ _MIX, _ACROSS, _DOWN = (
 )
 
 
-def marks(image: Image) -> np.ndarray:
-    """The distinct hashes of chosen windows of a picture (H, W, 3) uint8: (marks,) uint64."""
+def marks(image: Image, distinct: bool = True) -> np.ndarray:
+    """The hashes of chosen windows of a picture (H, W, 3) uint8: (marks,) uint64, each once."""
     if min(image.shape[:2]) < WINDOW:
         return np.zeros(0, np.uint64)
     red, green, blue = np.moveaxis(image.astype(np.uint64), -1, 0)
     hashes = _mixed((red << np.uint64(16) | green << np.uint64(8) | blue) + np.uint64(1))
     hashes = _mixed(_rolled(_rolled(hashes, _ACROSS).T, _DOWN))
-    return np.unique(hashes[hashes >> np.uint64(56) == 0]) if hashes.size else hashes.ravel()
+    chosen = hashes[hashes >> np.uint64(56) == 0]
+    return np.unique(chosen) if distinct else chosen
 
 
 def overlaps(pictures: Sequence[np.ndarray], places: Sequence[str]) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import grain
 import numpy as np
 
-from rdepth_keras.arrays import Batch, Tile, Tiles
+from rdepth_keras.arrays import Batch, Tile, Tiles, check_count, check_tile
 from rdepth_keras.data.memory import empty
 from rdepth_keras.data.png import decode
 from rdepth_keras.data.transforms import WANTED_CLASS
@@ -34,14 +34,31 @@ def training_batches(
     The order and every random transform depend on the seed and the position alone. The iterator's
     ``get_state`` and ``set_state`` restore the next batch bit for bit, also on another number of
     hosts: each of ``hosts`` makes every ``hosts``-th tile of the same global batches. ``workers``
-    threads make them. Arrays that tiles have beside the usual ones travel along.
+    threads make them. Arrays that tiles have beside the usual ones travel along as they are:
+    transforms move image, depth and label alone.
 
     ``chances``, sum 1, over the tiles of all parts in their order: tiles are drawn with these
     chances and put back, instead of every one once an epoch. Of shape (tiles,), or (K, tiles) for
     drawing a class and one of its tiles, whose crop then goes by ``RandomCrop.wanted_pixels``.
+
+    Raises ValueError for no tiles, for chances that are none, for hosts that cannot share a batch,
+    and, of the first tile of each part, as :func:`rdepth_keras.arrays.check_tile`.
     """
-    if not sum(len(part) for part in tiles):
+    check_count("batch_size", batch_size)
+    check_count("hosts", hosts)
+    if not 0 <= host < hosts or batch_size % hosts:
+        raise ValueError(
+            f"Hosts count from 0 and share a batch in equal parts; received host {host} of {hosts} "
+            f"and batches of {batch_size}."
+        )
+    total = sum(len(part) for part in tiles)
+    if not total:
         raise ValueError("There are no tiles to train on.")
+    for part in tiles:
+        if len(part):
+            check_tile(part[0])
+    if chances is not None:
+        _check_chances(chances, total)
     joined = grain.MapDataset.concatenate([grain.MapDataset.source(part) for part in tiles])
     if chances is None:
         dataset = joined.seed(seed).shuffle().repeat()
@@ -56,6 +73,16 @@ def training_batches(
     # A batch is the element here: the default of 500 would hold gigabytes.
     options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=max(4, workers))
     return iter(batches.to_iter_dataset(options))
+
+
+def _check_chances(chances: np.ndarray, tiles: int) -> None:
+    """Raises ValueError: running sums of anything else would draw one tile again and again."""
+    good = np.isfinite(chances).all() and (chances >= 0).all() and np.isclose(chances.sum(), 1)
+    if chances.ndim not in (1, 2) or chances.shape[-1] != tiles or not good:
+        raise ValueError(
+            f"chances are 0 or more, sum 1, of shape ({tiles},) or (classes, {tiles}) for {tiles} "
+            f"tiles; received shape {chances.shape} with the sum {chances.sum():.6g}."
+        )
 
 
 @dataclass(frozen=True)

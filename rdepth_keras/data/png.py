@@ -15,6 +15,7 @@ import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOUR_TYPES = {0: "grey", 2: "RGB", 3: "palette", 4: "grey with alpha", 6: "RGBA"}
+_HEADED = len(SIGNATURE) + 25  # where the chunk behind the header begins
 _END = b"\0\0\0\0IEND\xaeB`\x82"  # the last chunk, whole
 _LARGEST_PIXELS = 1 << 28  # 16384 x 16384: no tile, and a bound for a forged header
 
@@ -59,7 +60,7 @@ def peek(path: Path) -> Header:
     Raises ValueError as :func:`decode` does, but for damage in between.
     """
     with path.open("rb") as file:
-        start = file.read(len(SIGNATURE) + 25)  # with the header's chunk
+        start = file.read(_HEADED)
         file.seek(max(0, file.seek(0, 2) - len(_END)))
         whole = file.read() == _END
     header = read_header(start + _END if whole else path.read_bytes())
@@ -113,9 +114,11 @@ def decode_trusted(data: bytes) -> np.ndarray:
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if pixels.ndim == 3 else pixels
 
 
-def encode(pixels: np.ndarray) -> bytes:
+def encode(pixels: np.ndarray, description: str = "") -> bytes:
     """(H, W) grey or (H, W, 3) RGB, uint8 or uint16 -> PNG stream.
 
+    A description, in ASCII, stands in its text chunk of that name (11.3.3), right behind the
+    header: see :func:`is_described`.
     Raises ValueError for anything else: OpenCV would round or cut it to 8 bits.
     """
     drawn = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
@@ -129,4 +132,17 @@ def encode(pixels: np.ndarray) -> bytes:
     done, data = cv2.imencode(".png", pixels)
     if not done:
         raise ValueError(f"a {pixels.dtype} array of shape {pixels.shape} makes no PNG")
-    return data.tobytes()
+    stream = data.tobytes()
+    return stream[:_HEADED] + _text(description) + stream[_HEADED:] if description else stream
+
+
+def is_described(path: Path, description: str) -> bool:
+    """Whether a file is a PNG that :func:`encode` gave this description."""
+    text = _text(description)
+    with path.open("rb") as file:
+        return file.read(_HEADED + len(text))[_HEADED:] == text
+
+
+def _text(description: str) -> bytes:
+    content = b"tEXtDescription\0" + description.encode("ascii")
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))

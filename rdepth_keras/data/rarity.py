@@ -69,8 +69,11 @@ def chances(pixels: np.ndarray, temperature: float) -> np.ndarray:
     """(K, tiles) chances of a class and one of its tiles, sum 1, from (tiles, K) pixels.
 
     A small temperature favours the rare. Summed over the classes they are the tiles' chances.
-    Classes that no tile shows take no part, nor do tiles that show no class.
+    Classes that no tile shows take no part, nor do tiles that show no class. Raises ValueError
+    where no tile shows any, and for a temperature that is not above 0.
     """
+    if not 0 < temperature < np.inf:
+        raise ValueError(f"A temperature is above 0 and finite; received {temperature}.")
     shown = shows(pixels)
     tiles_per_class = shown.sum(0)
     if not tiles_per_class.any():

@@ -6,13 +6,14 @@ Crops, flips and quarter turns are views of it: what stacks them copies every pi
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import cast
 
 import cv2
 import grain
 import numpy as np
 
-from rdepth_keras.arrays import Tile
+from rdepth_keras.arrays import Tile, check_count
 from rdepth_keras.data.memory import empty
 from rdepth_keras.data.views import contiguous
 from rdepth_keras.labels import IGNORE
@@ -46,6 +47,17 @@ class RandomCrop(grain.transforms.RandomMap):
     largest_share: float = 0.75
     fill: tuple[int, int, int] = (0, 0, 0)
     wanted_pixels: int | None = None
+
+    def __post_init__(self):
+        check_count("size_pixels", self.size_pixels)
+        _require(self, "redraws", self.redraws >= 0, "0 or more")
+        _require(self, "largest_share", 0 <= self.largest_share <= 1, "from 0 to 1")
+        grey = len(self.fill) == 3 and all(
+            isinstance(v, Integral) and 0 <= v <= 255 for v in self.fill
+        )
+        _require(self, "fill", grey, "three whole numbers of 0..255")
+        wanted = self.wanted_pixels is None or self.wanted_pixels >= 0
+        _require(self, "wanted_pixels", wanted, "0 or more, or None")
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
         tile = pad(element, self.size_pixels, self.fill)

@@ -13,6 +13,9 @@ import numpy as np
 from rdepth_keras.arrays import check_count, check_shape
 from rdepth_keras.evaluate.confusion import mean_iou
 
+# Of fewer, draws repeat what there is: in 300 trials 95% intervals held the score of 16 demo tiles
+# in 51% from 2 tiles, 72% from 3, 81% from 4, 84% from 5, 92% from 8, and no more from 16.
+LEAST_TILES = 8
 Score = Callable[[np.ndarray], np.ndarray]
 
 
@@ -20,7 +23,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 class Interval:
     """A score and its confidence interval; arrays where the score is one, e.g. per class.
 
-    ``low`` and ``high`` are NaN where there is none, e.g. for a single tile.
+    ``low`` and ``high`` are NaN where there is none, e.g. for a few tiles.
     """
 
     value: np.ndarray
@@ -30,7 +33,7 @@ class Interval:
 
     @property
     def unknown(self) -> bool:
-        """Whether nothing of it is known: it takes at least two tiles."""
+        """Whether nothing of it is known: it takes :data:`LEAST_TILES`."""
         return bool(np.isnan(self.low).all())
 
 
@@ -42,7 +45,7 @@ def bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Interval of a score over tiles; none (NaN) for one tile, which says nothing of others.
+    """Interval of a score over tiles; none (NaN) for fewer than :data:`LEAST_TILES`.
 
     Args:
         confusions: pixel counts (tiles, classes, classes).
@@ -56,7 +59,7 @@ def bootstrap(
     """
     _check(confusions, draws, level)
     resampled = score(_resample(confusions, draws, seed))
-    if len(confusions) == 1:
+    if len(confusions) < LEAST_TILES:
         resampled = np.full_like(resampled, np.nan)
     return _interval(score(confusions.sum(0)), resampled, level)
 
@@ -83,7 +86,7 @@ def bootstrap_difference(
         )
     _check(confusions, draws, level)
     resampled = score(_resample(others, draws, seed)) - score(_resample(confusions, draws, seed))
-    if len(others) == 1:
+    if len(others) < LEAST_TILES:
         resampled = np.full_like(resampled, np.nan)
     value = score(others.sum(0)) - score(confusions.sum(0))
     return _interval(value, resampled, level)

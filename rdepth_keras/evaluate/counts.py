@@ -74,7 +74,7 @@ class Counts:
     def all_scores(self, table: ClassTable, absent: Absent = "union") -> dict[str, Any]:
         """:meth:`scores` and everything else there is to say, ready for JSON.
 
-        ``miou_interval`` is None where a single tile gives none.
+        ``miou_interval`` is None where tiles are too few for one.
         """
         interval = bootstrap(self.confusions, lambda counts: mean_iou(counts, absent))
         found = {

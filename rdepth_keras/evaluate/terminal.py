@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from rdepth_keras.evaluate.bootstrap import LEAST_TILES
 from rdepth_keras.labels import ClassTable
 
 MOST_COLUMNS = 10  # classes that a table has side by side; a console is 80 characters wide or more
@@ -104,11 +105,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _gap(difference: Sequence[float] | None) -> str:
-    if difference is None:
+def _gap(difference: Sequence[float | None] | None) -> str:
+    """A difference with its interval; without one, where tiles are too few for it."""
+    if difference is None or difference[0] is None:
         return _percent(None)
-    value, low, high = (100 * part for part in difference)
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    value, *ends = (None if part is None else f"{100 * part:+.2f}" for part in difference)
+    return f"{value} [{', '.join(filter(None, ends))}]" if all(ends) else f"{value}"
 
 
 def summary_line(scores: Mapping[str, Any]) -> str:
@@ -127,7 +129,7 @@ def interval_words(scores: Mapping[str, Any]) -> str:
     """The interval of the mIoU in percent, or why there is none."""
     interval = scores["miou_interval"]
     if interval is None:
-        return "none, which takes at least two tiles"
+        return f"none, which takes at least {LEAST_TILES} tiles"
     return " to ".join(map(_percent, interval))
 
 

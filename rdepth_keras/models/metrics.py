@@ -29,8 +29,8 @@ class CompiledCrossEntropy(keras.Loss):
         """The loss of train ids (B, H, W), pixels of 255 left out, and logits (B, h, w, K).
 
         Logits are enlarged to the size of ``y_true``. What is no train id makes the loss NaN.
-        Raises ValueError for shapes that do not belong together, logits that are no floats, and
-        for ``sample_weight`` or ``class_weight`` of ``fit``.
+        Raises ValueError for shapes that do not belong together, logits that are no floats or of
+        one class, and for ``sample_weight`` or ``class_weight`` of ``fit``.
         """
         if sample_weight is not None:
             raise refusal(
@@ -41,6 +41,11 @@ class CompiledCrossEntropy(keras.Loss):
         dtype = keras.backend.standardize_dtype(y_pred.dtype)
         if not keras.backend.is_float_dtype(dtype):
             raise ValueError(f"Logits must be floats; received {dtype}. Are they labels?")
+        if y_pred.shape[-1] == 1:
+            raise ValueError(
+                "Logits of one class always have the entropy 0; give two or more, or take a loss "
+                "for one channel, such as keras.losses.BinaryCrossentropy."
+            )
         return self.call(y_true, y_pred)
 
     def call(self, y_true, y_pred):
@@ -65,12 +70,18 @@ class MeanIoU(keras.Metric):
     the next reset. Works inside ``jit``; counts are exact up to 2^31 pixels between two resets.
 
     ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities;
-    other shapes raise ValueError, and so do classes that are no number from 1 to 255.
+    other shapes raise ValueError, and so do classes that are no number from 2 to 255: of one
+    channel the largest says nothing.
     """
 
     def __init__(self, classes: int = 7, name: str = "miou", **options):
         super().__init__(name=name, **options)
         check_count("classes", classes, MOST_CLASSES)
+        if classes < 2:
+            raise ValueError(
+                "MeanIoU takes the largest of two classes or more; received classes=1. For one "
+                "channel and a sigmoid, use keras.metrics.BinaryIoU."
+            )
         self.classes = classes
         self._direction = "up"  # which way is better, as Keras's callbacks ask its own metrics
         # Rows are the truth; the last one is of ids beyond the classes.

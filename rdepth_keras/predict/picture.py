@@ -10,11 +10,11 @@ import numpy as np
 from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
+from rdepth_keras.data.folder.colours import unusual_colours
 from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
-from rdepth_keras.data.folder.files import as_depth, check_size, has_gaps, unreadable
+from rdepth_keras.data.folder.files import PREDICTED, as_depth, check_size, has_gaps, unreadable
 from rdepth_keras.data.folder.fingerprints import same_bytes
-from rdepth_keras.data.folder.gamma import unusual_gammas
 from rdepth_keras.data.folder.headers import TIFF, Form
 from rdepth_keras.data.folder.oddities import refuse_odd
 from rdepth_keras.data.folder.opencv import decode, decode_tiff
@@ -148,7 +148,7 @@ def notices(pictures: Iterable[Path]) -> list[str]:
             f"Pixels without data, such as {_shown(gaps)} may hold, are given classes as all the "
             "others are."
         ]
-    return [*said, *(f"WARNING: {told}" for told in unusual_gammas(pictures))]
+    return [*said, *(f"WARNING: {told}" for told in unusual_colours(pictures))]
 
 
 def shared_depths(pairs: Iterable[tuple[Path, Path | None]]) -> list[str]:
@@ -233,13 +233,14 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
             )
 
 
-def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Writes (H, W), or RGB (H, W, 3), as PNG, whole or not at all.
+def write_map(path: Path, pixels: np.ndarray) -> None:
+    """Writes a class map (H, W), or one in colours (H, W, 3), as PNG, whole or not at all.
 
-    Class maps and pictures are uint8, depth maps uint16. Raises as :func:`check_output`.
+    It says of itself that it is predicted (:data:`rdepth_keras.data.folder.files.PREDICTED`), so
+    that it is not taken for labels. Raises as :func:`check_output`.
     """
     check_output(path)
-    write_bytes(path, png.encode(pixels))
+    write_bytes(path, png.encode(pixels, PREDICTED))
 
 
 def _read(path: Path) -> np.ndarray:

@@ -16,7 +16,7 @@ def ablate_depth(trial: Trial, console: Console, absent: Absent = "union") -> di
 
     Writes ``ablations/depth-…json`` into the run's directory and returns what it wrote: under
     ``"true"`` the scores, under each kind its scores and its differences to the true depth with
-    their intervals, as fractions.
+    their intervals, as fractions; None for intervals where tiles are too few.
 
     Raises:
         ValueError: for a network that takes no depth, and where no pixel has a label.
@@ -38,7 +38,7 @@ def ablate_depth(trial: Trial, console: Console, absent: Absent = "union") -> di
         gap = score_differences(true, other, absent)
         result[kind] = other.scores(table, absent) | {
             "difference": {
-                name: None if np.isnan(values).any() else [float(value) for value in values]
+                name: None if np.isnan(values[0]) else [_known(value) for value in values]
                 for name, *values in zip(
                     (*table.names, "miou"), gap.value, gap.low, gap.high, strict=True
                 )
@@ -47,3 +47,7 @@ def ablate_depth(trial: Trial, console: Console, absent: Absent = "union") -> di
     if jax.process_index() == 0:
         trial.run.write_ablation(f"depth-{trial.name}", result)
     return result
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -12,7 +12,7 @@ import numpy as np
 
 from rdepth_keras.assembly import several_origins
 from rdepth_keras.depth.presets import PRESETS
-from rdepth_keras.evaluate.bootstrap import bootstrap_difference
+from rdepth_keras.evaluate.bootstrap import LEAST_TILES, bootstrap_difference
 from rdepth_keras.evaluate.confusion import mean_iou
 from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
@@ -240,7 +240,7 @@ def _difference(base: Evaluated, found: Evaluated) -> str:
     interval = f"[{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
     over = f"bootstrap over {len(ours.ids)} tiles"
     if gap.unknown:
-        interval, over = "unknown", "it takes at least two tiles"
+        interval, over = "unknown", f"it takes at least {LEAST_TILES} tiles"
     return (
         f"{found.title} minus {base.title}: {100 * gap.value:+.2f} mIoU, {gap.level:.0%} "
         f"interval {interval} ({over})"

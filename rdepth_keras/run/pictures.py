@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Image, Label, Tile
+from rdepth_keras.data.agreement import unfit_depth
 from rdepth_keras.data.doubts import doubt_depth, doubt_picture
 from rdepth_keras.data.folder.dataset import MAPS
 from rdepth_keras.data.folder.depth_record import record_of
@@ -72,6 +73,8 @@ class PicturePredictor:
                 self.notify(f"WARNING: {depth_file}: {coarse}")
             if doubt := doubt_depth(depth[..., None], image):
                 self.notify(f"WARNING: a depth map {doubt}: {depth_file}")
+            elif unfit := unfit_depth(image, depth[..., None]):
+                self.notify(f"WARNING: {depth_file}: {unfit}")
             source = _maker(depth_file, picture)
             if None not in (source, self.origin) and source != self.origin:
                 self.notify(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.data.agreement import disagreement, explained
+from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
 from rdepth_keras.data.demo.tiles import DemoTiles
 
 TILES = {
@@ -32,7 +32,7 @@ DAMAGE = {
 
 def judge(domain, change=list):
     images, labels = ([tile[kind] for tile in TILES[domain]] for kind in ("image", "label"))
-    return disagreement(list(map(explained, images, change(labels))))
+    return unfit_masks(list(map(mask_fit, images, change(labels))))
 
 
 @pytest.mark.parametrize("domain", TILES)
@@ -62,28 +62,66 @@ def test_the_share_equals_sums_over_pixels():
     means = np.array([centred[classes == train_id].mean(0) for train_id in classes])
     between = np.einsum("ni,ij,nj->", means, inverse, means)
     total = np.einsum("ni,ij,nj->", centred, inverse, centred)
-    np.testing.assert_allclose(explained(image, label)[0], between / total, rtol=1e-3)
+    np.testing.assert_allclose(mask_fit(image, label)[0], between / total, rtol=1e-3)
 
 
 def test_tiles_that_tell_nothing():
     image, label = TILES["urban"][0]["image"], TILES["urban"][0]["label"]
     nothing = [
-        explained(image[:60], label[:60]),
-        explained(image, np.full_like(label, 3)),
-        explained(image, np.full_like(label, 255)),
+        mask_fit(image[:60], label[:60]),
+        mask_fit(image, np.full_like(label, 3)),
+        mask_fit(image, np.full_like(label, 255)),
     ]
-    assert not np.any(nothing) and disagreement(nothing) == disagreement([]) == ""
+    assert not np.any(nothing) and unfit_masks(nothing) == unfit_masks([]) == ""
 
 
 def test_ignored_pixels_explain_nothing():
     image, label = TILES["urban"][0]["image"].copy(), TILES["urban"][0]["label"].copy()
     label[:40] = 255
-    before = explained(image, label)[0]
+    before = mask_fit(image, label)[0]
     other = np.where(label == 255, 255, 6 - label)  # the same regions by other names
-    np.testing.assert_allclose(explained(image, other)[0], before)
+    np.testing.assert_allclose(mask_fit(image, other)[0], before)
 
 
 def test_oblong_tiles():
-    oblong = [explained(t["image"][:80], t["label"][:80]) for t in TILES["rural"]]
-    turned = [explained(t["image"][:80], t["label"][79::-1]) for t in TILES["rural"]]
-    assert disagreement(oblong) == "" and "upside down" in disagreement(turned)
+    oblong = [mask_fit(t["image"][:80], t["label"][:80]) for t in TILES["rural"]]
+    turned = [mask_fit(t["image"][:80], t["label"][79::-1]) for t in TILES["rural"]]
+    assert unfit_masks(oblong) == "" and "upside down" in unfit_masks(turned)
+
+
+DEPTH_DAMAGE = {
+    "They would fit upside down": each(np.flipud),
+    "They would fit mirrored left to right": each(np.fliplr),
+    "other pictures, shifted or turned": lambda depths: depths[1:] + depths[:1],
+    "depth maps do not fit their pictures": shifted,
+}
+
+
+@pytest.mark.parametrize("domain", TILES)
+@pytest.mark.parametrize("words", DEPTH_DAMAGE)
+def test_depth_of_other_pictures(domain, words):
+    images, depths = ([tile[kind] for tile in TILES[domain]] for kind in ("image", "depth"))
+    assert unfit_depths(list(map(depth_fit, images, depths))) == ""
+    assert words in unfit_depths(list(map(depth_fit, images, DEPTH_DAMAGE[words](depths))))
+
+
+def test_depth_that_tells_nothing():
+    image, depth = TILES["urban"][0]["image"], TILES["urban"][0]["depth"]
+    nothing = [depth_fit(image[:60], depth[:60]), depth_fit(image, np.zeros_like(depth))]
+    assert not np.any(nothing) and unfit_depths(3 * nothing) == unfit_depths([]) == ""
+
+
+def test_masks_that_are_drawn_over_their_pictures():
+    colours = np.random.default_rng(0).integers(0, 256, (256, 3))
+    fits = [
+        mask_fit(
+            (0.5 * tile["image"] + 0.5 * colours[tile["label"]]).astype(np.uint8), tile["label"]
+        )
+        for tile in TILES["rural"]
+    ]
+    assert "are masks drawn over them?" in unfit_masks(fits)
+
+
+def test_one_or_two_tiles_are_not_judged():
+    fits = [mask_fit(t["image"], np.flipud(t["label"])) for t in TILES["rural"]]
+    assert unfit_masks(fits[:2]) == "" != unfit_masks(fits)

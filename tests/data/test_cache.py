@@ -1,6 +1,7 @@
 """The raw cache: equal tiles, views, checked by content, atomic."""
 
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -215,3 +216,32 @@ def test_a_place_that_cannot_be_written_is_refused_before_a_tile_is_read(tmp_pat
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(PermissionError, match="Nothing may be written into .*--cache folder"):
         cached((), tmp_path, quiet)
+
+
+@dataclass(frozen=True)
+class Others(Drawn):
+    """Tiles with an array that a cache would round, stretch or lose."""
+
+    name: str = "image"
+    change: Callable = np.asarray
+
+    def __getitem__(self, index):
+        tile = super().__getitem__(index)
+        return {**tile, self.name: self.change(tile["image"])}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("image", lambda image: np.float32(image) / 255),
+        ("image", lambda image: image[..., :1]),
+        ("label", lambda image: image[..., 0].astype(np.int32)),
+        ("depth", lambda image: image[..., :1] / 255),
+        ("depth", lambda image: np.float32(image[:1, :, :1])),
+        ("height", lambda image: image[..., 0]),
+    ],
+)
+def test_arrays_that_a_cache_would_change_are_refused(name, change, tmp_path):
+    with pytest.raises(ValueError, match=rf"A cache keeps .*{name}"):
+        cached(Others(name=name, change=change), tmp_path, quiet)
+    assert not list(tmp_path.iterdir())

@@ -9,12 +9,14 @@ from rdepth_keras.data.doubts import (
     DEPTH_DOUBTS,
     PICTURE_DOUBTS,
     doubt_depth,
+    doubt_mask,
     doubt_picture,
     tell_doubts,
 )
 from rdepth_keras.depth.normalise import normalise
 
-TILE = DemoTiles("urban", "train", count=8, size=128)[1]
+TILES = DemoTiles("urban", "train", count=8, size=128)
+TILE, OTHER = TILES[1], TILES[2]["image"]
 IMAGE, DEPTH, LABEL = TILE["image"], TILE["depth"], TILE["label"]
 
 
@@ -45,6 +47,8 @@ PICTURES = {
     "of blocks of equal pixels": enlarged(IMAGE, 2),
     "of values beside others at the far end of the range": IMAGE.astype(int) * 2 % 256,
     "as rough as noise": np.random.default_rng(0).integers(0, 256, IMAGE.shape),
+    "of channels that show different things": np.concatenate([OTHER[..., :1], IMAGE[..., 1:]], -1),
+    "of parts that are there twice": np.concatenate([IMAGE[:, :64], IMAGE[:, :64]], 1),
 }
 DEPTHS = {
     "equal to the picture's own brightness": normalise(IMAGE.mean(-1)),
@@ -76,6 +80,16 @@ def test_pictures(words):
 def test_depth_maps(words):
     doubt = doubt_depth(DEPTHS[words], IMAGE)
     assert doubt is not None and words in str(doubt)
+
+
+def test_masks_of_noise_and_such_packed_with_loss():
+    rng = np.random.default_rng(0)
+    assert not any(doubt_mask(TILES[place]["label"]) for place in range(8))
+    noisy = np.where(rng.random(LABEL.shape) < 0.1, rng.integers(0, 7, LABEL.shape), LABEL)
+    assert "single pixels unlike all around" in str(doubt_mask(noisy.astype(np.uint8)))
+    _, packed = cv2.imencode(".jpg", LABEL * np.uint8(36), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    lossy = np.rint(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE) / 36).clip(0, 6).astype(np.uint8)
+    assert doubt_mask(lossy) is not None
 
 
 def test_every_doubt_is_tried():

@@ -1,6 +1,7 @@
 """Batches: seeded, complete, restorable."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,7 +151,7 @@ class TwoClasses:
         if index == 2:
             label[:8, :8] = 1
         image = np.zeros((24, 24, 3), np.uint8)
-        return {"id": index, "image": image, "depth": image[..., :1] / 1.0, "label": label}
+        return {"id": index, "image": image, "depth": np.float32(image[..., :1]), "label": label}
 
 
 @pytest.mark.parametrize("wanted_pixels", [None, 3])
@@ -186,3 +187,62 @@ def test_label_maps_of_other_tiles_are_refused(tmp_path):
     label_path(tmp_path, 0).write_bytes(encode(np.zeros((5, 12), np.uint8)))
     with pytest.raises(ValueError, match=r"000000.png must be .* \(12, 12\) .* uint8 \(5, 12\)"):
         Relabelled(Numbered(0, 3), tmp_path)[0]
+
+
+@pytest.mark.parametrize(
+    "chances",
+    [
+        np.ones(8),
+        np.full(13, 1 / 13),
+        np.full(7, 1 / 7),
+        np.array([np.nan, *np.full(7, 1 / 7)]),
+        np.array([-0.2, *np.full(7, 1.2 / 7)]),
+        np.full((8, 2), 1 / 16),
+        np.array(1.0),
+    ],
+    ids=["weights", "more", "fewer", "nan", "negative", "transposed", "a number"],
+)
+def test_what_are_no_chances_is_refused(chances):
+    """Their running sums would draw one tile again and again."""
+    with pytest.raises(ValueError, match=r"chances are 0 or more, sum 1, of shape \(8,\)"):
+        batches(chances=chances)
+
+
+@pytest.mark.parametrize(("host", "hosts"), [(2, 2), (-1, 2), (0, 3), (0, 0)])
+def test_hosts_that_cannot_share_a_batch_are_refused(host, hosts):
+    with pytest.raises(ValueError, match="host"):
+        batches(host=host, hosts=hosts)
+
+
+@dataclass(frozen=True)
+class Changed(Numbered):
+    """Tiles with one array in another way."""
+
+    name: str = "image"
+    change: Callable = np.asarray
+
+    def __getitem__(self, index):
+        tile = super().__getitem__(index)
+        return {**tile, self.name: self.change(tile[self.name])}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("image", lambda image: np.float32(image / 255), "scale 0..255; received values up to 1"),
+        ("image", lambda image: image.astype(np.uint16), "image must be uint8 or float32"),
+        ("image", lambda image: image[..., :1], "image must have the shape"),
+        ("depth", lambda depth: 255 * depth, r"depth must be in \[0, 1\]; received values from"),
+        ("depth", lambda depth: np.uint8(255 * depth), "depth must be float32; received uint8"),
+        ("depth", lambda depth: depth * np.nan, r"depth must be in \[0, 1\]; received values from"),
+        ("label", lambda label: label.astype(int), "label must be uint8; received int64"),
+    ],
+)
+def test_tiles_that_are_none_are_refused(name, change, said):
+    with pytest.raises(ValueError, match=said):
+        batches(tiles=[Numbered(0, 2), Changed(10, 2, name=name, change=change)])
+
+
+def test_images_may_be_floats():
+    floats = Changed(0, 2, change=np.float32)
+    assert next(batches(tiles=[floats]))["image"].dtype == np.float32

@@ -4,6 +4,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from rdepth_keras.data import png
 
@@ -101,3 +102,14 @@ def test_a_forged_size_is_refused_before_memory_is_taken():
 def test_kinds_that_would_be_misread_are_refused(data, kind):
     with pytest.raises(ValueError, match=kind):
         png.decode(data)
+
+
+def test_a_description_changes_no_pixel(tmp_path):
+    pixels, path = np.arange(48, dtype=np.uint8).reshape(6, 8), tmp_path / "a.png"
+    path.write_bytes(png.encode(pixels, "predicted"))
+    np.testing.assert_array_equal(png.decode(path.read_bytes()), pixels)
+    with Pillow.open(path) as picture:
+        assert picture.text == {"Description": "predicted"}
+    assert png.is_described(path, "predicted") and not png.is_described(path, "other")
+    path.write_bytes(png.encode(pixels))
+    assert not png.is_described(path, "predicted")

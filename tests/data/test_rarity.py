@@ -108,3 +108,9 @@ def test_drawn_alike_by_any_number_of_workers_and_after_a_restore():
     np.testing.assert_array_equal(whole, drawn(workers=5, count=20)[0])
     head, state = drawn(count=8)
     np.testing.assert_array_equal(whole, [*head, *drawn(count=12, state=state)[0]])
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.01, np.nan, np.inf])
+def test_a_temperature_that_is_none_is_refused(temperature):
+    with pytest.raises(ValueError, match="A temperature is above 0 and finite"):
+        chances(np.array([[3, 1], [0, 4]]), temperature)

@@ -44,6 +44,11 @@ def assert_together(moved, tolerance=0.0):
         *((kind, {"probability": p}, "probability must be from 0 to 1")
           for kind in (RandomRotation, RandomFlips, Photometric)
           for p in (-0.1, 1.1, np.nan)),
+        (RandomCrop, {"size_pixels": 0}, "size_pixels must be a whole number"),
+        (RandomCrop, {"size_pixels": 8, "redraws": -1}, "redraws must be 0 or more"),
+        (RandomCrop, {"size_pixels": 8, "largest_share": 75.0}, "largest_share must be from 0 to"),
+        (RandomCrop, {"size_pixels": 8, "fill": (0.485, 0.456, 0.406)}, "fill must be three whole"),
+        (RandomCrop, {"size_pixels": 8, "wanted_pixels": -1}, "wanted_pixels must be 0 or more"),
         (RandomRotation, {"largest_degrees": np.nan}, "largest_degrees must be from 0 to 180"),
         (RandomFlips, {"axes": ((5,),)}, "axes must be"),
         (RandomFlips, {"axes": ((),)}, "axes must be"),

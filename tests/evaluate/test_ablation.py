@@ -74,9 +74,10 @@ def test_wrong_use_is_named():
 def test_a_loss_is_negative():
     right = np.array([[[9, 0], [0, 9]], [[5, 1], [0, 4]]])
     wrong = np.array([[[4, 5], [0, 9]], [[5, 1], [3, 1]]])
-    true, other = Counts((1, 2), right), Counts((1, 2), wrong)
+    ids = tuple(range(8))
+    true, other = (Counts(ids, np.tile(each, (4, 1, 1))) for each in (right, wrong))
     gap = score_differences(true, other)
     assert gap.value.shape == (3,) and (gap.value < 0).all() and (gap.high <= 0).all()
     assert gap.value[2] == pytest.approx(gap.value[:2].mean())
     with pytest.raises(ValueError, match="same tiles"):
-        score_differences(true, Counts((2, 1), wrong))
+        score_differences(true, Counts(ids[::-1], other.confusions))

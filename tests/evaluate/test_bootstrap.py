@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.evaluate.bootstrap import bootstrap, bootstrap_difference
+from rdepth_keras.evaluate.bootstrap import LEAST_TILES, bootstrap, bootstrap_difference
 from rdepth_keras.evaluate.confusion import class_iou, mean_iou
 
 
@@ -49,12 +49,13 @@ def test_classes_and_one_that_is_nowhere():
     assert (interval.low[:3] < interval.value[:3]).all()
 
 
-def test_one_tile_and_none():
-    """A single tile says nothing of others: no interval, instead of one without width."""
-    one = bootstrap(draw(tiles=1))
+@pytest.mark.parametrize("tiles", [1, LEAST_TILES - 1])
+def test_few_tiles_and_none(tiles):
+    """They say little of others: no interval, instead of one that is too narrow."""
+    one = bootstrap(draw(tiles=tiles))
     assert np.isfinite(one.value) and np.isnan([one.low, one.high]).all() and one.unknown
-    gap = bootstrap_difference(draw(tiles=1), draw(tiles=1, seed=1))
-    assert np.isfinite(gap.value) and gap.unknown and not bootstrap(draw(tiles=2)).unknown
+    gap = bootstrap_difference(draw(tiles=tiles), draw(tiles=tiles, seed=1))
+    assert np.isfinite(gap.value) and gap.unknown and not bootstrap(draw(tiles=LEAST_TILES)).unknown
     with pytest.raises(ValueError, match="no tiles"):
         bootstrap(draw(tiles=0))
     with pytest.raises(ValueError, match="24 and 3 tiles"):

@@ -38,9 +38,10 @@ def scores(count):
     return count_probabilities(predict, tiles(count), 7).all_scores(LOVEDA)
 
 
-def test_a_single_tile_says_that_an_interval_takes_two():
-    assert "mIoU, 95% interval: none, which takes at least two tiles;" in summary_line(scores(1))
-    assert "takes" not in summary_line(scores(2)) and " to " in summary_line(scores(2))
+@pytest.mark.parametrize("count", [1, 7])
+def test_a_few_tiles_say_how_many_an_interval_takes(count):
+    assert "mIoU, 95% interval: none, which takes at least 8 tiles;" in summary_line(scores(count))
+    assert "takes" not in summary_line(scores(8)) and " to " in summary_line(scores(8))
 
 
 def test_the_table_of_scores():

@@ -242,3 +242,11 @@ def test_callbacks_know_which_way_is_better():
     x, y = np.zeros((2, 4, 4, 3), np.float32), np.zeros((2, 4, 4), np.int32)
     model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[callback])
     assert callback.monitor_op(2.0, 1.0)
+
+
+def test_one_class_is_refused():
+    """The largest of one channel is always the first, and its softmax 1."""
+    with pytest.raises(ValueError, match=r"BinaryIoU"):
+        MeanIoU(classes=1)
+    with pytest.raises(ValueError, match=r"BinaryCrossentropy"):
+        compiled_cross_entropy(np.zeros((1, 4, 4), "uint8"), np.zeros((1, 4, 4, 1), "float32"))

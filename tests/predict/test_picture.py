@@ -24,7 +24,7 @@ from rdepth_keras.predict.picture import (
     read_depth,
     read_image,
     shared_depths,
-    write_png,
+    write_map,
 )
 
 SIZE = (13, 9)
@@ -46,7 +46,7 @@ READERS = {
 
 
 def test_an_image_comes_back(tmp_path):
-    write_png(tmp_path / "a.png", IMAGE)
+    write_map(tmp_path / "a.png", IMAGE)
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), IMAGE)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
@@ -259,7 +259,7 @@ def test_what_is_no_picture(tmp_path):
     with pytest.raises(ValueError, match=r"1 channel\(s\) of 16 bits"):
         read_image(tmp_path / "b.png")
     with pytest.raises(ValueError, match="written as PNG"):
-        write_png(tmp_path / "c.tif", IMAGE)
+        write_map(tmp_path / "c.tif", IMAGE)
 
 
 def test_an_output_never_replaces_what_is_read(tmp_path, monkeypatch):
@@ -308,7 +308,7 @@ def test_files_are_replaced_only_where_that_is_asked_for(tmp_path):
 def test_an_output_that_cannot_be_written(tmp_path, name, error, said):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file.txt").write_text("text")
-    for attempt in (check_output, lambda path: write_png(path, IMAGE)):
+    for attempt in (check_output, lambda path: write_map(path, IMAGE)):
         with pytest.raises(error, match=said):
             attempt(tmp_path / name)
 

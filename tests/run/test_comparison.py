@@ -32,7 +32,7 @@ def make(directory, seed=0, right=5, ids=(1, 2, 3), domain="urban", resources=No
     (directory / "experiment.json").write_text(to_json(experiment))
     size = len(data.classes)
     confusion = np.eye(size, dtype=np.int64) * (7 * right - 10) + 10 - right
-    counts = Counts(ids, np.stack([confusion + number for number in range(len(ids))]))
+    counts = Counts(tuple(ids), np.stack([confusion + number for number in range(len(ids))]))
     counts.save(directory / "evaluations" / f"val_{domain}.npz")
     result = counts.all_scores(data.classes) | {
         "split": "val", "domain": domain, "direction": "r2u", "recipe": "demo",
@@ -49,20 +49,22 @@ def table(directories, published=False):
 
 
 def test_one_row_with_its_tags(tmp_path):
-    (line,) = table([make(tmp_path / "a")])
-    protocol = "r2u, target validation (demo scenes urban, 3 tiles, target images seen: none)"
+    (line,) = table([make(tmp_path / "a", ids=range(8))])
+    protocol = "r2u, target validation (demo scenes urban, 8 tiles, target images seen: none)"
     assert line["protocol"] == protocol
     assert line["method"] == "a" and line["seeds"] == "0" and line["depth"] == "heights"
     assert line["checkpoint"] == "last" and line["target_seen"] == "none"
     assert float(line["low"]) <= float(line["miou"]) <= float(line["high"])
 
 
-def test_a_single_tile_has_no_interval(tmp_path):
-    runs = [make(tmp_path / "a", ids=(1,)), make(tmp_path / "b", right=6, ids=(1,), steps=90)]
+@pytest.mark.parametrize("tiles", [1, 7])
+def test_a_few_tiles_have_no_interval(tmp_path, tiles):
+    ids = range(tiles)
+    runs = [make(tmp_path / "a", ids=ids), make(tmp_path / "b", right=6, ids=ids, steps=90)]
     lines = table(runs)
     assert [line["low"] for line in lines] == ["", ""]
     text = compare(runs, published=False, format="markdown")
-    assert "95% interval unknown (it takes at least two tiles)" in text and "nan" not in text
+    assert "95% interval unknown (it takes at least 8 tiles)" in text and "nan" not in text
 
 
 def test_seeds_become_one_row(tmp_path):
@@ -128,11 +130,11 @@ def test_an_average_that_is_still_the_beginning_is_noted(tmp_path):
 
 
 def test_other_settings_are_another_row_and_best_comes_first(tmp_path):
-    slow = make(tmp_path / "slow", right=6)
-    fast = make(tmp_path / "fast", right=8, steps=7)
+    slow = make(tmp_path / "slow", right=6, ids=range(9))
+    fast = make(tmp_path / "fast", right=8, ids=range(9), steps=7)
     assert [line["method"] for line in table([slow, fast])] == ["fast", "slow"]
     text = compare([slow, fast], published=False, format="markdown")
-    assert "- fast minus slow: +" in text and "bootstrap over 3 tiles" in text
+    assert "- fast minus slow: +" in text and "bootstrap over 9 tiles" in text
     assert "slow minus" not in text
 
 
@@ -414,7 +416,7 @@ def test_a_field_that_is_missing_is_named(tmp_path):
     ("field", "value"), [("miou", 0.99), ("tiles", 4), ("miou_interval", None), ("iou", "one")]
 )
 def test_a_score_that_is_not_that_of_its_counts_is_refused(tmp_path, field, value):
-    run = make(tmp_path / "a")
+    run = make(tmp_path / "a", ids=range(8))
     if value == "one":
         stored = json.loads((run / "evaluations/val_urban.json").read_text())
         value = stored["iou"] | {"water": 0.9}

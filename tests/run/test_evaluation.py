@@ -49,7 +49,7 @@ def test_scores_and_counts_of_every_tile(copied):
     assert result["miou"] == pytest.approx(float(mean_iou(counts)))
     assert (result["split"], result["domain"], result["direction"]) == ("val", "urban", "r2u")
     assert result["depth"] == {"source": "procedural heights"} and result["tiles"] == 3
-    assert result["miou_interval"][0] <= result["miou_interval"][1]
+    assert result["miou_interval"] is None, "three tiles are too few"
     assert result["trained_on_too"] == ""
 
 
@@ -439,7 +439,7 @@ def test_depth_is_ablated(copied):
     for kind in ("zeroed", "shuffled", "noised", "luminance"):
         value, low, high = result[kind]["difference"]["miou"]
         assert value == pytest.approx(result[kind]["miou"] - result["true"]["miou"])
-        assert low <= high
+        assert low is None and high is None, "three tiles are too few"
     assert any(result[kind]["miou"] != result["true"]["miou"] for kind in ("zeroed", "luminance"))
 
 

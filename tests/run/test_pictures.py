@@ -9,6 +9,7 @@ from PIL import Image as Pillow
 
 from rdepth_keras import run
 from rdepth_keras.data import png
+from rdepth_keras.data.demo.tiles import DemoTiles
 from rdepth_keras.data.folder.dataset import MAPS, Folder
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.infer import Inference
@@ -19,9 +20,9 @@ from rdepth_keras.run.predictor import load_predictor, unfinished
 
 def scene(height, width):
     """A picture with noise on a slope of brightness, since noise alone is told."""
-    noise = np.random.default_rng(0).integers(1, 60, (height, width, 3))
+    noise = np.random.default_rng(0).integers(1, 60, (height, width))
     slope = np.add.outer(np.linspace(0, 100, height), np.linspace(0, 90, width))
-    return (noise + slope[..., None]).astype(np.uint8)
+    return np.stack([noise + slope + shift for shift in range(3)], -1).astype(np.uint8)
 
 
 @pytest.fixture(autouse=True)
@@ -337,3 +338,15 @@ def test_a_picture_far_smaller_than_the_tiles_is_told(tmp_path):
         PicturePredictor(*parts)(path, depth)
         assert len(said) == told
     assert "has 24 pixels a side, and tiles that trained up to 37: depth is relative" in said[0]
+
+
+def test_a_map_of_another_picture_is_told(tmp_path):
+    tiles, said = DemoTiles("urban", "train", count=2, size=256), []
+    path, depth = tmp_path / "a.png", tmp_path / "d.png"
+    path.write_bytes(png.encode(tiles[0]["image"]))
+    for number, told in ((0, 0), (1, 1)):
+        values = (tiles[number]["depth"][..., 0] * 65535).astype(np.uint16)
+        depth.write_bytes(png.encode(values))
+        PicturePredictor(Spy(), 256, True, no_estimate, said.append)(path, depth)
+        assert len(said) == told
+    assert said[0].startswith(f"WARNING: {depth}: depth maps do not fit their pictures")

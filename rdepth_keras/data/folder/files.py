@@ -19,6 +19,7 @@ from rdepth_keras.data.folder.opencv import decode_tiff
 from rdepth_keras.depth.normalise import normalise
 from rdepth_keras.labels import IGNORE, ClassTable
 
+PREDICTED = "classes predicted by rdepth_keras"  # what a map that it wrote says of itself
 SUFFIXES = (".png", *JPEG, ".tif", ".tiff")
 _ROUGHER, _LEAST_SIDE = 4.0, 16  # a map whose bytes are exchanged; smaller ones tell nothing
 Size = tuple[int, int]  # height and width of the image that a file belongs to

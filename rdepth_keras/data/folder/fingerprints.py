@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from rdepth_keras.arrays import Tiles
-from rdepth_keras.data.agreement import disagreement, explained
-from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_picture
+from rdepth_keras.data import png
+from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
+from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture
 from rdepth_keras.data.fingerprints import describe_picture, digest
+from rdepth_keras.data.folder.colours import unusual_colours
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
-from rdepth_keras.data.folder.files import decode_depth, decode_image, decode_mask
+from rdepth_keras.data.folder.files import PREDICTED, decode_depth, decode_image, decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
-from rdepth_keras.data.folder.gamma import unusual_gammas
 from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
@@ -74,7 +75,13 @@ def oddities(tiles: Tiles) -> list[str]:
             f"{count} of the {len(own)} masks are those of other pictures, {_shown(shared)}"
         )
     images = [files.image for files in own]
-    return [*said, *strange_depths(tiles), *unusual_gammas(images), *_doubts(tiles)]
+    return [
+        *said,
+        *predicted_masks(tiles),
+        *strange_depths(tiles),
+        *unusual_colours(images),
+        *_doubts(tiles),
+    ]
 
 
 def _doubts(tiles: Tiles) -> list[str]:
@@ -82,20 +89,25 @@ def _doubts(tiles: Tiles) -> list[str]:
     assert isinstance(tiles, FolderTiles)
     looked = tiles.files[:: max(1, len(tiles.files) // _LOOKED_AT)]
     pictures: dict[Path, Doubtful | None] = {}
+    masks: dict[Path, Doubtful | None] = {}
     depths: dict[Path, Doubtful | None] = {}
-    fits = []
+    mask_fits, depth_fits = [], []
     for files in looked:
         image = decode_image(files.image)
         size = image.shape[:2]
         label = decode_mask(files.mask, size, tiles.table) if files.mask else None
         pictures[files.image] = doubt_picture(image, label)
-        if label is not None:
-            fits.append(explained(image, label))
+        if files.mask and label is not None:
+            masks[files.mask] = doubt_mask(label)
+            mask_fits.append(mask_fit(image, label))
         if files.depth:
-            depths[files.depth] = doubt_depth(decode_depth(files.depth, size), image)
-    said = [*_of_all("pictures", pictures, tiles), *_of_all("depth maps", depths, tiles)]
-    if unfit := disagreement(fits):
-        said.append(f"{unfit} Looked at were {len(fits)} ({_named(list(pictures))})")
+            depth = decode_depth(files.depth, size)
+            depths[files.depth] = doubt_depth(depth, image)
+            depth_fits.append(depth_fit(image, depth))
+    kinds = {"pictures": pictures, "masks": masks, "depth maps": depths}
+    said = [line for kind, found in kinds.items() for line in _of_all(kind, found, tiles)]
+    for unfit in filter(None, (unfit_masks(mask_fits), unfit_depths(depth_fits))):
+        said.append(f"{unfit} Looked at were {len(pictures)} ({_named(list(pictures))})")
     return said
 
 
@@ -107,6 +119,17 @@ def _of_all(kind: str, found: Mapping[Path, Doubtful | None], tiles: Tiles) -> l
     return [
         f"{kind} {doubtful}, all {len(found)} that were looked at of {len(tiles)} "
         f"({_named(list(found))})"
+    ]
+
+
+def predicted_masks(tiles: Tiles) -> list[str]:
+    """In words, which masks are none but what ``scripts/predict.py`` wrote; nothing for none."""
+    masks = [files.mask for files in _files(tiles) if files.mask]
+    if not (found := [path for path in masks if png.is_described(path, PREDICTED)]):
+        return []
+    return [
+        f"{len(found)} of the {len(masks)} masks are predictions, as scripts/predict.py writes "
+        f"them, and no ground truth ({_named(found)})"
     ]
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from rdepth_keras.data.agreement import disagreement, explained
-from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_picture, tell_doubts
+from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
+from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture, tell_doubts
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
+from rdepth_keras.data.folder.colours import unusual_colours
 from rdepth_keras.data.folder.coordinates import footprint, share_covered
-from rdepth_keras.data.folder.fingerprints import strange_depths
+from rdepth_keras.data.folder.fingerprints import predicted_masks, strange_depths
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
-from rdepth_keras.data.folder.gamma import unusual_gammas
 from rdepth_keras.data.overlap import marks, overlaps
 from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.depth.normalise import flat_notice, is_flat
@@ -56,6 +56,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
             tell(notice)
         seen += contents
     notices = (
+        *_shares(table, seen),
         *_elsewhere(root),
         *_absent(table, seen),
         *_repeated(seen),
@@ -71,8 +72,8 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
 class _Content:
     """What a tile's files hold; of one that is bad, or not there, nothing.
 
-    ``picture`` is a digest of the pixels, ``mask`` and ``depth`` of all bytes, ``ids`` the mask's,
-    ``parts`` the picture's marks, ``fit`` what the mask explains of it.
+    ``picture``, ``mask`` and ``depth`` are digests of their pixels, ``ids`` those of the mask,
+    ``parts`` the picture's marks, ``shares`` the pixels of each class.
     """
 
     files: Files
@@ -85,7 +86,10 @@ class _Content:
     depth_doubt: Doubtful | None
     flat: bool
     parts: np.ndarray
-    fit: np.ndarray | None
+    mask_doubt: Doubtful | None
+    mask_fit: np.ndarray | None
+    depth_fit: np.ndarray | None
+    shares: np.ndarray
 
 
 def _content(table: ClassTable, files: Files) -> _Content:
@@ -97,15 +101,18 @@ def _content(table: ClassTable, files: Files) -> _Content:
     return _Content(
         files,
         picture="" if image is None else _digest_of_all_turns(image),
-        mask=_digest(files.mask.read_bytes()) if files.mask and mask is not None else "",
-        depth=_digest(files.depth.read_bytes()) if files.depth and depth is not None else "",
+        mask="" if mask is None else _digest_of_all_turns(mask),
+        depth="" if depth is None else _digest_of_all_turns(depth),
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
         ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
         doubt=None if image is None else doubt_picture(image, fitting),
         depth_doubt=None if image is None or depth is None else doubt_depth(depth, image),
         flat=depth is not None and is_flat(depth),
         parts=np.zeros(0, np.uint64) if image is None else marks(image),
-        fit=None if image is None or fitting is None else explained(image, fitting),
+        mask_doubt=None if mask is None else doubt_mask(mask),
+        mask_fit=None if image is None or fitting is None else mask_fit(image, fitting),
+        depth_fit=None if image is None or depth is None else depth_fit(image, depth),
+        shares=np.bincount([] if mask is None else mask.ravel(), minlength=256)[: len(table)],
     )
 
 
@@ -134,15 +141,21 @@ def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
         yield flat_notice(flat)
     pictures = {str(one.files.image): one.doubt for one in contents}
     depths = {str(one.files.depth): one.depth_doubt for one in contents if one.files.depth}
-    for said in (*tell_doubts("pictures", pictures), *tell_doubts("depth maps", depths)):
+    labels = {str(one.files.mask): one.mask_doubt for one in masks}
+    kinds = {"pictures": pictures, "masks": labels, "depth maps": depths}
+    for said in (line for kind, found in kinds.items() for line in tell_doubts(kind, found)):
         yield f"WARNING: {said}"
     if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
         yield f"WARNING: masks without a labelled pixel, {len(found)}: {shorten(found)}"
     if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
         counted = f"{len(found)} of {len(masks)}"
         yield f"WARNING: masks of one class all over, {counted}: {shorten(found)}"
-    if said := disagreement([one.fit for one in masks if one.fit is not None]):
-        yield f"WARNING: {masks[0].files.image.parents[1]}: {said}"
+    unfit = (
+        unfit_masks([one.mask_fit for one in contents if one.mask_fit is not None]),
+        unfit_depths([one.depth_fit for one in contents if one.depth_fit is not None]),
+    )
+    for said in filter(None, unfit):
+        yield f"WARNING: {contents[0].files.image.parents[1]}: {said}"
 
 
 def _elsewhere(root: Path) -> Iterator[str]:
@@ -178,9 +191,25 @@ def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
 def _told(tiles: FolderTiles) -> Iterator[str]:
     """What is told before training as well; that a record is damaged is a fault."""
     images = [files.image for files in tiles.files]
-    yield from (f"WARNING: {said}" for said in unusual_gammas(images))
+    yield from (f"WARNING: {said}" for said in unusual_colours(images))
+    yield from (f"WARNING: {said}" for said in predicted_masks(tiles))
     with contextlib.suppress(ValueError):
         yield from (f"WARNING: {said}" for said in strange_depths(tiles))
+
+
+def _shares(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
+    """How much of the labelled pixels each class has, where several splits or domains have them.
+
+    Where one domain's masks are coded otherwise, this is where a person sees it.
+    """
+    places: dict[str, np.ndarray] = {}
+    for one in contents:
+        name = "/".join(one.files.image.parts[-4:-2])
+        places[name] = places.get(name, 0) + one.shares
+    labelled = {name: pixels / pixels.sum() for name, pixels in places.items() if pixels.sum()}
+    for name, shares in labelled.items() if len(labelled) > 1 else ():
+        told = (f"{own} {share:.0%}" for own, share in zip(table.names, shares, strict=True))
+        yield f"classes of {name}: {', '.join(told)}"
 
 
 def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
@@ -205,8 +234,8 @@ def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
         if names:
             what = {"mask": "masks", "depth": "depth maps"}[kind]
             yield (
-                f"WARNING: {what} that different pictures share byte for byte, and so can hardly "
-                f"be of all of them, {len(names)}: {shorten(names)}"
+                f"WARNING: {what} that different pictures share, pixel for pixel, and so can "
+                f"hardly be of all of them, {len(names)}: {shorten(names)}"
             )
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Tile, Tiles
-from rdepth_keras.data.agreement import disagreement, explained
-from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_picture, tell_doubts
+from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
+from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture, tell_doubts
 from rdepth_keras.data.loveda.checks import REMEDY, faults, flat_depths, others, prepared
 from rdepth_keras.data.loveda.prepared import SHARED_DEPTH, LovedaTiles, Prepared
 from rdepth_keras.depth.normalise import flat_notice
@@ -197,30 +197,34 @@ def survey(tiles: LovedaTiles, workers: int = 4) -> tuple[Survey, list[str]]:
 
 @dataclass(frozen=True)
 class _Looks:
-    """What a tile looks like: doubts of its picture and depth map, and what its mask explains."""
+    """What a tile looks like: doubts of its files by kind, and how its files fit the picture."""
 
-    picture: Doubtful | None
-    depth: Doubtful | None
-    fit: np.ndarray | None
+    doubts: Mapping[str, Doubtful | None]
+    mask_fit: np.ndarray | None
+    depth_fit: np.ndarray
 
     @classmethod
     def of(cls, tile: Tile, labelled: bool) -> "_Looks":
-        image, label = tile["image"], tile["label"] if labelled else None
-        return cls(
-            doubt_picture(image, label),
-            doubt_depth(tile["depth"], image),
-            None if label is None else explained(image, label),
-        )
+        image, depth, label = tile["image"], tile["depth"], tile["label"] if labelled else None
+        doubts = {
+            "pictures": doubt_picture(image, label),
+            "masks": None if label is None else doubt_mask(label),
+            "depth maps": doubt_depth(depth, image),
+        }
+        fit = None if label is None else mask_fit(image, label)
+        return cls(doubts, fit, depth_fit(image, depth))
 
 
 def _oddities(looked: Mapping[int, _Looks]) -> list[str]:
     """In words, what is odd of tiles by number; nothing for none."""
-    tiles = sorted(looked.items())
-    pictures = {str(number): one.picture for number, one in tiles}
-    depths = {str(number): one.depth for number, one in tiles}
-    unfit = disagreement([one.fit for one in looked.values() if one.fit is not None])
-    said = [*tell_doubts("pictures", pictures), *tell_doubts("depth maps", depths)]
-    return [*said, *([unfit] if unfit else [])]
+    tiles, said = sorted(looked.items()), []
+    for kind in ("pictures", "masks", "depth maps"):
+        said += tell_doubts(kind, {str(number): one.doubts[kind] for number, one in tiles})
+    unfit = (
+        unfit_masks([one.mask_fit for _, one in tiles if one.mask_fit is not None]),
+        unfit_depths([one.depth_fit for _, one in tiles]),
+    )
+    return [*said, *filter(None, unfit)]
 
 
 def _compare(

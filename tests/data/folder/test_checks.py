@@ -185,17 +185,17 @@ def test_files_that_different_pictures_share_are_told(root):
         for kind, names in (("masks", NAMES), ("depths", "ad"))
     )
     assert said[1:] == [
-        "WARNING: masks that different pictures share byte for byte, and so can hardly be of all "
-        f"of them, 1: {masks}",
-        "WARNING: depth maps that different pictures share byte for byte, and so can hardly be of "
-        f"all of them, 1: {depths}",
+        "WARNING: masks that different pictures share, pixel for pixel, and so can hardly be of "
+        f"all of them, 1: {masks}",
+        "WARNING: depth maps that different pictures share, pixel for pixel, and so can hardly be "
+        f"of all of them, 1: {depths}",
     ]
     for name in NAMES:
         spoil(place / f"masks/{name}.png", np.full(SIZE, 10, np.uint8))
         spoil(place / f"depths/{name}.png", np.full(SIZE, 3, np.uint8))
     said.clear()
     verify_folder(root, TABLE, said.append)
-    assert len(said) == 4 and not any("byte for byte" in line for line in said)
+    assert len(said) == 4 and not any("pixel for pixel" in line for line in said)
 
 
 def test_pictures_and_masks_that_hold_the_same_all_over_are_told(root):
@@ -230,8 +230,12 @@ def test_what_verification_tells_beside_faults(root):
     assert verify_folder(root, TABLE, said.append) == []
     assert said[0].startswith("train/town: 4 tiles, 4 labelled")
     assert said[1] == f"WARNING: masks without a labelled pixel, 1: {train / 'masks/c.png'}"
-    assert said[3].startswith("WARNING: 2 pictures are there more than once")
-    assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[3] and len(said) == 4
+    assert said[3:5] == [
+        "classes of train/town: ground 51%, roof 49%",
+        "classes of val/town: ground 51%, roof 49%",
+    ]
+    assert said[5].startswith("WARNING: 2 pictures are there more than once")
+    assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[5] and len(said) == 6
     shutil.rmtree(val)
     shutil.copytree(train, root / "train/field")
     said.clear()
@@ -403,7 +407,7 @@ def test_two_domains_may_share_their_masks(root):
     for name in NAMES:
         spoil(other / f"images/{name}.png", rng.integers(0, 256, (*SIZE, 3), np.uint8))
     assert verify_folder(root, TABLE, said.append) == []
-    assert not any("byte for byte" in line for line in said)
+    assert not any("pixel for pixel" in line for line in said)
 
 
 def test_a_mask_in_the_place_of_a_picture(root):

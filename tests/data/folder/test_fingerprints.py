@@ -10,6 +10,7 @@ from rdepth_keras.data.folder.fingerprints import fingerprints, oddities, twins
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.data.folder.verify import verify_folder
 from rdepth_keras.labels import ClassTable
+from rdepth_keras.predict.picture import write_map
 
 TABLE = ClassTable(("ground", "roof"), (0, 10), ((1, 1, 1), (2, 2, 2)), (99,))
 SIZE = (120, 160)  # of PNG files that are larger than what is read of them
@@ -20,12 +21,12 @@ def write(root, seed=0):
     for name in "ab":
         masks = np.kron(rng.choice([0, 10, 99], (6, 8)), np.ones((20, 20), int))
         ramp = np.add.outer(np.arange(SIZE[0]), rng.integers(50, 200) * np.arange(SIZE[1]))
+        roofs = masks == 10
+        image = rng.integers(0, 150, SIZE) + 100 * roofs
         files = {
-            "images": (rng.integers(0, 156, (*SIZE, 3)) + 100 * (masks[..., None] == 10)).astype(
-                np.uint8
-            ),
+            "images": np.stack([image, image + 1, image + 2], -1).astype(np.uint8),
             "masks": masks.astype(np.uint8),
-            "depths": (rng.integers(0, 256, SIZE) + ramp).astype(np.uint16),
+            "depths": (rng.integers(0, 256, SIZE) + ramp + 9000 * roofs).astype(np.uint16),
         }
         for kind, pixels in files.items():
             path = root / "train/town" / kind / f"{name}.png"
@@ -173,3 +174,15 @@ def test_a_domain_whose_range_was_not_stretched_is_told(tmp_path):
         path.write_bytes(png.encode(png.decode(path.read_bytes()) // 7))
         assert len(found := oddities(tiles)) == told
     assert found[0].startswith("pictures in the lowest sixth of the range alone")
+
+
+def test_predictions_that_are_taken_for_masks_are_told(tmp_path):
+    place = write(tmp_path) / "train/town"
+    path = place / "masks/a.png"
+    write_map(place / "masks/new.png", png.decode(path.read_bytes()))
+    (place / "masks/new.png").replace(path)
+    tiles = open_folder(tmp_path, TABLE, with_depth=True).tiles("train", "town")
+    (told,) = oddities(tiles)
+    assert told.startswith("1 of the 2 masks are predictions, as scripts/predict.py writes them")
+    said = []
+    assert verify_folder(tmp_path, TABLE, said.append) == [] and f"WARNING: {told}" in said

@@ -1,15 +1,17 @@
-"""Pictures whose values are of an unusual gamma are told wherever pictures are looked at."""
+"""Pictures of an unusual gamma or profile are told wherever pictures are looked at."""
 
 import struct
 import zlib
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageCms
 
 from rdepth_keras.data import png
+from rdepth_keras.data.folder.colours import unusual_colours, unusual_gamma, unusual_profile
 from rdepth_keras.data.folder.fingerprints import oddities
 from rdepth_keras.data.folder.folder import open_folder
-from rdepth_keras.data.folder.gamma import unusual_gamma, unusual_gammas
 from rdepth_keras.data.folder.verify import verify_folder
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.predict.picture import notices
@@ -68,10 +70,42 @@ def test_it_is_told_wherever_pictures_are_looked_at(tmp_path):
     mask = np.random.default_rng(0).choice(np.array([0, 10], np.uint8), (40, 60))
     (place / "masks").mkdir()
     (place / "masks/a.png").write_bytes(png.encode(mask))
-    (line,) = unusual_gammas([path])
-    assert line.startswith("1 of the 1 pictures name a gamma that is not about 1/2.2 (a.png 1), so")
+    (line,) = unusual_colours([path])
+    assert line.startswith("1 of the 1 pictures name other colours than sRGB's (a.png gamma 1), so")
     assert oddities(open_folder(tmp_path, TABLE, with_depth=False).tiles("train", "town")) == [line]
     said = []
     assert verify_folder(tmp_path, TABLE, said.append) == [] and f"WARNING: {line}" in said
     assert notices([path]) == [f"WARNING: {line}"]
-    assert unusual_gammas([write(path)]) == []
+    assert unusual_colours([write(path)]) == []
+
+
+def profile(curve):
+    """The ICC profile of sRGB, as littlecms makes it, or with a plain gamma for its curve."""
+    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    if curve:  # its tone curve becomes a plain gamma: type curv, one entry
+        count = struct.unpack(">I", content[128:132])[0]
+        for place in range(132, 132 + 12 * count, 12):
+            name, offset, size = struct.unpack(">4sII", content[place : place + 12])
+            if name in (b"rTRC", b"gTRC", b"bTRC"):
+                plain = b"curv" + bytes(4) + struct.pack(">IH", 1, int(curve * 256))
+                content[offset : offset + size] = plain.ljust(size, b"\0")
+    return bytes(content)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_profiles_of_other_colours(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    pixels = np.random.default_rng(0).integers(1, 255, (40, 60, 3), np.uint8)
+    for curve, told in ((None, False), (2.2, False), (1.0, True)):
+        Pillow.fromarray(pixels).save(path, icc_profile=profile(curve))
+        assert bool(unusual_profile(path)) == told
+    assert "values differ by up to" in unusual_profile(path)
+    (line,) = unusual_colours([path])
+    assert (
+        line.startswith("1 of the 1 pictures name other colours than sRGB's") and path.name in line
+    )
+    Pillow.fromarray(pixels).save(path, icc_profile=b"no profile")
+    assert unusual_profile(path) == "a profile that cannot be read"
+    for cut in range(0, 60, 7):
+        path.write_bytes(path.read_bytes()[:cut])
+        assert unusual_profile(path) == ""
