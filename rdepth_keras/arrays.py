@@ -124,6 +124,8 @@ def _belong(logits: tuple[int | None, ...], label: tuple[int | None, ...]) -> bo
         return False
     if high is None or wide is None or height is None or width is None:
         return True
+    if (high, wide) == (width, height) and high != wide:  # transposed, though nearly square
+        return False
     return abs(high * width - wide * height) <= height + width
 
 

@@ -35,6 +35,7 @@ def test_logits_of_any_stride_belong_to_their_labels(size, rounded):
         ((2, 8, 8), (2, 8, 8)),
         ((2, 7, 64, 64), (2, 64, 64)),  # classes first
         ((2, 7, 128, 128), (2, 512, 512)),
+        ((2, 100, 101, 7), (2, 101, 100)),  # transposed
     ],
 )
 def test_logits_that_are_not_of_their_labels(logits, label):

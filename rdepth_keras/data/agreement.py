@@ -16,7 +16,8 @@ _TURNS = ("as they are", "upside down", "mirrored left to right", "turned by 180
 _LEAST_EXPLAINED = 1.5  # times what turned masks explain
 _MOST_EXPLAINED = 0.5  # of a picture: more than classes are of one colour each
 _LEAST_SHARED = 2  # times what turned depth maps share, or what they share by chance
-_BY_CHANCE = 0.025
+_BY_CHANCE, _MORE_SHARED = 0.025, 0.2  # or so much more than turned ones share
+_MOST_IGNORED = 0.5  # of a mask; the rest of others tells too little
 
 
 def mask_fit(image: Image, label: Label) -> np.ndarray:
@@ -25,9 +26,10 @@ def mask_fit(image: Image, label: Label) -> np.ndarray:
     The share between classes of the variance of colour and texture (the mean and the deviation
     within 9 x 9 pixels, whitened): eta squared of several variables. First comes the mask as it is,
     then upside down, mirrored left to right, and turned by 180 degrees. All are 0 for a tile that
-    tells nothing: of one class, or of less than 64 pixels a side.
+    tells nothing: of one class, mostly ignored, or of less than 64 pixels a side.
     """
-    if min(label.shape) < _LEAST_SIDE or len(np.setdiff1d(label, IGNORE)) < 2:
+    several = len(np.setdiff1d(label, IGNORE)) > 1
+    if min(label.shape) < _LEAST_SIDE or not several or (label == IGNORE).mean() > _MOST_IGNORED:
         return np.zeros(len(_TURNS))
     features = _features(image)
     return np.array([_between_classes(features, t[::_EVERY, ::_EVERY]) for t in _turned(label)])
@@ -80,7 +82,7 @@ def unfit_depths(fits: Sequence[np.ndarray], least: int = _LEAST_TILES) -> str:
     if len(told) < least:
         return ""
     own, *turned = np.mean(told, axis=0)
-    if own >= _LEAST_SHARED * max(*turned, _BY_CHANCE):
+    if own >= min(_LEAST_SHARED * max(*turned, _BY_CHANCE), max(turned) + _MORE_SHARED):
         return ""
     return (
         f"depth maps do not fit their pictures: their edges correlate by {own:.2f}, and those of "

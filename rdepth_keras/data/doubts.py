@@ -15,6 +15,7 @@ from rdepth_keras.naming import shorten
 _DARK = 40  # of 255: values below it fill a range that was not stretched
 _JUMP, _STEP = 0.7, 0.35  # of the range, between neighbours: from black to white, and half of it
 _LEAST_MARKS = 8  # of a picture, to know parts by
+_EMPTY = 0.2  # of the range, beside pixels without data
 _LEAST_SIDE = 64  # pixels, to know noise by
 _EVERY = 3  # pixel that is looked at for its colour
 
@@ -40,7 +41,7 @@ class Doubtful:
     share: float
 
     def __str__(self):
-        return self.doubt.words.format(share=f"{self.share:.0%}")
+        return self.doubt.words.format(share=_percent(self.share))
 
 
 def doubt_picture(image: Image, label: Label | None = None) -> Doubtful | None:
@@ -74,9 +75,13 @@ def tell_doubts(kind: str, found: Mapping[str, Doubtful | None]) -> list[str]:
     said = []
     for doubt in dict.fromkeys(one.doubt for one in found.values() if one):
         own = {name: one.share for name, one in found.items() if one and one.doubt == doubt}
-        words = doubt.words.format(share=f"up to {max(own.values()):.0%}")
+        words = doubt.words.format(share=f"up to {_percent(max(own.values()))}")
         said.append(f"{kind} {words}, {len(own)} of {len(found)}: {shorten(list(own))}")
     return said
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else f"{share:.1%}"
 
 
 def _first(doubts: tuple[Doubt, ...], array: np.ndarray, other: np.ndarray) -> Doubtful | None:
@@ -92,11 +97,19 @@ def _few_colours(image: Image, counts: np.ndarray) -> float:
 
 
 def _black(image: Image, counts: np.ndarray) -> float:
-    return float(((image == 0).all(-1) & counts).mean())
+    return _area(image, counts, 0)
 
 
 def _white(image: Image, counts: np.ndarray) -> float:
-    return float(((image == 255).all(-1) & counts).mean())
+    return _area(image, counts, 255)
+
+
+def _area(image: Image, counts: np.ndarray, value: int) -> float:
+    """The share of pixels of a value in areas that 5 x 5 pixels fit into: snow is scattered."""
+    found = (cv2.inRange(image, (value,) * 3, (value,) * 3) > 0) & counts
+    kernel = np.ones((5, 5), np.uint8)
+    opened = cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    return float(opened.mean())
 
 
 def _at_ends(image: Image, counts: np.ndarray) -> float:
@@ -151,6 +164,8 @@ def _jumps(array: np.ndarray, most: float) -> float:
     Where values overflow, white lies beside black; in noise all differences occur.
     """
     shares = [0.0]
+    if min(array.shape[:2]) < 2 * _LEAST_SIDE:  # in small tiles a few sharp edges are as many
+        return 0.0
     for axis in (0, 1):
         steps = np.abs(np.diff(array.astype(np.float32), axis=axis)) / most
         jumps = (steps > _JUMP).mean() if steps.size else 0.0
@@ -202,12 +217,33 @@ def _specks(label: np.ndarray) -> float:
     return float(alone.mean()) if min(label.shape) >= _LEAST_SIDE else 0.0
 
 
-def _follows_grey(depth: Depth, image: Image) -> float:
-    """How much a map is the picture's own grey, or its negative: the size of their correlation."""
-    pair = np.stack([depth[..., 0].ravel(), image.mean(-1, dtype=np.float32).ravel()])
-    pair = pair - pair.mean(1, keepdims=True)
-    size = np.sqrt((pair * pair).sum(1).prod())
-    return float(abs((pair[0] * pair[1]).sum()) / size) if size else 0.0
+def _is_of_colours(depth: Depth, image: Image) -> float:
+    """How much of a map's variance a weighted sum of the picture's colours explains, blurred too.
+
+    The coefficient of determination, at most of three widths of a Gaussian (0, 1 and 3 pixels).
+    """
+    target = depth[..., 0].astype(np.float64)
+    total = float(((target - target.mean()) ** 2).sum())
+    if not total:
+        return 0.0
+    shares = []
+    for width in (0, 1, 3):
+        blurred = cv2.GaussianBlur(image, (0, 0), width) if width else image
+        bands = np.column_stack([blurred.reshape(-1, 3), np.ones(target.size)]).astype(np.float64)
+        products = bands.T @ bands + 1e-6 * np.eye(4)
+        weights = np.linalg.solve(products, bands.T @ target.ravel())
+        shares.append(1 - float(((target.ravel() - bands @ weights) ** 2).sum()) / total)
+    return max(shares)
+
+
+def _hole(depth: Depth, image: Image) -> float:
+    """The share of pixels at one end of the range, where a fifth of it beside them is empty."""
+    shares = [0.0]
+    for values in (depth, 1 - depth):
+        rest = values[values > 0]
+        if rest.size and float(rest.min()) > _EMPTY:
+            shares.append(1 - rest.size / values.size)
+    return max(shares)
 
 
 _BARS = "with {share} of rows or columns of one value all over, as borders are"
@@ -233,7 +269,16 @@ PICTURE_DOUBTS = (
     ),
 )
 DEPTH_DOUBTS = (
-    Doubt("equal to the picture's own brightness, and so hardly of depth", _follows_grey, 0.98),
+    Doubt(
+        "equal to the picture's own colours or brightness, and so hardly of depth",
+        _is_of_colours,
+        0.95,
+    ),
+    Doubt(
+        "with {share} at one end of the range and nothing near it, as holes without data",
+        _hole,
+        0.001,
+    ),
     Doubt(_BARS, lambda depth, image: _bars(depth, np.ones(depth.shape[:2], bool)), 0.2),
     Doubt(_BLOCKS, lambda depth, image: _blocks(depth), 0.5),
     Doubt(_OVERFLOWED, lambda depth, image: _jumps(depth, 1.0), 0.01),
@@ -243,6 +288,6 @@ MASK_DOUBTS = (
     Doubt(
         "with {share} of single pixels unlike all around them, as noise or lossy packing leave",
         lambda label, _: _specks(label),
-        0.005,
+        0.01,
     ),
 )

@@ -87,9 +87,11 @@ DEPTHS: dict[str, Callable[[ReplacedDepth, Tile, int], Depth]] = {
 def score_differences(counts: Counts, other: Counts, absent: Absent = "union") -> Interval:
     """``other`` minus ``counts``: IoU of each class and, last, the mIoU; (classes + 1,).
 
-    With intervals by the bootstrap paired over tiles. Raises ValueError for different tiles.
+    With intervals by the bootstrap paired over tiles. Raises ValueError for different tiles: of
+    other numbers, or with other labelled pixels of the classes.
     """
-    if counts.ids != other.ids:
+    alike = counts.confusions.shape == other.confusions.shape and counts.ids == other.ids
+    if not alike or (counts.confusions.sum(-1) != other.confusions.sum(-1)).any():
         raise ValueError("Only counts of the same tiles, in the same order, are compared.")
     score = partial(_class_and_mean, absent=absent)
     return bootstrap_difference(counts.confusions, other.confusions, score)

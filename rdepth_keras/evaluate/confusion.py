@@ -20,13 +20,19 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
 
     Raises:
         ValueError: for different shapes, numbers that are no integers, values beyond the classes
-            (the truth may also hold 255 = ignore), or more classes than there are train ids.
+            (the truth may also hold 255 = ignore), more classes than there are train ids, or a
+            truth that says each class by a 0 or 1 of its own.
     """
     check_count("classes", classes, MOST_CLASSES)
     if truth.shape != prediction.shape:
         raise ValueError(
             f"Truth and prediction must have one shape; received {truth.shape} and "
             f"{prediction.shape}."
+        )
+    if truth.ndim > 1 and truth.shape[-1] == classes > 1 and _is_one_hot(truth):
+        raise ValueError(
+            f"Truth and prediction are train ids; received one 0 or 1 for each of {classes} "
+            "classes. Take .argmax(-1) of both."
         )
     valid = truth != IGNORE
     rows, columns = truth[valid], prediction[valid]
@@ -35,6 +41,10 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
     rows, columns = rows.astype(np.int64), columns.astype(np.int64)
     counts = np.bincount(rows * classes + columns, minlength=classes**2)
     return counts.reshape(classes, classes)
+
+
+def _is_one_hot(array: np.ndarray) -> bool:
+    return bool(np.isin(array, (0, 1)).all() and (array.sum(-1) == 1).all())
 
 
 def class_iou(confusion: np.ndarray) -> np.ndarray:
@@ -78,6 +88,7 @@ def mean_iou(confusion: np.ndarray, absent: Absent = "union") -> np.ndarray:
     """
     if absent not in get_args(Absent):
         raise ValueError(f"absent must be one of {get_args(Absent)}; received {absent!r}.")
+    confusion = _pixels(confusion)
     iou, counted = class_iou(confusion), confusion.sum((-2, -1)) > 0
     if absent == "truth":
         iou = np.where(confusion.sum(-1) > 0, iou, np.nan)
@@ -88,7 +99,8 @@ def mean_iou(confusion: np.ndarray, absent: Absent = "union") -> np.ndarray:
 
 def overall_accuracy(confusion: np.ndarray) -> np.ndarray:
     """Share of the pixels that are right, float64 (...)."""
-    return divide(_margins(confusion)[0].sum(-1), confusion.sum((-2, -1)))
+    hit, truth, _ = _margins(confusion)
+    return divide(hit.sum(-1), truth.sum(-1))
 
 
 def kappa(confusion: np.ndarray) -> np.ndarray:
@@ -98,7 +110,7 @@ def kappa(confusion: np.ndarray) -> np.ndarray:
     prediction are one and the same single class: there is no chance to be better than.
     """
     _, truth, predicted = _margins(confusion)
-    pixels = np.asarray(confusion.sum((-2, -1)), np.float64)
+    pixels = np.asarray(truth.sum(-1), np.float64)
     right = overall_accuracy(confusion)
     chance = divide((truth.astype(np.float64) * predicted).sum(-1), pixels**2)
     return divide(right - chance, 1 - chance)
@@ -106,7 +118,7 @@ def kappa(confusion: np.ndarray) -> np.ndarray:
 
 def frequency_weighted_iou(confusion: np.ndarray) -> np.ndarray:
     """Mean IoU weighted by the classes' shares of the truth, float64 (...)."""
-    iou, truth = np.nan_to_num(class_iou(confusion)), confusion.sum(-1)
+    iou, truth = np.nan_to_num(class_iou(confusion)), _margins(confusion)[1]
     return divide((iou * truth).sum(-1), truth.sum(-1))
 
 
@@ -117,11 +129,18 @@ def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=quotient, where=denominator != 0)
 
 
+def _pixels(confusion: np.ndarray) -> np.ndarray:
+    """Integers as int64, in which sums do not overflow; floats as they are."""
+    confusion = np.asarray(confusion)
+    return confusion.astype(np.int64) if confusion.dtype.kind in "iu" else confusion
+
+
 def _margins(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pixels right, in the truth and predicted, each (..., classes).
 
     Raises ValueError for what is no number of pixels.
     """
+    confusion = _pixels(confusion)
     counted = (confusion >= 0) & (confusion % 1 == 0)
     if not counted.all():
         strange = np.unique(confusion[~counted])[:8].tolist()

@@ -20,7 +20,7 @@ from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import alike, several_versions, target_seen
+from rdepth_keras.run.ancestry import alike, several_versions, target_seen, trained_on
 from rdepth_keras.run.checks import MOST_BEGINNING, beginning_share, loveda_ids
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
@@ -227,8 +227,23 @@ def describe_inference(inference: dict[str, Any]) -> str:
 
 
 def paired_differences(base: Evaluated, family: Sequence[Evaluated]) -> tuple[str, ...]:
-    """In words, how far each is from the first evaluation of its protocol, over its tiles."""
-    return tuple(_difference(base, found) for found in family if found is not base)
+    """In words, how far each is from the first evaluation of its protocol, over its tiles.
+
+    And what its training had other files of, where both have such files.
+    """
+    others = [found for found in family if found is not base]
+    said = [
+        line for found in others for line in (_difference(base, found), _other_files(base, found))
+    ]
+    return tuple(filter(None, said))
+
+
+def _other_files(base: Evaluated, found: Evaluated) -> str:
+    one, other = trained_on(base.run), trained_on(found.run)
+    kinds = [k for k in one if k in other and one[k] != other[k] and not k.startswith("depth ")]
+    if not kinds:
+        return ""
+    return f"{found.title} and {base.title} were trained on other {', '.join(kinds)}."
 
 
 def _difference(base: Evaluated, found: Evaluated) -> str:

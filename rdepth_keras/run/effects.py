@@ -44,6 +44,21 @@ def _idle(experiment: Experiment) -> Iterator[tuple[str, str]]:
         yield "method.mixed_depth", "the network reads no depth"
     if getattr(network, "auxiliary_channels", 0) is None:
         yield "method.auxiliary_weight", "the network has no auxiliary head"
+    segmenter = experiment.optimizers.segmenter
+    frozen = {"image_encoder", "depth_encoder"} <= set(getattr(network, "frozen", ()))
+    if getattr(segmenter, "stage_decay", 1.0) == 1.0:
+        yield "optimizers.segmenter.decay_depth_encoder", "the stage-decay is 1"
+    if frozen:
+        for name in ("stage_decay", "decay_depth_encoder"):
+            yield f"optimizers.segmenter.{name}", "both encoders are frozen"
+    if getattr(segmenter, "schedule", None) and segmenter.schedule.warmup_fraction == 0:
+        yield "optimizers.segmenter.schedule.decays_from", "there is no warm-up"
+    if getattr(method, "style_probability", 1) == 0:
+        for name in ("style_strength", "style_band"):
+            yield f"method.{name}", "the style-probability is 0"
+    if (recolouring := getattr(method, "recolouring", None)) and recolouring.probability == 0:
+        for name in ("change", "hue"):
+            yield f"method.recolouring.{name}", "the probability of recolouring is 0"
     wanted = training.augmentation.crop_wanted_pixels
     if wanted is not None and training.sampling.rare_class_temperature is None:
         reason = "no tile is drawn for the sake of a class without --rare-class-temperature"

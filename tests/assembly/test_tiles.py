@@ -36,7 +36,8 @@ class Some:
 
     def __getitem__(self, index):
         label = np.full((8, 8), index, np.uint8)
-        return {"id": index, "image": None, "depth": None, "label": label}
+        image, depth = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8, 1), np.float32)
+        return {"id": index, "image": image, "depth": depth, "label": label}
 
 
 @dataclass(frozen=True)

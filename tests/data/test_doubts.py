@@ -51,7 +51,10 @@ PICTURES = {
     "of parts that are there twice": np.concatenate([IMAGE[:, :64], IMAGE[:, :64]], 1),
 }
 DEPTHS = {
-    "equal to the picture's own brightness": normalise(IMAGE.mean(-1)),
+    "equal to the picture's own colours or brightness": normalise(IMAGE.mean(-1)),
+    "at one end of the range and nothing near it": np.where(
+        np.arange(128) < 8, 0, 0.4 + 0.6 * DEPTH[..., 0]
+    )[..., None].astype(np.float32),
     "with 43% of rows or columns of one value all over": np.concatenate(
         [np.full_like(DEPTH[:56], 0.5), DEPTH[:72]]
     ),
@@ -98,8 +101,18 @@ def test_every_doubt_is_tried():
         assert sum(found) >= len(doubts) - 1 and len(tried) == len(doubts)
 
 
-def test_a_map_of_the_negative_picture_is_no_depth():
-    assert "brightness" in str(doubt_depth(normalise(-IMAGE.mean(-1)), IMAGE))
+@pytest.mark.parametrize("width", [0.01, 1, 3])
+@pytest.mark.parametrize("weights", [(-1, -1, -1), (1, 0, 0), (0.3, 0.6, 0.1)])
+def test_a_map_of_the_picture_s_own_values_is_no_depth(weights, width):
+    """Its negative, a band of it, or its brightness, smoothed perhaps."""
+    values = cv2.GaussianBlur(IMAGE, (0, 0), width) @ np.array(weights)
+    assert "brightness" in str(doubt_depth(normalise(values), IMAGE))
+
+
+def test_snow_is_no_border():
+    """White pixels here and there, and not in areas."""
+    snow = np.where(np.random.default_rng(0).random((128, 128, 1)) < 0.15, 255, IMAGE)
+    assert "white" not in str(doubt_picture(snow.astype(np.uint8)))
 
 
 @pytest.mark.parametrize("value", [0, 255, (128, 127, 128)])

@@ -81,3 +81,10 @@ def test_a_loss_is_negative():
     assert gap.value[2] == pytest.approx(gap.value[:2].mean())
     with pytest.raises(ValueError, match="same tiles"):
         score_differences(true, Counts(ids[::-1], other.confusions))
+
+
+def test_tiles_of_the_same_numbers_with_other_labels_are_refused():
+    """As those of two domains of a folder."""
+    ones = np.ones((8, 2, 2), np.int64)
+    with pytest.raises(ValueError, match="same tiles"):
+        score_differences(Counts(tuple(range(8)), ones), Counts(tuple(range(8)), 2 * ones))

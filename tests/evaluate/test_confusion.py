@@ -1,5 +1,6 @@
 """Counts and scores against scikit-learn, hand-made numbers and a plain loop."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -104,3 +105,25 @@ def test_wrong_arrays_are_named():
     for strange in (-1, 0.5, np.nan):
         with pytest.raises(ValueError, match=rf"whole numbers of pixels; received \[{strange}"):
             mean_iou(np.array([[3, strange], [0, 1]]))
+
+
+SCORES = (
+    ours.class_iou, ours.class_f1, ours.class_precision, ours.class_recall, ours.mean_iou,
+    ours.overall_accuracy, ours.kappa, ours.frequency_weighted_iou,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_counts_of_narrow_integers_do_not_overflow(score):
+    small = np.array([[200, 10], [20, 130]], np.uint8)
+    for factor, dtype in ((1, np.uint8), (250, np.uint16), (9_000_000, np.int32)):
+        counts = (small.astype(np.int64) * factor).astype(dtype)
+        np.testing.assert_allclose(score(counts), score(small.astype(np.int64)))
+    np.testing.assert_allclose(score(jnp.asarray(small)), score(small.astype(np.int64)))
+
+
+def test_one_hot_maps_are_refused():
+    rng = np.random.default_rng(0)
+    truth, said = rng.integers(0, 3, (2, 4, 5)), rng.integers(0, 3, (2, 4, 5))
+    with pytest.raises(ValueError, match=r"one 0 or 1 for each of 3 classes. Take .argmax"):
+        confusion_matrix(np.eye(3, dtype=int)[truth], np.eye(3, dtype=int)[said], 3)

@@ -503,3 +503,14 @@ def test_inference_in_words():
     )
     whole = {**settings, "window_pixels": None, "blend": "uniform", "views": "one", "scales": [1.0]}
     assert describe_inference(whole) == "whole, probabilities averaged"
+
+
+def test_rows_that_were_trained_on_other_files_are_told(tmp_path, noted):
+    """Source masks that were mended between two runs would else be credited to the settings."""
+    runs = [make(tmp_path / "a"), make(tmp_path / "b", steps=7)]
+    for directory, masks in zip(runs, ("1234", "5678"), strict=True):
+        own = Run(directory)
+        files = {"train/rural": {"images": "ab", "masks": masks}}
+        noted(directory, own.experiment, trained_on={"train/rural": 3}, files=files)
+    text = compare(runs, published=False, format="markdown")
+    assert "b and a were trained on other masks of train/rural." in text

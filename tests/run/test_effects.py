@@ -9,7 +9,7 @@ from rdepth_keras.data.transforms import Photometric, RandomFlips, RandomRotatio
 from rdepth_keras.experiment import Augmentation, Optimizers, Sampling
 from rdepth_keras.infer import Inference
 from rdepth_keras.models import MODELS, Twin
-from rdepth_keras.optimizers import AdamW
+from rdepth_keras.optimizers import AdamW, Schedule
 from rdepth_keras.recipes import RECIPES, recipe
 from rdepth_keras.run.effects import check_effects
 
@@ -50,6 +50,18 @@ IDLE = {
     "augmentation.flips.axes": (
         {"training": {"augmentation": replace(OWN, flips=RandomFlips(0.0, ((1,),)))}},
         "the flips has the probability 0",
+    ),
+    "optimizer.decay-depth-encoder has no effect": (
+        {"optimizers": Optimizers(AdamW(decay_depth_encoder=True, stage_decay=1.0))},
+        "the stage-decay is 1",
+    ),
+    "optimizer.schedule.decays-from": (
+        {
+            "optimizers": Optimizers(
+                AdamW(schedule=Schedule(warmup_fraction=0.0, decays_from="start"))
+            )
+        },
+        "there is no warm-up",
     ),
     "inference.blend": (
         {"training": {"inference": Inference(256, blend="tapered")}},

@@ -213,7 +213,7 @@ def test_other_weights_under_the_run_s_own_name_are_told(
 def test_a_map_that_is_too_coarse_for_its_windows_is_told(tmp_path):
     """Whole metres of a large picture: enough values in all, but not in each window."""
     said = []
-    (tmp_path / "a.png").write_bytes(png.encode(scene(96, 96)))
+    (tmp_path / "a.png").write_bytes(png.encode(scene(96, 96)[::-1]))
     ramp = np.add.outer(np.arange(96.0), np.arange(96.0))
     predict_one = PicturePredictor(Spy(), 32, True, None, said.append)
     for step, told in ((1, 0), (6, 1)):

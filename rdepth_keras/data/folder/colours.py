@@ -19,6 +19,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.headers import TIFF
+from rdepth_keras.data.folder.oddities import invisible_bands
 from rdepth_keras.naming import shorten
 
 _USUAL, _NEAR = 1 / 2.2, 0.05  # of sRGB, and by how much one may differ and still mean it
@@ -34,19 +35,25 @@ _KINDS: dict[bytes, Callable] = {  # Pillow's own readers, which look at headers
 
 
 def unusual_colours(pictures: Collection[Path]) -> list[str]:
-    """In words, which pictures name another gamma or profile than sRGB's; nothing for none."""
-    looked = ((path, unusual_gamma(path), unusual_profile(path)) for path in pictures)
+    """In words, which pictures name another gamma or profile than sRGB's, or bands than RGB."""
+    looked = [(path, unusual_gamma(path), unusual_profile(path)) for path in pictures]
     found = [
         f"{path.name} {profile or f'gamma {gamma:.3g}'}"
         for path, gamma, profile in looked
         if gamma or profile
     ]
+    bands = [f"{path.name} {told}" for path in pictures if (told := _bands(path))]
+    said = [
+        f"{len(bands)} of the {len(pictures)} pictures describe their bands as others than red, "
+        f"green and blue ({shorten(bands, _SHOWN)}): give all domains the same bands"
+    ]
     if not found:
-        return []
+        return said if bands else []
     return [
+        *(said if bands else []),
         f"{len(found)} of the {len(pictures)} pictures name other colours than sRGB's "
         f"({shorten(found, _SHOWN)}), so that programs that manage colours show other values than "
-        "are read: convert them to sRGB, or, where they look right here, take the mark away"
+        "are read: convert them to sRGB, or, where they look right here, take the mark away",
     ]
 
 
@@ -64,6 +71,11 @@ def unusual_profile(path: Path) -> str:
         except Exception:  # Pillow's readers raise of many kinds
             return ""
     return _judge(bytes(profile)) if profile else ""
+
+
+def _bands(path: Path) -> str:
+    with path.open("rb") as file:
+        return invisible_bands(file)
 
 
 @lru_cache(maxsize=32)

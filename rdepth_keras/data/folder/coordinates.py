@@ -11,6 +11,7 @@ from rdepth_keras.data.folder.oddities import tags_of
 # Tags of GeoTIFF (OGC 19-008r4): what the coordinates are, and where pixels lie.
 _KEYS, _SCALE, _TIEPOINT, _TRANSFORMATION = 34735, 33550, 33922, 34264
 _RASTER_TYPE, _IS_POINT = 1025, 2  # a key: coordinates are those of pixels' centres
+_SYSTEMS = 3072, 2048  # keys: the projected and the geographic system, as EPSG numbers them
 # Between the places of two files that fit: half a pixel lie two conventions apart, and the numbers
 # are rounded.
 _MOST_PIXELS = 0.51
@@ -62,6 +63,23 @@ def footprint(image: Path, size: tuple[int, int]) -> tuple[float, float, float, 
     height, width = size
     corners = place @ np.array([(0, 0, 1), (width, 0, 1), (0, height, 1), (width, height, 1)]).T
     return (*corners.min(1).tolist(), *corners.max(1).tolist())
+
+
+def pixel_size(image: Path) -> float | None:
+    """Side of a pixel in the units of its coordinates; None where nothing says it.
+
+    The root of its area. Raises as :func:`footprint`.
+    """
+    place = _place(image)
+    return None if place is None else float(np.sqrt(abs(np.linalg.det(place[:, :2]))))
+
+
+def system(image: Path) -> tuple[int, ...]:
+    """The numbers of the projected and the geographic system that a GeoTIFF names; () for none."""
+    with image.open("rb") as file:
+        keys = tags_of(file).get(_KEYS, ())
+    named = dict(zip(keys[4::4], keys[7::4], strict=False))
+    return tuple(named[key] for key in _SYSTEMS if key in named)
 
 
 def share_covered(own: np.ndarray, others: np.ndarray) -> float:

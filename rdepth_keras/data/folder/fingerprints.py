@@ -16,10 +16,12 @@ from rdepth_keras.data.folder.colours import unusual_colours
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
 from rdepth_keras.data.folder.files import PREDICTED, decode_depth, decode_image, decode_mask
 from rdepth_keras.data.folder.folder import Files, FolderTiles
+from rdepth_keras.labels import IGNORE
 from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
 _SHOWN = 4  # names
+_MOST_IGNORED = 0.5  # of the pixels of masks
 _LOOKED_AT = 8  # tiles, by their pixels
 
 
@@ -91,7 +93,7 @@ def _doubts(tiles: Tiles) -> list[str]:
     pictures: dict[Path, Doubtful | None] = {}
     masks: dict[Path, Doubtful | None] = {}
     depths: dict[Path, Doubtful | None] = {}
-    mask_fits, depth_fits = [], []
+    mask_fits, depth_fits, ignored = [], [], []
     for files in looked:
         image = decode_image(files.image)
         size = image.shape[:2]
@@ -100,12 +102,18 @@ def _doubts(tiles: Tiles) -> list[str]:
         if files.mask and label is not None:
             masks[files.mask] = doubt_mask(label)
             mask_fits.append(mask_fit(image, label))
+            ignored.append((label == IGNORE).mean())
         if files.depth:
             depth = decode_depth(files.depth, size)
             depths[files.depth] = doubt_depth(depth, image)
             depth_fits.append(depth_fit(image, depth))
     kinds = {"pictures": pictures, "masks": masks, "depth maps": depths}
     said = [line for kind, found in kinds.items() for line in _of_all(kind, found, tiles)]
+    if masks and (share := np.mean(ignored)) > _MOST_IGNORED:
+        said.append(
+            f"{share:.0%} of the pixels of {len(masks)} masks that were looked at are ignored, and "
+            f"are neither trained on nor scored ({_named(list(masks))})"
+        )
     for unfit in filter(None, (unfit_masks(mask_fits), unfit_depths(depth_fits))):
         said.append(f"{unfit} Looked at were {len(pictures)} ({_named(list(pictures))})")
     return said

@@ -190,11 +190,31 @@ def _refuse_reversed(metadata: bytes) -> None:
         )
 
 
-def _refuse_order(metadata: bytes) -> None:
-    """Bands that are described as red, green and blue, as GDAL writes it, but in another order."""
+def invisible_bands(file: BinaryIO) -> str:
+    """How a TIFF describes its first three bands, as GDAL writes it, where that is not of light.
+
+    That is: near infrared and such, or numbers of bands as of Sentinel-2 and Landsat, where red,
+    green and blue are B4, B3 and B2. Empty for others.
+    """
+    first = _described(_text(tags_of(file), _GDAL_METADATA))
+    words = " ".join(first).lower()
+    numbers = [
+        int(found[1]) for name in first if (found := re.fullmatch(r"B0*(\d+)", name.strip()))
+    ]
+    odd = re.search(r"nir|infra|swir|edge|thermal|\btir\b", words)
+    return ", ".join(first) if odd or (numbers and numbers != [4, 3, 2]) else ""
+
+
+def _described(metadata: bytes) -> list[str]:
+    """The descriptions of the first three bands; empty ones for none."""
     told = re.findall(rb'sample="(\d+)"[^>]*role="description"[^>]*>([^<]*)<', metadata)
     names = {int(band): name.decode("ascii", "replace") for band, name in told}
-    first = [names.get(band, "") for band in range(3)]
+    return [names.get(band, "") for band in range(3)]
+
+
+def _refuse_order(metadata: bytes) -> None:
+    """Bands that are described as red, green and blue, as GDAL writes it, but in another order."""
+    first = _described(metadata)
     words = [re.findall(r"(?<![a-z])(?:red|green|blue)(?![a-z])", name.lower()) for name in first]
     found = [word for own in words for word in own]
     if found != list(_BANDS) and sorted(found) == sorted(_BANDS) and all(map(len, words)):

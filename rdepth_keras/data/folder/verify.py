@@ -17,7 +17,7 @@ from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_pi
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.colours import unusual_colours
-from rdepth_keras.data.folder.coordinates import footprint, share_covered
+from rdepth_keras.data.folder.coordinates import footprint, pixel_size, share_covered, system
 from rdepth_keras.data.folder.fingerprints import predicted_masks, strange_depths
 from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
 from rdepth_keras.data.overlap import marks, overlaps
@@ -27,6 +27,8 @@ from rdepth_keras.labels import IGNORE, ClassTable
 from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
+_OTHER_SIZE = 1.5  # times another
+_MOST_IGNORED = 0.5  # of the pixels of a split and domain
 _COVERED_SHARE = 0.02  # of a tile, by one of another split
 
 
@@ -62,6 +64,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         *_repeated(seen),
         *_parts(seen),
         *_overlapping(seen),
+        *_sizes(seen),
     )
     for notice in notices:
         tell(notice)
@@ -82,6 +85,8 @@ class _Content:
     depth: str
     ids: tuple[int, ...]
     ground: tuple[float, float, float, float] | None
+    system: tuple[int, ...]
+    pixel: float | None
     doubt: Doubtful | None
     depth_doubt: Doubtful | None
     flat: bool
@@ -90,6 +95,7 @@ class _Content:
     mask_fit: np.ndarray | None
     depth_fit: np.ndarray | None
     shares: np.ndarray
+    ignored: int
 
 
 def _content(table: ClassTable, files: Files) -> _Content:
@@ -105,6 +111,8 @@ def _content(table: ClassTable, files: Files) -> _Content:
         depth="" if depth is None else _digest_of_all_turns(depth),
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
         ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
+        system=() if image is None else system(files.image),
+        pixel=None if image is None else _read(pixel_size, files.image),
         doubt=None if image is None else doubt_picture(image, fitting),
         depth_doubt=None if image is None or depth is None else doubt_depth(depth, image),
         flat=depth is not None and is_flat(depth),
@@ -113,6 +121,7 @@ def _content(table: ClassTable, files: Files) -> _Content:
         mask_fit=None if image is None or fitting is None else mask_fit(image, fitting),
         depth_fit=None if image is None or depth is None else depth_fit(image, depth),
         shares=np.bincount([] if mask is None else mask.ravel(), minlength=256)[: len(table)],
+        ignored=0 if mask is None else int((mask == IGNORE).sum()),
     )
 
 
@@ -145,6 +154,12 @@ def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
     kinds = {"pictures": pictures, "masks": labels, "depth maps": depths}
     for said in (line for kind, found in kinds.items() for line in tell_doubts(kind, found)):
         yield f"WARNING: {said}"
+    ignored, known = sum(one.ignored for one in masks), sum(int(one.shares.sum()) for one in masks)
+    if ignored > _MOST_IGNORED * (ignored + known) and known:
+        yield (
+            f"WARNING: {ignored / (ignored + known):.0%} of the pixels of masks are ignored, and "
+            f"are neither trained on nor scored: {contents[0].files.image.parents[1]}"
+        )
     if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
         yield f"WARNING: masks without a labelled pixel, {len(found)}: {shorten(found)}"
     if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
@@ -258,15 +273,15 @@ def _parts(contents: Sequence[_Content]) -> Iterator[str]:
 
 def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
     """Of tiles of one split whose ground is seen in another split of their domain, too."""
-    places: dict[Path, list[_Content]] = {}
+    places: dict[tuple[Path, tuple[int, ...]], list[_Content]] = {}
     for one in contents:
         if one.ground is not None:
-            places.setdefault(one.files.image.parents[1], []).append(one)
-    for (place, own), (other, theirs) in combinations(places.items(), 2):
-        if place.name != other.name:
+            places.setdefault((one.files.image.parents[1], one.system), []).append(one)
+    for ((place, ours), own), ((other, others), theirs) in combinations(places.items(), 2):
+        if place.name != other.name or place == other or (ours and others and ours != others):
             continue
-        ours, others = (np.array([one.ground for one in part]) for part in (own, theirs))
-        shares = [share_covered(one, others) for one in ours]
+        grounds = np.array([one.ground for one in theirs])
+        shares = [share_covered(np.array(one.ground), grounds) for one in own]
         pairs = zip(own, shares, strict=True)
         if names := [str(one.files.image) for one, share in pairs if share > _COVERED_SHARE]:
             yield (
@@ -274,6 +289,21 @@ def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
                 f"{max(shares):.0%} of one, so that what is trained on may be scored, "
                 f"{len(names)} of {len(own)}: {shorten(names)}"
             )
+
+
+def _sizes(contents: Sequence[_Content]) -> Iterator[str]:
+    """Of splits and domains whose pixels are of other sizes on the ground, by their coordinates."""
+    places: dict[str, list[float]] = {}
+    for one in contents:
+        if one.pixel:
+            places.setdefault("/".join(one.files.image.parts[-4:-2]), []).append(one.pixel)
+    sizes = sorted((float(np.median(found)), place) for place, found in places.items())
+    if sizes and sizes[-1][0] > _OTHER_SIZE * sizes[0][0]:
+        told = ", ".join(f"{place} {size:.4g}" for size, place in sizes)
+        yield (
+            "WARNING: pixels are of other sizes in the units of their coordinates, so that one "
+            f"thing has several sizes in pixels: {told}. Resample all alike."
+        )
 
 
 def _domain(content: _Content) -> str:

@@ -30,6 +30,7 @@ from rdepth_keras.models.weights.layouts_resnet import (
 )
 from rdepth_keras.naming import shorten
 
+_HOLE = 4096  # values: 16 KiB of float32
 _SHOWN = 5  # names of arrays
 PUBLISHED = {  # the paper's starting points for small, base and xlarge
     "atto": "timm/convnext_atto.d2_in1k",
@@ -108,11 +109,25 @@ def _refuse_flat(plan: list) -> None:
         for variable, array in plan
         if array.ndim > 1 and array.size > 1 and not np.ptp(array)
     ]
+    holed = [variable.path for variable, array in plan if array.ndim > 1 and _has_hole(array)]
+    if holed and not flat:
+        raise ValueError(
+            f"The weights hold {_HOLE} zeros or more one after another in {_listing(holed)}, which "
+            "no training leaves. Was a part of their download left out? Fetch the file again."
+        )
     if flat:
         raise ValueError(
             f"The weights hold one value all over in {_listing(flat)}, which no training leaves. "
             "Was their download cut? Fetch the file again."
         )
+
+
+def _has_hole(array: np.ndarray) -> bool:
+    """Whether zeros stand one after another for 16 KiB or more, in the file's order: outputs first."""
+    axes = (array.ndim - 1, array.ndim - 2, *range(array.ndim - 2))
+    used = np.flatnonzero(array.transpose(axes))
+    ends = np.concatenate([[-1], used, [array.size]])
+    return int(np.diff(ends).max()) > _HOLE
 
 
 def published(encoder: keras.Layer) -> str:

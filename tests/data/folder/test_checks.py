@@ -16,6 +16,7 @@ from rdepth_keras.data.folder.checks import faults, flat_depths
 from rdepth_keras.data.folder.depth_record import DepthRecord
 from rdepth_keras.data.folder.fingerprints import oddities
 from rdepth_keras.data.folder.folder import open_folder
+from rdepth_keras.data.folder.oddities import invisible_bands
 from rdepth_keras.data.folder.verify import verify_folder
 from rdepth_keras.labels import ClassTable
 
@@ -149,11 +150,23 @@ def test_foreign_tiles(root):
         faults([])
 
 
-def placed(path, left):
-    """The PNG as a GeoTIFF that lies there."""
+def placed(path, left, size=0.5, zone=None, bands=()):
+    """The PNG as a GeoTIFF that lies there, perhaps in a UTM zone, with bands of these names."""
     directory = ImageFileDirectory_v2()
-    for tag, values in {33550: (0.5, 0.5, 0.0), 33922: (0.0, 0.0, 0.0, left, 5e6, 0.0)}.items():
+    for tag, values in {33550: (size, size, 0.0), 33922: (0.0, 0.0, 0.0, left, 5e6, 0.0)}.items():
         directory[tag], directory.tagtype[tag] = values, 12
+    if zone:
+        keys = (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 32600 + zone)
+        directory[34735], directory.tagtype[34735] = keys, 3
+    if bands:
+        items = (
+            f'<Item name="DESCRIPTION" sample="{band}" role="description">{name}</Item>'
+            for band, name in enumerate(bands)
+        )
+        directory[42112], directory.tagtype[42112] = (
+            f"<GDALMetadata>{''.join(items)}</GDALMetadata>",
+            2,
+        )
     Pillow.fromarray(png.decode(path.read_bytes())).save(
         path.with_suffix(".tif"), tiffinfo=directory
     )
@@ -229,13 +242,14 @@ def test_what_verification_tells_beside_faults(root):
     said.clear()
     assert verify_folder(root, TABLE, said.append) == []
     assert said[0].startswith("train/town: 4 tiles, 4 labelled")
-    assert said[1] == f"WARNING: masks without a labelled pixel, 1: {train / 'masks/c.png'}"
-    assert said[3:5] == [
+    assert said[1].startswith("WARNING: 50% of the pixels of masks are ignored, and are neither")
+    assert said[2] == f"WARNING: masks without a labelled pixel, 1: {train / 'masks/c.png'}"
+    assert said[4:6] == [
         "classes of train/town: ground 51%, roof 49%",
         "classes of val/town: ground 51%, roof 49%",
     ]
-    assert said[5].startswith("WARNING: 2 pictures are there more than once")
-    assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[5] and len(said) == 6
+    assert said[6].startswith("WARNING: 2 pictures are there more than once")
+    assert f"{train / 'images/a.png'} = {val / 'images/other.png'}" in said[6] and len(said) == 7
     shutil.rmtree(val)
     shutil.copytree(train, root / "train/field")
     said.clear()
@@ -465,7 +479,7 @@ def test_doubtful_depth_maps_are_told(demo):
         (verified,), told = odd(demo)
         assert f"so hardly of depth, {number + 1} of 4: {place}/depths/0.png" in verified
         assert len(told) == (number == 3)
-    assert told[0].startswith("depth maps equal to the picture's own brightness") and (
+    assert told[0].startswith("depth maps equal to the picture's own colours") and (
         "all 4 that were looked at of 4 (0.png" in told[0]
     )
 
@@ -483,3 +497,71 @@ def test_parts_of_pictures_in_other_splits_are_told(demo):
         "WARNING: pictures of different splits or domains that show the same in part"
     )
     assert line.endswith(f"{train}/images/2.png and {val}/images/part.png")
+
+
+def test_ground_of_another_zone_is_another(demo):
+    train, val = demo / "train/town", demo / "val/town"
+    shutil.copytree(train, val)
+    for place in (train, val):
+        for path in sorted((place / "images").iterdir()):
+            if place == val:
+                path.write_bytes(png.encode(png.decode(path.read_bytes())[::-1] // 2 + 20))
+            placed(path, 5e5, zone=32)
+    ground = [line for line in odd(demo)[0] if "lie on the ground" in line]
+    assert len(ground) == 1 and "up to 100% of one" in ground[0]
+    for path in sorted((val / "images").iterdir()):
+        picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        path.unlink()
+        path.with_suffix(".png").write_bytes(png.encode(picture))
+        placed(path.with_suffix(".png"), 5e5, zone=33)
+    assert not [line for line in odd(demo)[0] if "lie on the ground" in line]
+
+
+def test_pixels_of_other_sizes_are_told(demo):
+    train, val = demo / "train/town", demo / "val/town"
+    shutil.copytree(train, val)
+    for place, size in ((train, 0.3), (val, 10)):
+        for path in sorted((place / "images").iterdir()):
+            placed(path, 5e5, size)
+    (line,) = [line for line in odd(demo)[0] if "other sizes" in line]
+    assert "train/town 0.3, val/town 10. Resample all alike." in line
+
+
+def test_bands_that_are_not_of_light_are_told(demo):
+    for path in sorted((demo / "train/town/images").iterdir()):
+        placed(path, 5e5, bands=("NIR", "Red", "Green"))
+    (verified,), (told,) = odd(demo)
+    assert verified == f"WARNING: {told}"
+    assert told.startswith("4 of the 4 pictures describe their bands as others than red, green")
+    assert "(0.tif NIR, Red, Green," in told
+
+
+@pytest.mark.parametrize(
+    ("bands", "told"),
+    [
+        (("Red", "Green", "Blue"), ""),
+        (("", "", ""), ""),
+        (("Band 1", "Band 2", "Band 3"), ""),
+        (("B4", "B3", "B2"), ""),
+        (("B04", "B03", "B02"), ""),
+        (("B2", "B3", "B4"), "B2, B3, B4"),
+        (("B8", "B4", "B3"), "B8, B4, B3"),
+        (("near infrared", "red", "green"), "near infrared, red, green"),
+    ],
+)
+def test_what_bands_are_called(tmp_path, bands, told):
+    path = tmp_path / "a.png"
+    path.write_bytes(png.encode(np.zeros((4, 5, 3), np.uint8)))
+    placed(path, 5e5, bands=bands)
+    with path.with_suffix(".tif").open("rb") as file:
+        assert invisible_bands(file) == told
+
+
+def test_masks_that_are_mostly_ignored_are_told(demo):
+    for path in (demo / "train/town/masks").iterdir():
+        mask = png.decode(path.read_bytes())
+        mask[:100] = 255
+        spoil(path, mask)
+    (verified,), (told,) = odd(demo)
+    assert verified.startswith("WARNING: 78% of the pixels of masks are ignored, and are neither")
+    assert told.startswith("78% of the pixels of 4 masks that were looked at are ignored")

@@ -184,6 +184,23 @@ def test_a_file_filled_up_after_a_cut_is_refused(value, arrays, tmp_path):
         np.testing.assert_array_equal(array, before[name])
 
 
+def test_a_file_with_a_hole_is_refused(arrays, tmp_path, monkeypatch):
+    """A part of its download was left out: zeros in the middle of a kernel."""
+    monkeypatch.setattr("rdepth_keras.models.weights.load._HOLE", 40)
+    model, flat = models.build("convnext_b", **SMALL), arrays["stages.3.blocks.0.mlp.fc1.weight"]
+    assert flat.size > 100
+    flat.reshape(-1)[30:69] = 0
+    weights.load(model, save(tmp_path / "sparse.safetensors", arrays))
+    before = values(model)
+    flat.reshape(-1)[30:71] = 0
+    path = save(tmp_path / "model.safetensors", arrays)
+    with pytest.raises(ValueError, match="40 zeros or more one after another in .*stage") as error:
+        weights.load(model, path)
+    one_line(error, "Fetch the file again")
+    for name, array in values(model).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "bool"])
 def test_numbers_of_a_quantised_file_are_refused_and_named(dtype, arrays, tmp_path):
     """They would be taken for weights, a hundred times as large."""
