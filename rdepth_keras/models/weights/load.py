@@ -123,7 +123,7 @@ def _refuse_flat(plan: list) -> None:
 
 
 def _has_hole(array: np.ndarray) -> bool:
-    """Whether zeros stand one after another for 16 KiB or more, in the file's order: outputs first."""
+    """Whether zeros stand one after another for 16 KiB or more, as in files: outputs first."""
     axes = (array.ndim - 1, array.ndim - 2, *range(array.ndim - 2))
     used = np.flatnonzero(array.transpose(axes))
     ends = np.concatenate([[-1], used, [array.size]])
