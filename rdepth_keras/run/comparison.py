@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,14 @@ import numpy as np
 
 from rdepth_keras.assembly import several_origins
 from rdepth_keras.depth.presets import PRESETS
-from rdepth_keras.evaluate.bootstrap import LEAST_TILES, bootstrap_difference
-from rdepth_keras.evaluate.confusion import mean_iou
-from rdepth_keras.evaluate.counts import Counts
 from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows
 from rdepth_keras.evaluate.tables import Format, write_tables
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import ClassTable
 from rdepth_keras.recipes.deviation import deviation
-from rdepth_keras.run.ancestry import alike, several_versions, target_seen, trained_on
+from rdepth_keras.run.ancestry import alike, several_versions, target_seen
 from rdepth_keras.run.checks import MOST_BEGINNING, beginning_share, loveda_ids
+from rdepth_keras.run.differences import paired_differences
 from rdepth_keras.run.directory import Run
 from rdepth_keras.run.scores import Evaluated, find_evaluations
 
@@ -224,58 +221,6 @@ def describe_inference(inference: dict[str, Any]) -> str:
     parts = [words] + ([views] if views != "one" else [])
     parts += [f"scales {' '.join(map(str, scales))}"] if list(scales) != [1.0] else []
     return ", ".join([*parts, f"{inference['average']} averaged"])
-
-
-def paired_differences(base: Evaluated, family: Sequence[Evaluated]) -> tuple[str, ...]:
-    """In words, how far each is from the first evaluation of its protocol, over its tiles.
-
-    And what its training had other files of, where both have such files.
-    """
-    others = [found for found in family if found is not base]
-    said = [
-        line for found in others for line in (_difference(base, found), _other_files(base, found))
-    ]
-    return tuple(filter(None, said))
-
-
-def _other_files(base: Evaluated, found: Evaluated) -> str:
-    one, other = trained_on(base.run), trained_on(found.run)
-    kinds = [k for k in one if k in other and one[k] != other[k] and not k.startswith("depth ")]
-    if not kinds:
-        return ""
-    return f"{found.title} and {base.title} were trained on other {', '.join(kinds)}."
-
-
-def _difference(base: Evaluated, found: Evaluated) -> str:
-    ours, theirs = (one.run.evaluations.counts(one.name) for one in (base, found))
-    if other := _other(base, found, ours, theirs):
-        return f"{found.title} and {base.title} were scored on different {other}."
-    score = partial(mean_iou, absent=protocol(base).absent)
-    gap = bootstrap_difference(ours.confusions, theirs.confusions, score)
-    interval = f"[{100 * gap.low:+.2f}, {100 * gap.high:+.2f}]"
-    over = f"bootstrap over {len(ours.ids)} tiles"
-    if gap.unknown:
-        interval, over = "unknown", f"it takes at least {LEAST_TILES} tiles"
-    return (
-        f"{found.title} minus {base.title}: {100 * gap.value:+.2f} mIoU, {gap.level:.0%} "
-        f"interval {interval} ({over})"
-    )
-
-
-def _other(base: Evaluated, found: Evaluated, ours: Counts, theirs: Counts) -> str:
-    """What two evaluations do not share of what they were scored on; empty where they may."""
-    if ours.ids != theirs.ids:
-        return "tiles"
-    if (_truth(ours) != _truth(theirs)).any():
-        return "labels"
-    one, other = (evaluated.result.get("files", {}) for evaluated in (base, found))
-    kinds = [kind for kind in one if kind in other and one[kind] != other[kind]]
-    return f"files of {' and '.join(kinds)}" if kinds else ""
-
-
-def _truth(counts: Counts) -> np.ndarray:
-    """Labelled pixels of each tile and class: the same wherever the labels are."""
-    return counts.confusions.sum(-1)
 
 
 def _families(evaluated: Iterable[Evaluated]) -> list[list[Evaluated]]:

@@ -1,28 +1,26 @@
 """What ``scripts/prepare.py --verify`` tells of a folder: what is wrong, and what is odd."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
-from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture, tell_doubts
+from rdepth_keras.data.agreement import unfit_depths, unfit_masks
+from rdepth_keras.data.doubts import tell_doubts
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.colours import unusual_colours
-from rdepth_keras.data.folder.coordinates import footprint, pixel_size, share_covered, system
+from rdepth_keras.data.folder.content import Content, read_content
+from rdepth_keras.data.folder.coordinates import share_covered
 from rdepth_keras.data.folder.fingerprints import predicted_masks, strange_depths
-from rdepth_keras.data.folder.folder import Files, FolderTiles, open_folder
-from rdepth_keras.data.overlap import marks, overlaps
+from rdepth_keras.data.folder.folder import FolderTiles, open_folder
+from rdepth_keras.data.overlap import overlaps
 from rdepth_keras.data.splits import SPLITS
-from rdepth_keras.depth.normalise import flat_notice, is_flat
+from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.labels import IGNORE, ClassTable
 from rdepth_keras.naming import shorten
 
@@ -40,7 +38,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
     :func:`rdepth_keras.data.folder.folder.open_folder`.
     """
     wrong: list[str] = []
-    seen: list[_Content] = []
+    seen: list[Content] = []
     for (split, domain), place in sorted(open_folder(root, table, with_depth=False).places.items()):
         with_depth = (place / "depths").is_dir()
         try:
@@ -53,7 +51,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         tell(f"{split}/{domain}: {len(tiles)} tiles, {len(labelled or ())} labelled, {depth}")
         wrong += faults(tiles, pixels=True)
         with ThreadPoolExecutor(_READING) as pool:
-            contents = list(pool.map(partial(_content, table), tiles.files))
+            contents = list(pool.map(partial(read_content, table), tiles.files))
         for notice in (*_uniform(contents), *_gaps(contents, wrong), *_told(tiles)):
             tell(notice)
         seen += contents
@@ -71,78 +69,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
     return wrong
 
 
-@dataclass(frozen=True)
-class _Content:
-    """What a tile's files hold; of one that is bad, or not there, nothing.
-
-    ``picture``, ``mask`` and ``depth`` are digests of their pixels, ``ids`` those of the mask,
-    ``parts`` the picture's marks, ``shares`` the pixels of each class.
-    """
-
-    files: Files
-    picture: str
-    mask: str
-    depth: str
-    ids: tuple[int, ...]
-    ground: tuple[float, float, float, float] | None
-    system: tuple[int, ...]
-    pixel: float | None
-    doubt: Doubtful | None
-    depth_doubt: Doubtful | None
-    flat: bool
-    parts: np.ndarray
-    mask_doubt: Doubtful | None
-    mask_fit: np.ndarray | None
-    depth_fit: np.ndarray | None
-    shares: np.ndarray
-    ignored: int
-
-
-def _content(table: ClassTable, files: Files) -> _Content:
-    image = _read(reading.decode_image, files.image)
-    mask = _read(reading.decode_mask, files.mask, None, table)
-    size = None if image is None else image.shape[:2]
-    fitting = mask if mask is not None and mask.shape == size else None
-    depth = _read(reading.decode_depth, files.depth, size)
-    return _Content(
-        files,
-        picture="" if image is None else _digest_of_all_turns(image),
-        mask="" if mask is None else _digest_of_all_turns(mask),
-        depth="" if depth is None else _digest_of_all_turns(depth),
-        ids=() if mask is None else tuple(np.unique(mask).tolist()),
-        ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
-        system=() if image is None else system(files.image),
-        pixel=None if image is None else _read(pixel_size, files.image),
-        doubt=None if image is None else doubt_picture(image, fitting),
-        depth_doubt=None if image is None or depth is None else doubt_depth(depth, image),
-        flat=depth is not None and is_flat(depth),
-        parts=np.zeros(0, np.uint64) if image is None else marks(image),
-        mask_doubt=None if mask is None else doubt_mask(mask),
-        mask_fit=None if image is None or fitting is None else mask_fit(image, fitting),
-        depth_fit=None if image is None or depth is None else depth_fit(image, depth),
-        shares=np.bincount([] if mask is None else mask.ravel(), minlength=256)[: len(table)],
-        ignored=0 if mask is None else int((mask == IGNORE).sum()),
-    )
-
-
-def _read(decode: Callable[..., Any], path: Path | None, *arguments: Any) -> Any:
-    try:
-        return None if path is None else decode(path, *arguments)
-    except (ValueError, OSError):
-        return None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _digest_of_all_turns(image: np.ndarray) -> str:
-    """The same for a picture that is turned by quarters or mirrored: tiles are multiplied so."""
-    turned = [np.rot90(each, turns) for each in (image, image[:, ::-1]) for turns in range(4)]
-    return min(_digest(repr(each.shape).encode() + each.tobytes()) for each in turned)
-
-
-def _uniform(contents: Sequence[_Content]) -> Iterator[str]:
+def _uniform(contents: Sequence[Content]) -> Iterator[str]:
     """Of depth maps that are flat or doubtful, of such pictures, and of masks of one class."""
     masks = [one for one in contents if one.files.mask]
     uniform = [one for one in masks if len(one.ids) == 1]
@@ -186,7 +113,7 @@ def _elsewhere(root: Path) -> Iterator[str]:
                 )
 
 
-def _absent(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
+def _absent(table: ClassTable, contents: Sequence[Content]) -> Iterator[str]:
     """Of classes that no mask shows, where there are masks."""
     found = {train_id for one in contents for train_id in one.ids}
     names = [name for train_id, name in enumerate(table.names) if train_id not in found]
@@ -194,7 +121,7 @@ def _absent(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
         yield f"WARNING: classes that no mask shows, {len(names)} of {len(table)}: {shorten(names)}"
 
 
-def _gaps(contents: Sequence[_Content], wrong: list[str]) -> Iterator[str]:
+def _gaps(contents: Sequence[Content], wrong: list[str]) -> Iterator[str]:
     images = [one.files.image for one in contents if one.picture]
     if gaps := [str(image) for image in images if _has_gaps(image, wrong)]:
         yield (
@@ -212,7 +139,7 @@ def _told(tiles: FolderTiles) -> Iterator[str]:
         yield from (f"WARNING: {said}" for said in strange_depths(tiles))
 
 
-def _shares(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
+def _shares(table: ClassTable, contents: Sequence[Content]) -> Iterator[str]:
     """How much of the labelled pixels each class has, where several splits or domains have them.
 
     Where one domain's masks are coded otherwise, this is where a person sees it.
@@ -227,7 +154,7 @@ def _shares(table: ClassTable, contents: Sequence[_Content]) -> Iterator[str]:
         yield f"classes of {name}: {', '.join(told)}"
 
 
-def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
+def _repeated(contents: Sequence[Content]) -> Iterator[str]:
     """Of pictures that are there more than once, and of files that several pictures share."""
     if twins := _alike(contents, lambda one: one.picture):
         names = [" = ".join(str(one.files.image) for one in group) for group in twins]
@@ -254,7 +181,7 @@ def _repeated(contents: Sequence[_Content]) -> Iterator[str]:
             )
 
 
-def _parts(contents: Sequence[_Content]) -> Iterator[str]:
+def _parts(contents: Sequence[Content]) -> Iterator[str]:
     """Of pictures that show a part of one in another split or domain."""
     places = [str(one.files.image.parent) for one in contents]
     pairs = overlaps([one.parts for one in contents], places)
@@ -271,9 +198,9 @@ def _parts(contents: Sequence[_Content]) -> Iterator[str]:
         )
 
 
-def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
+def _overlapping(contents: Sequence[Content]) -> Iterator[str]:
     """Of tiles of one split whose ground is seen in another split of their domain, too."""
-    places: dict[tuple[Path, tuple[int, ...]], list[_Content]] = {}
+    places: dict[tuple[Path, tuple[int, ...]], list[Content]] = {}
     for one in contents:
         if one.ground is not None:
             places.setdefault((one.files.image.parents[1], one.system), []).append(one)
@@ -291,7 +218,7 @@ def _overlapping(contents: Sequence[_Content]) -> Iterator[str]:
             )
 
 
-def _sizes(contents: Sequence[_Content]) -> Iterator[str]:
+def _sizes(contents: Sequence[Content]) -> Iterator[str]:
     """Of splits and domains whose pixels are of other sizes on the ground, by their coordinates."""
     places: dict[str, list[float]] = {}
     for one in contents:
@@ -306,14 +233,14 @@ def _sizes(contents: Sequence[_Content]) -> Iterator[str]:
         )
 
 
-def _domain(content: _Content) -> str:
+def _domain(content: Content) -> str:
     """Two domains may show one place in two seasons, or by two sensors, with the same masks."""
     return content.files.image.parents[1].name
 
 
-def _alike(contents: Sequence[_Content], mark: Callable[[_Content], str]) -> list[list[_Content]]:
+def _alike(contents: Sequence[Content], mark: Callable[[Content], str]) -> list[list[Content]]:
     """Groups of several contents with one mark; those without a mark are in none."""
-    found: dict[str, list[_Content]] = {}
+    found: dict[str, list[Content]] = {}
     for one in contents:
         if mark(one):
             found.setdefault(mark(one), []).append(one)
