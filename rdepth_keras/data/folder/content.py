@@ -46,6 +46,7 @@ class Content:
 
 
 def read_content(table: ClassTable, files: Files) -> Content:
+    """Decodes a tile's files; what is wrong with them is told where all faults are."""
     image = _read(reading.decode_image, files.image)
     mask = _read(reading.decode_mask, files.mask, None, table)
     size = None if image is None else image.shape[:2]
