@@ -11,6 +11,7 @@ from rdepth_keras.labels import IGNORE
 _LEAST_TILES = 3  # that tell something; one or two may do so by chance
 _LEAST_SIDE = 64  # of a tile; smaller ones tell too little
 _LEAST_SIDE_ALONE = 256  # of a picture that is looked at alone
+_BAND = 0.25  # of a mask, along a side
 _WINDOW, _EVERY = 9, 4  # pixels that a colour is averaged over, and between those looked at
 _TURNS = ("as they are", "upside down", "mirrored left to right", "turned by 180 degrees")
 _LEAST_EXPLAINED = 1.5  # times what turned masks explain
@@ -69,6 +70,34 @@ def unfit_masks(fits: Sequence[np.ndarray]) -> str:
     return (
         f"masks do not fit their pictures: classes explain {times:.1f} times as much of colour and "
         f"texture as turned masks do, where it is several times. {_better(own, turned)}"
+    )
+
+
+def one_class_band(label: Label) -> float:
+    """The largest share of rows or columns from one side of a mask that are of one class: [0, 1].
+
+    0 for a mask of one class, or of less than 64 pixels a side: it tells nothing.
+    """
+    if min(label.shape) < _LEAST_SIDE or len(np.unique(label)) < 2:
+        return 0.0
+    shares = []
+    for lines in (label, label[::-1], label.T, label.T[::-1]):
+        other = (lines != lines[0, 0]).any(1)
+        shares.append(float(np.argmax(other) / len(lines)) if lines[0, 0] != IGNORE else 0.0)
+    return max(shares)
+
+
+def half_drawn_masks(bands: Sequence[float]) -> str:
+    """In words, that most masks end in a band of one class, as where nobody drew; empty for others.
+
+    ``bands`` are what :func:`one_class_band` gives of each.
+    """
+    found = [band for band in bands if band > _BAND]
+    if len(found) < _LEAST_TILES or len(found) <= len(bands) / 2:
+        return ""
+    return (
+        f"{len(found)} of {len(bands)} masks are of one class along a side, {np.median(found):.0%} "
+        "of their rows or columns: is something not drawn there, and not ignored?"
     )
 
 

@@ -17,7 +17,7 @@ _JUMP, _STEP = 0.7, 0.35  # of the range, between neighbours: from black to whit
 _LEAST_MARKS = 8  # of a picture, to know parts by
 _EMPTY = 0.2  # of the range, beside pixels without data
 _LEAST_SIDE = 64  # pixels, to know noise by
-_EVERY = 3  # pixel that is looked at for its colour
+_EVERY, _LEAST_COLOURS = 3, 100  # pixel that is looked at for its colour, and how many tell
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _dark(image: Image, counts: np.ndarray) -> float:
 
 def _commonest_colour(image: Image, counts: np.ndarray) -> float:
     colours = image[::_EVERY, ::_EVERY][counts[::_EVERY, ::_EVERY]].astype(np.uint32)
-    if not colours.size:
+    if len(colours) < _LEAST_COLOURS:
         return 0.0
     _, pixels = np.unique(colours @ np.array([1 << 16, 1 << 8, 1], np.uint32), return_counts=True)
     return float(pixels.max() / len(colours))
@@ -203,6 +203,30 @@ def _channels_differ(image: np.ndarray, counts: np.ndarray) -> float:
     return float(1 - (covariance / np.outer(sizes, sizes)).min()) if sizes.all() else 0.0
 
 
+def _mirrored(image: np.ndarray) -> float:
+    """The longest run of rows, or columns, that mirror those before it, as a share of all."""
+    return max(_longest_mirror(image), _longest_mirror(image.swapaxes(0, 1)))
+
+
+def _longest_mirror(lines: np.ndarray) -> float:
+    marks_of = np.array([hash(line.tobytes()) for line in lines])
+    longest = 0
+    for gap in (1, 2):  # an axis between two rows, or on one
+        places = np.arange(len(lines) - gap)  # the last row before the axis
+        for length in range(len(lines) // 2):
+            before, after = places - length, places + gap + length
+            places = places[(before >= 0) & (after < len(lines))]
+            before, after = places - length, places + gap + length
+            same = marks_of[before] == marks_of[after]
+            if length:  # what is of one colour all over mirrors nothing
+                same &= marks_of[after] != marks_of[after - 1]
+            places = places[same]
+            if not places.size:
+                break
+            longest = max(longest, length + 1)
+    return longest / len(lines)
+
+
 def _is_there_twice(image: np.ndarray) -> float:
     """The share of windows of 16 x 16 pixels that are there before."""
     found = marks(image, distinct=False)
@@ -257,12 +281,17 @@ PICTURE_DOUBTS = (
     Doubt("with {share} of values at 0 or 255, perhaps cut off", _at_ends, 0.5),
     Doubt("with a channel that holds one value all over", _empty_channel, 0.0),
     Doubt("in the lowest sixth of the range alone: stretch all alike", _dark, 0.99),
-    Doubt("with {share} of exactly one colour, as where there is none", _commonest_colour, 0.2),
+    Doubt("with {share} of exactly one colour, as where there is none", _commonest_colour, 0.1),
     Doubt("in grey alone, where networks look at colours", _grey, 0.99),
-    Doubt(_BARS, _bars, 0.2),
+    Doubt(_BARS, _bars, 0.15),
     Doubt(_BLOCKS, lambda image, counts: _blocks(image), 0.5),
     Doubt(_OVERFLOWED, lambda image, counts: _jumps(image, 255.0), 0.002),
     Doubt(_ROUGH, lambda image, counts: _roughness(image), 0.6),
+    Doubt(
+        "with {share} of rows or columns that mirror others, as filled up",
+        lambda i, _: _mirrored(i),
+        0.04,
+    ),
     Doubt("of channels that show different things, as those of several", _channels_differ, 0.8),
     Doubt(
         "with {share} of parts that are there twice", lambda image, _: _is_there_twice(image), 0.2

@@ -28,7 +28,8 @@ class CompiledCrossEntropy(keras.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The loss of train ids (B, H, W), pixels of 255 left out, and logits (B, h, w, K).
 
-        Logits are enlarged to the size of ``y_true``. What is no train id makes the loss NaN.
+        Logits are enlarged to the size of ``y_true``. What is no train id makes the loss NaN. A
+        batch without a labelled pixel has the loss 0; :class:`MeanIoU` is NaN where all are so.
         Raises ValueError for shapes that do not belong together, logits that are no floats or of
         one class, and for ``sample_weight`` or ``class_weight`` of ``fit``.
         """

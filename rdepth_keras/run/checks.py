@@ -200,9 +200,13 @@ def loveda_ids(experiment: Experiment) -> str:
     )
 
 
-def beginning_share(experiment: Experiment) -> float:
-    """How much of the weights that predict is what training began with; 0 without an average."""
-    return (experiment.training.choice.average_decay or 0.0) ** experiment.training.steps
+def beginning_share(experiment: Experiment, step: int | None = None) -> float:
+    """How much of the weights that predict is what training began with; 0 without an average.
+
+    ``step`` is that of the checkpoint; None is the last one.
+    """
+    steps = experiment.training.steps if step is None else step
+    return (experiment.training.choice.average_decay or 0.0) ** steps
 
 
 def random_for_good(experiment: Experiment) -> str:

@@ -19,7 +19,7 @@ from rdepth_keras.recipes.deviation import deviation
 from rdepth_keras.run.ancestry import alike, several_versions, target_seen
 from rdepth_keras.run.checks import MOST_BEGINNING, beginning_share, loveda_ids
 from rdepth_keras.run.differences import paired_differences
-from rdepth_keras.run.directory import Run
+from rdepth_keras.run.directory import Run, runs_told_apart
 from rdepth_keras.run.scores import Evaluated, find_evaluations
 
 NOTED_LATER = ("depth fingerprint", "depth origins")  # some runs do not; their files tell as much
@@ -52,7 +52,7 @@ def compare(
         ValueError: for a file that is no evaluation, for scores that are not those of their counts,
             and for one run or seed given twice.
     """
-    evaluated = [found for place in directories for found in find_evaluations(Run(place))]
+    evaluated = [found for run in runs_told_apart(directories) for found in find_evaluations(run)]
     first: dict[Protocol, Evaluated] = {}
     for found in evaluated:
         first.setdefault(protocol(found), found)
@@ -144,7 +144,7 @@ def note(evaluated: Evaluated) -> str:
     said += [evaluated.result.get("odd", "")]
     said += [several_origins(origins) if origins else ""]
     said += [*evaluated.run.environment.get("lacks", []), idle_labels(evaluated.run)]
-    said += [several_versions([evaluated.run]), _beginning(evaluated.experiment)]
+    said += [several_versions([evaluated.run]), _beginning(evaluated)]
     said += [loveda_ids(evaluated.experiment), deviation(evaluated.experiment)]
     return "; ".join(filter(None, [*said, *evaluated.result.get("member_notes", [])]))
 
@@ -195,8 +195,8 @@ def _unfinished(evaluated: Evaluated) -> str:
     return "; ".join(notes + result.get("passed_over", []))
 
 
-def _beginning(experiment: Experiment) -> str:
-    share = beginning_share(experiment)
+def _beginning(evaluated: Evaluated) -> str:
+    share = beginning_share(evaluated.experiment, evaluated.result.get("step"))
     told = f"of the averaged weights {share:.0%} is what training began with"
     return told if share > MOST_BEGINNING else ""
 

@@ -14,7 +14,7 @@
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,19 +44,21 @@ class Run:
         directory: what it holds.
         data_dir: where its data lie now; None is where they lay in training.
         last: its last checkpoint counts, whatever its own rule says.
+        named_by: so many of the last folders of its path are its name.
     """
 
     directory: Path
     data_dir: str | None = None
     last: bool = False
+    named_by: int = 1
 
     def __str__(self):
         return str(self.directory)
 
     @property
     def name(self) -> str:
-        """Name of its directory."""
-        return self.directory.resolve().name
+        """Name of its directory, with folders above it where others bear the same."""
+        return "/".join(self.directory.resolve().parts[-self.named_by :])
 
     @property
     def begun(self) -> bool:
@@ -250,6 +252,15 @@ class Run:
         path = self.directory / "examples.png"
         write_bytes(path, png.encode(picture))
         return path
+
+
+def runs_told_apart(directories: Sequence[Path]) -> list[Run]:
+    """Runs that are named by as much of their paths as it takes to tell them apart."""
+    places = {place.resolve() for place in directories}
+    most = max((len(place.parts) for place in places), default=1)
+    counts = (n for n in range(1, most) if len({p.parts[-n:] for p in places}) == len(places))
+    named_by = next(counts, most)
+    return [Run(place, named_by=named_by) for place in directories]
 
 
 def _settings(experiment: Experiment) -> str:

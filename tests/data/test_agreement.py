@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
+from rdepth_keras.data.agreement import (
+    depth_fit,
+    half_drawn_masks,
+    mask_fit,
+    one_class_band,
+    unfit_depths,
+    unfit_masks,
+)
 from rdepth_keras.data.demo.tiles import DemoTiles
 
 TILES = {
@@ -125,3 +132,18 @@ def test_masks_that_are_drawn_over_their_pictures():
 def test_one_or_two_tiles_are_not_judged():
     fits = [mask_fit(t["image"], np.flipud(t["label"])) for t in TILES["rural"]]
     assert unfit_masks(fits[:2]) == "" != unfit_masks(fits)
+
+
+def test_masks_that_nobody_drew_to_the_end_are_told():
+    labels = [tile["label"].copy() for tile in TILES["rural"]]
+    assert half_drawn_masks([one_class_band(label) for label in labels]) == ""
+    for label in labels:
+        label[64:] = 0
+    told = half_drawn_masks([one_class_band(label) for label in labels])
+    assert told.startswith(
+        "6 of 6 masks are of one class along a side, 50% of their rows or columns"
+    )
+    for label in labels:
+        label[64:] = 255
+    assert half_drawn_masks([one_class_band(label) for label in labels]) == "", "they say so"
+    assert one_class_band(np.zeros((128, 128), np.uint8)) == 0

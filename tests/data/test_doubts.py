@@ -42,12 +42,15 @@ PICTURES = {
     "with 44% of exactly one colour": filled((128, 127, 128)),
     "in grey alone": IMAGE[..., :1].repeat(3, -1),
     "of rows or columns of one value all over": np.concatenate(
-        [filled((128, 127, 128), 20)[:64], filled((90, 127, 90), 20)[63::-1]]
+        [filled((128, 127, 128), 11)[:64], filled((90, 127, 90), 11)[63::-1]]
     ).swapaxes(0, 1),
     "of blocks of equal pixels": enlarged(IMAGE, 2),
     "of values beside others at the far end of the range": IMAGE.astype(int) * 2 % 256,
     "as rough as noise": np.random.default_rng(0).integers(0, 256, IMAGE.shape),
     "of channels that show different things": np.concatenate([OTHER[..., :1], IMAGE[..., 1:]], -1),
+    "with 25% of rows or columns that mirror others": np.pad(
+        IMAGE[:, :96], ((0, 0), (0, 32), (0, 0)), mode="reflect"
+    ),
     "of parts that are there twice": np.concatenate([IMAGE[:, :64], IMAGE[:, :64]], 1),
 }
 DEPTHS = {
@@ -109,6 +112,20 @@ def test_a_map_of_the_picture_s_own_values_is_no_depth(weights, width):
     assert "brightness" in str(doubt_depth(normalise(values), IMAGE))
 
 
+@pytest.mark.parametrize("mode", ["reflect", "symmetric"])
+@pytest.mark.parametrize("pad", [((0, 0), (0, 32)), ((20, 0), (0, 0)), ((0, 0), (8, 8))])
+def test_what_is_filled_up_by_a_mirror(pad, mode):
+    cut = IMAGE[pad[0][0] : 128 - pad[0][1], pad[1][0] : 128 - pad[1][1]]
+    image = np.pad(cut, (*pad, (0, 0)), mode=mode)
+    assert "mirror others" in str(doubt_picture(image))
+
+
+def test_lines_that_a_scanner_left_out():
+    y, x = np.indices((128, 128))
+    gaps = ((y + x // 4) % 16 < 2)[..., None]
+    assert "of exactly one colour" in str(doubt_picture(np.where(gaps, 0, IMAGE).astype(np.uint8)))
+
+
 def test_snow_is_no_border():
     """White pixels here and there, and not in areas."""
     snow = np.where(np.random.default_rng(0).random((128, 128, 1)) < 0.15, 255, IMAGE)
@@ -126,7 +143,7 @@ def test_what_a_label_ignores_may_hold_anything(value):
 
 
 def test_contrast_is_no_overflow():
-    strong = ((IMAGE.astype(float) - 128) * 3 + 128).clip(1, 254).astype(np.uint8)
+    strong = ((IMAGE.astype(float) - 128) * 1.8 + 128).clip(1, 254).astype(np.uint8)
     assert doubt_picture(strong) is None
 
 

@@ -514,3 +514,22 @@ def test_rows_that_were_trained_on_other_files_are_told(tmp_path, noted):
         noted(directory, own.experiment, trained_on={"train/rural": 3}, files=files)
     text = compare(runs, published=False, format="markdown")
     assert "b and a were trained on other masks of train/rural." in text
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path):
+    runs = [
+        make(tmp_path / "x/a"),
+        make(tmp_path / "y/a", steps=7),
+        make(tmp_path / "y/b", steps=8),
+    ]
+    assert {line["method"] for line in table(runs)} == {"x/a", "y/a", "y/b"}
+    text = compare(runs, published=False, format="markdown")
+    assert "y/a minus x/a: " in text and "a minus a" not in text.replace("y/a minus x/a", "")
+    assert {line["method"] for line in table(runs[1:])} == {"a", "b"}
+
+
+def test_what_training_began_with_is_told_of_the_step_that_was_scored(tmp_path):
+    run = make(tmp_path / "a", steps=400, choice=Choice(average_decay=0.99))
+    edited(run, step=20)
+    (line,) = table([run])
+    assert "of the averaged weights 82% is what training began with" in line["note"]

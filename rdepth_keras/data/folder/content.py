@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rdepth_keras.data.agreement import depth_fit, mask_fit
+from rdepth_keras.data.agreement import depth_fit, mask_fit, one_class_band
 from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.coordinates import footprint, pixel_size, system
@@ -43,6 +43,7 @@ class Content:
     depth_fit: np.ndarray | None
     shares: np.ndarray
     ignored: int
+    band: float
 
 
 def read_content(table: ClassTable, files: Files) -> Content:
@@ -69,6 +70,7 @@ def read_content(table: ClassTable, files: Files) -> Content:
         mask_fit=None if image is None or fitting is None else mask_fit(image, fitting),
         depth_fit=None if image is None or depth is None else depth_fit(image, depth),
         shares=np.bincount([] if mask is None else mask.ravel(), minlength=256)[: len(table)],
+        band=0.0 if mask is None else one_class_band(mask),
         ignored=0 if mask is None else int((mask == IGNORE).sum()),
     )
 

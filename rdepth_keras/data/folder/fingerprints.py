@@ -9,7 +9,14 @@ import numpy as np
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data import png
-from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
+from rdepth_keras.data.agreement import (
+    depth_fit,
+    half_drawn_masks,
+    mask_fit,
+    one_class_band,
+    unfit_depths,
+    unfit_masks,
+)
 from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture
 from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.colours import unusual_colours
@@ -93,7 +100,7 @@ def _doubts(tiles: Tiles) -> list[str]:
     pictures: dict[Path, Doubtful | None] = {}
     masks: dict[Path, Doubtful | None] = {}
     depths: dict[Path, Doubtful | None] = {}
-    mask_fits, depth_fits, ignored = [], [], []
+    mask_fits, depth_fits, ignored, bands = [], [], [], []
     for files in looked:
         image = decode_image(files.image)
         size = image.shape[:2]
@@ -103,6 +110,7 @@ def _doubts(tiles: Tiles) -> list[str]:
             masks[files.mask] = doubt_mask(label)
             mask_fits.append(mask_fit(image, label))
             ignored.append((label == IGNORE).mean())
+            bands.append(one_class_band(label))
         if files.depth:
             depth = decode_depth(files.depth, size)
             depths[files.depth] = doubt_depth(depth, image)
@@ -114,7 +122,8 @@ def _doubts(tiles: Tiles) -> list[str]:
             f"{share:.0%} of the pixels of {len(masks)} masks that were looked at are ignored, and "
             f"are neither trained on nor scored ({_named(list(masks))})"
         )
-    for unfit in filter(None, (unfit_masks(mask_fits), unfit_depths(depth_fits))):
+    odd = unfit_masks(mask_fits), half_drawn_masks(bands), unfit_depths(depth_fits)
+    for unfit in filter(None, odd):
         said.append(f"{unfit} Looked at were {len(pictures)} ({_named(list(pictures))})")
     return said
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rdepth_keras.data.agreement import unfit_depths, unfit_masks
+from rdepth_keras.data.agreement import half_drawn_masks, unfit_depths, unfit_masks
 from rdepth_keras.data.doubts import tell_doubts
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
@@ -93,6 +93,7 @@ def _uniform(contents: Sequence[Content]) -> Iterator[str]:
         counted = f"{len(found)} of {len(masks)}"
         yield f"WARNING: masks of one class all over, {counted}: {shorten(found)}"
     unfit = (
+        half_drawn_masks([one.band for one in masks]),
         unfit_masks([one.mask_fit for one in contents if one.mask_fit is not None]),
         unfit_depths([one.depth_fit for one in contents if one.depth_fit is not None]),
     )

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.arrays import Tile, Tiles
-from rdepth_keras.data.agreement import depth_fit, mask_fit, unfit_depths, unfit_masks
+from rdepth_keras.data.agreement import (
+    depth_fit,
+    half_drawn_masks,
+    mask_fit,
+    one_class_band,
+    unfit_depths,
+    unfit_masks,
+)
 from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture, tell_doubts
 from rdepth_keras.data.loveda.checks import REMEDY, faults, flat_depths, others, prepared
 from rdepth_keras.data.loveda.prepared import SHARED_DEPTH, LovedaTiles, Prepared
@@ -202,6 +209,7 @@ class _Looks:
     doubts: Mapping[str, Doubtful | None]
     mask_fit: np.ndarray | None
     depth_fit: np.ndarray
+    band: float
 
     @classmethod
     def of(cls, tile: Tile, labelled: bool) -> "_Looks":
@@ -212,7 +220,8 @@ class _Looks:
             "depth maps": doubt_depth(depth, image),
         }
         fit = None if label is None else mask_fit(image, label)
-        return cls(doubts, fit, depth_fit(image, depth))
+        band = 0.0 if label is None else one_class_band(label)
+        return cls(doubts, fit, depth_fit(image, depth), band)
 
 
 def _oddities(looked: Mapping[int, _Looks]) -> list[str]:
@@ -223,6 +232,7 @@ def _oddities(looked: Mapping[int, _Looks]) -> list[str]:
     unfit = (
         unfit_masks([one.mask_fit for _, one in tiles if one.mask_fit is not None]),
         unfit_depths([one.depth_fit for _, one in tiles]),
+        half_drawn_masks([one.band for _, one in tiles]),
     )
     return [*said, *filter(None, unfit)]
 
