@@ -118,6 +118,8 @@ def test_what_is_filled_up_by_a_mirror(pad, mode):
     cut = IMAGE[pad[0][0] : 128 - pad[0][1], pad[1][0] : 128 - pad[1][1]]
     image = np.pad(cut, (*pad, (0, 0)), mode=mode)
     assert "mirror others" in str(doubt_picture(image))
+    ignored = np.pad(np.zeros(cut.shape[:2], np.uint8), pad, constant_values=255)
+    assert doubt_picture(image, ignored) is None
 
 
 def test_lines_that_a_scanner_left_out():
