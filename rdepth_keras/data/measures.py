@@ -139,7 +139,7 @@ def channels_differ(image: np.ndarray, counts: np.ndarray) -> float:
 
 def mirrored(image: Image, counts: np.ndarray) -> float:
     """The longest run of rows, or columns, that mirror those before it, as a share of all."""
-    rows, columns = counts.any(1), counts.any(0)
+    rows, columns = (np.asarray(counts.any(axis)) for axis in (1, 0))
     return max(_longest_mirror(image, rows), _longest_mirror(image.swapaxes(0, 1), columns))
 
 
