@@ -152,8 +152,12 @@ def padded(experiment: Experiment, tile_pixels: int) -> str:
     largest = round(tile_pixels * scale.largest)
     if crop <= largest:
         return ""
+    enlarged = (
+        f" ({tile_pixels}, enlarged up to {scale.largest:g} times)" if scale.largest > 1 else ""
+    )
     return (
-        f"WARNING: crops of {crop} x {crop} pixels are larger than every tile, {largest} at most: "
+        f"WARNING: crops of {crop} x {crop} pixels are larger than every tile, {largest} at most"
+        f"{enlarged}: "
         f"at least {1 - (largest / crop) ** 2:.0%} of each is filled up and counts for nothing. "
         f"Give a --crop of {largest} or less."
     )

@@ -216,7 +216,8 @@ def test_crops_that_are_larger_than_every_tile_are_told():
     experiment = recipe("demo").changed(training={"crop": 64})
     assert padded(experiment, 64) == ""
     said = padded(experiment, 32)
-    assert "48 at most: at least 44% of each" in said and "--crop of 48 or less" in said  # enlarged
+    assert "48 at most (32, enlarged up to 1.5 times): at least 44% of each" in said
+    assert "--crop of 48 or less" in said
     scale = RandomScale(0.5, 2.0)
     augmentation = dataclasses.replace(experiment.training.augmentation, scale=scale)
     assert padded(experiment.changed(training={"augmentation": augmentation}), 32) == ""
