@@ -11,7 +11,7 @@ from rdepth_keras.labels import IGNORE
 _LEAST_TILES = 3  # that tell something; one or two may do so by chance
 _LEAST_SIDE = 64  # of a tile; smaller ones tell too little
 _LEAST_SIDE_ALONE = 256  # of a picture that is looked at alone
-_BAND = 0.25  # of a mask, along a side
+_BAND, _ONE_LINE = 0.25, 0.02  # of a mask, along a side, and between such that end alike
 _WINDOW, _EVERY = 9, 4  # pixels that a colour is averaged over, and between those looked at
 _TURNS = ("as they are", "upside down", "mirrored left to right", "turned by 180 degrees")
 _LEAST_EXPLAINED = 1.5  # times what turned masks explain
@@ -92,7 +92,9 @@ def half_drawn_masks(bands: Sequence[float]) -> str:
 
     ``bands`` are what :func:`one_class_band` gives of each.
     """
-    found = [band for band in bands if band > _BAND]
+    wide = [band for band in bands if band > _BAND]
+    # Woods and fields fill parts of masks, too, but not up to one line in all of them.
+    found = [band for band in wide if abs(band - np.median(wide)) < _ONE_LINE]
     if len(found) < _LEAST_TILES or len(found) <= len(bands) / 2:
         return ""
     return (

@@ -146,4 +146,5 @@ MASK_DOUBTS = (
         lambda label, _: measures.specks(label),
         0.01,
     ),
+    Doubt("of outlines, no class but one wider", lambda label, _: measures.outlines(label), 0.95),
 )

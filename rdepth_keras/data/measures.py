@@ -7,9 +7,10 @@ Of a picture (H, W, 3) uint8 the pixels that count (H, W) are looked at; a depth
 import cv2
 import numpy as np
 
-from rdepth_keras.arrays import Depth, Image
+from rdepth_keras.arrays import Depth, Image, Label
 from rdepth_keras.data.overlap import marks
 from rdepth_keras.depth.normalise import holds_few_values
+from rdepth_keras.labels import IGNORE
 
 _DARK = 40  # of 255: values below it fill a range that was not stretched
 _JUMP, _STEP = 0.7, 0.35  # of the range, between neighbours: from black to white, and half of it
@@ -174,6 +175,25 @@ def specks(label: np.ndarray) -> float:
     around = (label[:-2, 1:-1], label[2:, 1:-1], label[1:-1, :-2], label[1:-1, 2:])
     alone = np.logical_and.reduce([inner != each for each in around])
     return float(alone.mean()) if min(label.shape) >= _LEAST_SIDE else 0.0
+
+
+def outlines(label: Label) -> float:
+    """How much of the classes but the commonest is no wider than two pixels, at least.
+
+    0 where fewer than two others cover a hundredth of the mask.
+    """
+    if min(label.shape) < _LEAST_SIDE:
+        return 0.0
+    pixels = np.bincount(label[label != IGNORE], minlength=IGNORE)
+    others = np.argsort(pixels)[::-1][1:]
+    others = others[pixels[others] > 0]
+    if len(others) < 2 or pixels[others].sum() < label.size / 100:
+        return 0.0
+    kernel = np.ones((3, 3), np.uint8)
+    kept = [
+        cv2.erode((label == own).astype(np.uint8), kernel).sum() / pixels[own] for own in others
+    ]
+    return 1 - float(max(kept))
 
 
 def is_of_colours(depth: Depth, image: Image) -> float:

@@ -53,7 +53,7 @@ def _other(base: Evaluated, found: Evaluated, ours: Counts, theirs: Counts) -> s
     if ours.ids != theirs.ids:
         return "tiles"
     if (_truth(ours) != _truth(theirs)).any():
-        return "labels"
+        return "labels, or with classes in another order"
     one, other = (evaluated.result.get("files", {}) for evaluated in (base, found))
     kinds = [kind for kind in one if kind in other and one[kind] != other[kind]]
     return f"files of {' and '.join(kinds)}" if kinds else ""

@@ -162,3 +162,10 @@ def test_the_most_of_one_is_told():
     (line,) = tell_doubts("pictures", found)
     assert line.startswith("pictures with up to 50% of black") and line.endswith("2 of 3: a, c")
     assert tell_doubts("pictures", {"b": None}) == []
+
+
+def test_masks_of_outlines():
+    kernel = np.ones((3, 3), np.uint8)
+    edges = cv2.dilate(LABEL, kernel) != cv2.erode(LABEL, kernel)
+    drawn = np.where(edges, LABEL, 0).astype(np.uint8)
+    assert "of outlines" in str(doubt_mask(drawn))

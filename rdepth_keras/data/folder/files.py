@@ -3,6 +3,7 @@
 What can be told from a file's header is checked alike before it is decoded and after.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +17,11 @@ from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.headers import JPEG, Form, form_of, read_form
 from rdepth_keras.data.folder.oddities import lossy, mask_words, no_data, number, refuse_odd
 from rdepth_keras.data.folder.opencv import decode_tiff
-from rdepth_keras.depth.normalise import normalise
+from rdepth_keras.depth.normalise import FLAT_VALUES, normalise
 from rdepth_keras.labels import IGNORE, ClassTable
 
 PREDICTED = "classes predicted by rdepth_keras"  # what a map that it wrote says of itself
+_LEAST_MAPS, _ALIKE = 3, 3  # maps, and greys that their ends may differ by
 SUFFIXES = (".png", *JPEG, ".tif", ".tiff")
 _ROUGHER, _LEAST_SIDE = 4.0, 16  # a map whose bytes are exchanged; smaller ones tell nothing
 Size = tuple[int, int]  # height and width of the image that a file belongs to
@@ -91,6 +93,26 @@ def _bytes_are_exchanged(depth: np.ndarray) -> bool:
         return float(np.abs(np.diff(values, axis=1)).mean() / max(values.std(), 1e-6))
 
     return roughness(depth) > _ROUGHER * roughness(depth.byteswap())
+
+
+def fixed_range(depths: Sequence[Path]) -> str:
+    """In words, that 8-bit maps all end at the same greys, and not at 0 and 255; else empty.
+
+    Those of pictures in a palette do, that were read back as grey: near and far become alike there.
+    """
+    low, high = [], []
+    for depth in map(_decode, depths):
+        if depth.dtype != np.uint8:
+            return ""
+        low, high = [*low, int(depth.min())], [*high, int(depth.max())]
+        if max(np.ptp(low), np.ptp(high)) > _ALIKE or high[0] - low[0] <= FLAT_VALUES:
+            return ""
+    if len(low) < _LEAST_MAPS or (min(low) <= _ALIKE and max(high) >= 255 - _ALIKE):
+        return ""
+    return (
+        f"{len(low)} depth maps of 8 bits all lie from {low[0]} to {high[0]}, as pictures in a "
+        "palette do that were read back as grey: larger must mean nearer"
+    )
 
 
 def peek_image(path: Path) -> Size:

@@ -21,7 +21,13 @@ from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_pi
 from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.colours import unusual_colours
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
-from rdepth_keras.data.folder.files import PREDICTED, decode_depth, decode_image, decode_mask
+from rdepth_keras.data.folder.files import (
+    PREDICTED,
+    decode_depth,
+    decode_image,
+    decode_mask,
+    fixed_range,
+)
 from rdepth_keras.data.folder.folder import Files, FolderTiles
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.naming import shorten
@@ -122,6 +128,8 @@ def _doubts(tiles: Tiles) -> list[str]:
             f"{share:.0%} of the pixels of {len(masks)} masks that were looked at are ignored, and "
             f"are neither trained on nor scored ({_named(list(masks))})"
         )
+    if ranged := fixed_range(list(depths)):
+        said.append(ranged)
     odd = unfit_masks(mask_fits), half_drawn_masks(bands), unfit_depths(depth_fits)
     for unfit in filter(None, odd):
         said.append(f"{unfit} Looked at were {len(pictures)} ({_named(list(pictures))})")

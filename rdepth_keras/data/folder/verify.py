@@ -92,7 +92,9 @@ def _uniform(contents: Sequence[Content]) -> Iterator[str]:
     if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
         counted = f"{len(found)} of {len(masks)}"
         yield f"WARNING: masks of one class all over, {counted}: {shorten(found)}"
+    mapped = [one.files.depth for one in contents if one.files.depth and one.depth]
     unfit = (
+        reading.fixed_range(mapped),
         half_drawn_masks([one.band for one in masks]),
         unfit_masks([one.mask_fit for one in contents if one.mask_fit is not None]),
         unfit_depths([one.depth_fit for one in contents if one.depth_fit is not None]),

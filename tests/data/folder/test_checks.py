@@ -565,3 +565,17 @@ def test_masks_that_are_mostly_ignored_are_told(demo):
     (verified,), (told,) = odd(demo)
     assert verified.startswith("WARNING: 78% of the pixels of masks are ignored, and are neither")
     assert told.startswith("78% of the pixels of 4 masks that were looked at are ignored")
+
+
+def test_depth_that_was_read_back_from_a_palette_is_told(demo):
+    """Such as those that estimators show their maps in; a full range is no mark of it."""
+    paths = sorted((demo / "train/town/depths").iterdir())
+    maps = [(png.decode(path.read_bytes()) // 257).astype(np.uint8) for path in paths]
+    for path, depth in zip(paths, maps, strict=True):
+        spoil(path, depth)
+    assert odd(demo) == ([], [])
+    for path, depth in zip(paths, maps, strict=True):
+        spoil(path, cv2.cvtColor(cv2.applyColorMap(depth, cv2.COLORMAP_JET), cv2.COLOR_BGR2GRAY))
+    verified, told = odd(demo)
+    assert any("depth maps of 8 bits all lie from" in line for line in verified)
+    assert any("in a palette do that were read back as grey" in line for line in told)
