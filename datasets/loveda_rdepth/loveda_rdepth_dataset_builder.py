@@ -187,7 +187,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         opening = Opening(name, self._origin(manual_dir), licence, cache_dir, total)
         source = open_source(opening)
         print(config.description)
-        for said in shadowed(Path(manual_dir)):
+        for said in shadowed(manual_dir):
             print(f"WARNING: {said}.")
         if absent := absent_places(places):
             print(f"Not in {manual_dir}, so prepared without: {', '.join(absent)}.")

@@ -103,9 +103,9 @@ def jumps(array: np.ndarray, most: float) -> float:
         return 0.0
     for axis in (0, 1):
         steps = np.abs(np.diff(array.astype(np.float32), axis=axis)) / most
-        jumps = (steps > _JUMP).mean() if steps.size else 0.0
-        if jumps > 0 and jumps > ((steps > _STEP) & (steps <= _JUMP)).mean():
-            shares.append(float(jumps))
+        large = (steps > _JUMP).mean()
+        if large > ((steps > _STEP) & (steps <= _JUMP)).mean():
+            shares.append(float(large))
     return max(shares)
 
 

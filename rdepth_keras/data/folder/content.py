@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from rdepth_keras.data.agreement import depth_fit, mask_fit, one_class_band
-from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.coordinates import footprint, pixel_size, system
 from rdepth_keras.data.folder.folder import Files
+from rdepth_keras.data.looks import Look, look_at
 from rdepth_keras.data.overlap import marks
 from rdepth_keras.depth.normalise import is_flat
-from rdepth_keras.labels import IGNORE, ClassTable
+from rdepth_keras.labels import ClassTable
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,10 @@ class Content:
     ground: tuple[float, float, float, float] | None
     system: tuple[int, ...]
     pixel: float | None
-    doubt: Doubtful | None
-    depth_doubt: Doubtful | None
     flat: bool
     parts: np.ndarray
-    mask_doubt: Doubtful | None
-    mask_fit: np.ndarray | None
-    depth_fit: np.ndarray | None
     shares: np.ndarray
-    ignored: int
-    band: float
+    look: Look | None
 
 
 def read_content(table: ClassTable, files: Files) -> Content:
@@ -62,16 +55,10 @@ def read_content(table: ClassTable, files: Files) -> Content:
         ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
         system=() if image is None else system(files.image),
         pixel=None if image is None else _read(pixel_size, files.image),
-        doubt=None if image is None else doubt_picture(image, fitting),
-        depth_doubt=None if image is None or depth is None else doubt_depth(depth, image),
         flat=depth is not None and is_flat(depth),
         parts=np.zeros(0, np.uint64) if image is None else marks(image),
-        mask_doubt=None if mask is None else doubt_mask(mask),
-        mask_fit=None if image is None or fitting is None else mask_fit(image, fitting),
-        depth_fit=None if image is None or depth is None else depth_fit(image, depth),
         shares=np.bincount([] if mask is None else mask.ravel(), minlength=256)[: len(table)],
-        band=0.0 if mask is None else one_class_band(mask),
-        ignored=0 if mask is None else int((mask == IGNORE).sum()),
+        look=None if image is None else look_at(image, fitting, depth),
     )
 
 

@@ -9,15 +9,7 @@ import numpy as np
 
 from rdepth_keras.arrays import Tiles
 from rdepth_keras.data import png
-from rdepth_keras.data.agreement import (
-    depth_fit,
-    half_drawn_masks,
-    mask_fit,
-    one_class_band,
-    unfit_depths,
-    unfit_masks,
-)
-from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture
+from rdepth_keras.data.doubts import Doubtful
 from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.colours import unusual_colours
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
@@ -29,12 +21,11 @@ from rdepth_keras.data.folder.files import (
     fixed_range,
 )
 from rdepth_keras.data.folder.folder import Files, FolderTiles
-from rdepth_keras.labels import IGNORE
+from rdepth_keras.data.looks import KINDS, Look, look_at, odd_together
 from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
 _SHOWN = 4  # names
-_MOST_IGNORED = 0.5  # of the pixels of masks
 _LOOKED_AT = 8  # tiles, by their pixels
 
 
@@ -69,9 +60,9 @@ def oddities(tiles: Tiles) -> list[str]:
     """In words: pictures that are there several times, and masks that different pictures share.
 
     Byte for byte, under any names. A mask of one class alone may well be that of many pictures.
-    And depth maps that are not those which the record beside them tells of, and pictures of an
-    unusual gamma. Of 8 tiles the pixels are looked at: whether their masks fit, and whether there
-    is a doubt that holds of all their pictures, or depth maps.
+    And masks that are predictions, depth maps that are not those which the record beside them tells
+    of, and pictures of unusual colours. Of 8 tiles the pixels are looked at: what is odd of them
+    together, and whether there is a doubt that holds of all their pictures, masks or depth maps.
     """
     own, said = _files(tiles), []
     if groups := same_bytes([files.image for files in own]):
@@ -103,37 +94,23 @@ def _doubts(tiles: Tiles) -> list[str]:
     """In words, what holds of all tiles that are looked at; nothing for none."""
     assert isinstance(tiles, FolderTiles)
     looked = tiles.files[:: max(1, len(tiles.files) // _LOOKED_AT)]
-    pictures: dict[Path, Doubtful | None] = {}
-    masks: dict[Path, Doubtful | None] = {}
-    depths: dict[Path, Doubtful | None] = {}
-    mask_fits, depth_fits, ignored, bands = [], [], [], []
-    for files in looked:
-        image = decode_image(files.image)
-        size = image.shape[:2]
-        label = decode_mask(files.mask, size, tiles.table) if files.mask else None
-        pictures[files.image] = doubt_picture(image, label)
-        if files.mask and label is not None:
-            masks[files.mask] = doubt_mask(label)
-            mask_fits.append(mask_fit(image, label))
-            ignored.append((label == IGNORE).mean())
-            bands.append(one_class_band(label))
-        if files.depth:
-            depth = decode_depth(files.depth, size)
-            depths[files.depth] = doubt_depth(depth, image)
-            depth_fits.append(depth_fit(image, depth))
-    kinds = {"pictures": pictures, "masks": masks, "depth maps": depths}
-    said = [line for kind, found in kinds.items() for line in _of_all(kind, found, tiles)]
-    if masks and (share := np.mean(ignored)) > _MOST_IGNORED:
-        said.append(
-            f"{share:.0%} of the pixels of {len(masks)} masks that were looked at are ignored, and "
-            f"are neither trained on nor scored ({_named(list(masks))})"
-        )
-    if ranged := fixed_range(list(depths)):
-        said.append(ranged)
-    odd = unfit_masks(mask_fits), half_drawn_masks(bands), unfit_depths(depth_fits)
-    for unfit in filter(None, odd):
-        said.append(f"{unfit} Looked at were {len(pictures)} ({_named(list(pictures))})")
-    return said
+    looks = [_look(files, tiles) for files in looked]
+    said = []
+    for place, kind in enumerate(KINDS):
+        paths = ((files.image, files.mask, files.depth)[place] for files in looked)
+        doubts = (look.doubts[place] for look in looks)
+        found = {path: one for path, one in zip(paths, doubts, strict=True) if path}
+        said += _of_all(kind, found, tiles)
+    together = (fixed_range([files.depth for files in looked if files.depth]), *odd_together(looks))
+    names = _named([files.image for files in looked])
+    return said + [f"{odd} Looked at were {len(looked)} ({names})" for odd in together if odd]
+
+
+def _look(files: Files, tiles: FolderTiles) -> Look:
+    image = decode_image(files.image)
+    size = image.shape[:2]
+    label = decode_mask(files.mask, size, tiles.table) if files.mask else None
+    return look_at(image, label, decode_depth(files.depth, size) if files.depth else None)
 
 
 def _of_all(kind: str, found: Mapping[Path, Doubtful | None], tiles: Tiles) -> list[str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from rdepth_keras.data.agreement import half_drawn_masks, unfit_depths, unfit_masks
 from rdepth_keras.data.doubts import tell_doubts
 from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
@@ -18,6 +17,7 @@ from rdepth_keras.data.folder.content import Content, read_content
 from rdepth_keras.data.folder.coordinates import share_covered
 from rdepth_keras.data.folder.fingerprints import predicted_masks, strange_depths
 from rdepth_keras.data.folder.folder import FolderTiles, open_folder
+from rdepth_keras.data.looks import KINDS, odd_together
 from rdepth_keras.data.overlap import overlaps
 from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.depth.normalise import flat_notice
@@ -26,7 +26,6 @@ from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
 _OTHER_SIZE = 1.5  # times another
-_MOST_IGNORED = 0.5  # of the pixels of a split and domain
 _COVERED_SHARE = 0.02  # of a tile, by one of another split
 
 
@@ -75,32 +74,21 @@ def _uniform(contents: Sequence[Content]) -> Iterator[str]:
     uniform = [one for one in masks if len(one.ids) == 1]
     if flat := [str(one.files.depth) for one in contents if one.flat]:
         yield flat_notice(flat)
-    pictures = {str(one.files.image): one.doubt for one in contents}
-    depths = {str(one.files.depth): one.depth_doubt for one in contents if one.files.depth}
-    labels = {str(one.files.mask): one.mask_doubt for one in masks}
-    kinds = {"pictures": pictures, "masks": labels, "depth maps": depths}
-    for said in (line for kind, found in kinds.items() for line in tell_doubts(kind, found)):
-        yield f"WARNING: {said}"
-    ignored, known = sum(one.ignored for one in masks), sum(int(one.shares.sum()) for one in masks)
-    if ignored > _MOST_IGNORED * (ignored + known) and known:
-        yield (
-            f"WARNING: {ignored / (ignored + known):.0%} of the pixels of masks are ignored, and "
-            f"are neither trained on nor scored: {contents[0].files.image.parents[1]}"
-        )
+    seen = [(one.files, one.look) for one in contents if one.look]
+    for place, kind in enumerate(KINDS):
+        paths = [(files.image, files.mask, files.depth)[place] for files, _ in seen]
+        doubts = (look.doubts[place] for _, look in seen)
+        found = {str(path): one for path, one in zip(paths, doubts, strict=True) if path}
+        yield from (f"WARNING: {said}" for said in tell_doubts(kind, found))
     if found := [str(one.files.mask) for one in uniform if IGNORE in one.ids]:
         yield f"WARNING: masks without a labelled pixel, {len(found)}: {shorten(found)}"
     if found := [str(one.files.mask) for one in uniform if IGNORE not in one.ids]:
         counted = f"{len(found)} of {len(masks)}"
         yield f"WARNING: masks of one class all over, {counted}: {shorten(found)}"
     mapped = [one.files.depth for one in contents if one.files.depth and one.depth]
-    unfit = (
-        reading.fixed_range(mapped),
-        half_drawn_masks([one.band for one in masks]),
-        unfit_masks([one.mask_fit for one in contents if one.mask_fit is not None]),
-        unfit_depths([one.depth_fit for one in contents if one.depth_fit is not None]),
-    )
-    for said in filter(None, unfit):
-        yield f"WARNING: {contents[0].files.image.parents[1]}: {said}"
+    for said in (reading.fixed_range(mapped), *odd_together([look for _, look in seen])):
+        if said:
+            yield f"WARNING: {contents[0].files.image.parents[1]}: {said}"
 
 
 def _elsewhere(root: Path) -> Iterator[str]:

@@ -10,16 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from rdepth_keras.arrays import Tile, Tiles
-from rdepth_keras.data.agreement import (
-    depth_fit,
-    half_drawn_masks,
-    mask_fit,
-    one_class_band,
-    unfit_depths,
-    unfit_masks,
-)
-from rdepth_keras.data.doubts import Doubtful, doubt_depth, doubt_mask, doubt_picture, tell_doubts
+from rdepth_keras.arrays import Tiles
+from rdepth_keras.data.doubts import tell_doubts
+from rdepth_keras.data.looks import KINDS, Look, look_at, odd_together
 from rdepth_keras.data.loveda.checks import REMEDY, faults, flat_depths, others, prepared
 from rdepth_keras.data.loveda.prepared import SHARED_DEPTH, LovedaTiles, Prepared
 from rdepth_keras.depth.normalise import flat_notice
@@ -188,7 +181,9 @@ def survey(tiles: LovedaTiles, workers: int = 4) -> tuple[Survey, list[str]]:
         if counted and pixels.tolist() != list(counted.get(tile["id"], ())):
             return f"tile {tile['id']} is another than was counted when it was written; {REMEDY}"
         picture = blake2b(tile["image"].tobytes()).digest()
-        return tile["id"], raw.shape, pixels, sums, picture, _Looks.of(tile, tiles.labelled)
+        label = tile["label"] if tiles.labelled else None
+        looked = look_at(tile["image"], label, tile["depth"])
+        return tile["id"], raw.shape, pixels, sums, picture, looked
 
     with ThreadPoolExecutor(workers) as pool:
         looks = list(pool.map(look, range(len(tiles))))
@@ -202,39 +197,12 @@ def survey(tiles: LovedaTiles, workers: int = 4) -> tuple[Survey, list[str]]:
     return Survey(np.array(ids, int), sizes, pixels, sums / area, pictures, odd), damaged
 
 
-@dataclass(frozen=True)
-class _Looks:
-    """What a tile looks like: doubts of its files by kind, and how its files fit the picture."""
-
-    doubts: Mapping[str, Doubtful | None]
-    mask_fit: np.ndarray | None
-    depth_fit: np.ndarray
-    band: float
-
-    @classmethod
-    def of(cls, tile: Tile, labelled: bool) -> "_Looks":
-        image, depth, label = tile["image"], tile["depth"], tile["label"] if labelled else None
-        doubts = {
-            "pictures": doubt_picture(image, label),
-            "masks": None if label is None else doubt_mask(label),
-            "depth maps": doubt_depth(depth, image),
-        }
-        fit = None if label is None else mask_fit(image, label)
-        band = 0.0 if label is None else one_class_band(label)
-        return cls(doubts, fit, depth_fit(image, depth), band)
-
-
-def _oddities(looked: Mapping[int, _Looks]) -> list[str]:
+def _oddities(looked: Mapping[int, Look]) -> list[str]:
     """In words, what is odd of tiles by number; nothing for none."""
     tiles, said = sorted(looked.items()), []
-    for kind in ("pictures", "masks", "depth maps"):
-        said += tell_doubts(kind, {str(number): one.doubts[kind] for number, one in tiles})
-    unfit = (
-        unfit_masks([one.mask_fit for _, one in tiles if one.mask_fit is not None]),
-        unfit_depths([one.depth_fit for _, one in tiles]),
-        half_drawn_masks([one.band for _, one in tiles]),
-    )
-    return [*said, *filter(None, unfit)]
+    for place, kind in enumerate(KINDS):
+        said += tell_doubts(kind, {str(number): look.doubts[place] for number, look in tiles})
+    return [*said, *odd_together([look for _, look in tiles])]
 
 
 def _compare(

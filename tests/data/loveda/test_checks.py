@@ -116,7 +116,7 @@ def test_doubtful_maps_and_masks_that_do_not_fit_are_told(data_dir, tmp_path, mo
     lines = verify(open_loveda(data_dir)).odd
     assert all("classes explain 5" in line for line in lines), "they are painted by class"
     monkeypatch.setattr(
-        "rdepth_keras.data.loveda.census.mask_fit", lambda image, label: mask_fit(image, label.T)
+        "rdepth_keras.data.looks.mask_fit", lambda image, label: mask_fit(image, label.T)
     )
     assert any(
         "masks do not fit their pictures" in line for line in verify(open_loveda(data_dir)).odd
