@@ -78,6 +78,9 @@ def parse(kind: type[Arguments], **options) -> Arguments:
             hint = "; a pattern of several files goes in quotes, as 'tiles/*.png'"
             fail(f"{line}{hint if spread else ''}")
         raise
+    except BrokenPipeError:  # ``--help | head``: what was asked for has been read
+        _silence()
+        sys.exit(0)
 
 
 def _unframed(box: str) -> str:
@@ -112,11 +115,16 @@ def check_directory(flag: str, path: Path | None) -> None:
             )
 
 
+def _silence() -> None:
+    """From here on what is printed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class _Console(Console):
     """Where nobody reads any more (``| head``, a log that died), work goes on, and that is told."""
 
     def on_broken_pipe(self) -> None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         print("Nobody reads the output any more; the work goes on without it.", file=sys.stderr)
 
 

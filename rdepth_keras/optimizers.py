@@ -164,7 +164,7 @@ class AdamW(Optimizer):
         beta2: decay of the second moment.
         weight_decay: decoupled; none on one-dimensional variables (norms, biases, layer-scale).
         stage_decay: factor between neighbouring encoder stages; 1.0 switches it off.
-        decay_depth_encoder: whether a depth encoder (``depth`` is in its name) has stage-wise
+        decay_depth_encoder: whether a depth encoder (depth is in its name) has stage-wise
             rates, too. False is the paper's quirk: its rule matched the image encoder's name only,
             so the depth encoder trains at the full rate.
         head_factor: on the rate of everything behind the encoders.

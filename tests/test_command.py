@@ -185,6 +185,23 @@ def test_work_goes_on_where_nobody_reads_any_more():
     assert said.count("Nobody reads the output any more") == 1
 
 
+def test_help_that_is_not_read_to_its_end_is_no_error():
+    """As ``script --help | head -1``."""
+    helped = (
+        "import sys; from rdepth_keras import command; from rdepth_keras.infer import Inference\n"
+        "sys.argv = ['script', '--help']\n"
+        "command.guarded(lambda: command.parse(Inference, description='x' * 200_000))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", helped], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
 def test_a_full_disk_without_a_name_may_be_the_output(capsys):
     error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     code, said = leave(capsys, error)

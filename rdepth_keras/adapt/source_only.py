@@ -15,9 +15,9 @@ class SourceOnly(Method):
 
     Attributes:
         auxiliary_weight: factor of the auxiliary head's cross-entropy (UPerNet's FCN head).
-        average: ``"valid"`` is the mean over labelled pixels; ``"all"`` over all pixels, the
+        average: "valid" is the mean over labelled pixels; "all" over all pixels, the
             ignored included: what the paper's released configuration did (mmsegmentation's
-            ``avg_non_ignore=False``).
+            avg_non_ignore=False).
     """
 
     auxiliary_weight: float = 0.4

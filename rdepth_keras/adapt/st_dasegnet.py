@@ -59,7 +59,7 @@ class STDASegNet(Adversarial):
         counted_confidence: probability from which on its class's weight counts.
         class_weights: factors of every cross-entropy, a number for each class; None is 1 for all.
         pseudo_class_weights: factors of the target's pixels by their label, beside those; likewise.
-        average: of the source's cross-entropy: over labelled pixels, or ``"all"`` as released.
+        average: of the source's cross-entropy: over labelled pixels, or "all" as released.
         teacher_dropout: whether the teacher drops channels, as in training.
         teacher_shuffled: whether it starts apart from the students, as freshly drawn: with the
             values of each kernel shuffled.

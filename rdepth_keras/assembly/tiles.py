@@ -18,6 +18,7 @@ from rdepth_keras.data.rarity import SMALLEST_SHARE, chances, count_pixels, show
 from rdepth_keras.data.splits import AbsentSplit, labelled_part, shortest_side
 from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.experiment import Augmentation, Experiment
+from rdepth_keras.naming import tell_faults
 
 Tell = Callable[[str], None]
 
@@ -107,7 +108,7 @@ def check_files(data: Opened, parts: Sequence[Tiles], pixels: bool = False) -> N
     faults = [fault for tiles in parts for fault in data.faults(tiles, pixels)]
     if faults:
         count = "1 file is" if len(faults) == 1 else f"{len(faults)} files are"
-        raise ValueError(f"{count} bad: {'; '.join(faults)}")
+        raise ValueError(f"{count} bad: {tell_faults(faults)}")
 
 
 def all_at_once(*looks: Callable[[], Any]) -> list[Any]:

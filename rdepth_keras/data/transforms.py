@@ -118,7 +118,7 @@ class RandomFlips(grain.transforms.RandomMap):
         probability: of each flip.
         axes: of the flips.
         exclusive: instead, with the probability, exactly one of the flips or of 0 to 3 quarter
-            turns, all kinds alike likely, as albumentations' ``OneOf`` of flips and RandomRotate90.
+            turns, all kinds alike likely, as albumentations' OneOf of flips and RandomRotate90.
     """
 
     probability: float = 0.5

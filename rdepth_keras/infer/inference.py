@@ -19,9 +19,9 @@ class Inference:
     Attributes:
         window_pixels: side of the square window; None takes the tile as a whole.
         stride_pixels: distance between windows; None is the window itself (no overlap).
-        blend: weights of overlapping windows, ``"uniform"`` or ``"tapered"``.
-        average: what is averaged over windows and views, ``"logits"`` or ``"probabilities"``.
-        views: ``"one"``, the four ``"flips"``, or the eight ``"symmetries"`` of the square.
+        blend: weights of overlapping windows, "uniform" or "tapered".
+        average: what is averaged over windows and views, "logits" or "probabilities".
+        views: "one", the four "flips", or the eight "symmetries" of the square.
         scales: sizes at which the tile is seen, as factors (1/8 to 8) of its own; the windows stay
             as large.
         window_batch: windows that go through the network together on each device.

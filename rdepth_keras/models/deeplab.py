@@ -48,7 +48,7 @@ class DeepLabV2(Architecture):
         image_encoder: atto to xlarge (ConvNeXt), mit_b0 to mit_b5, resnet50 and its kin.
         depth_encoder: likewise; None leaves depth out.
         fusion: how the encoders meet: concat, add or gated.
-        head: makes logits from a map, a name in ``rdepth_keras.models.HEADS``.
+        head: makes logits from a map, a name in rdepth_keras.models.HEADS.
         stages: from 1 to 4, a head each; a stage may occur twice.
         merge: how the heads predict: the last one, their sum, or the logarithm of the mean of their
             probabilities, enlarged with aligned corners before that.

@@ -12,6 +12,7 @@ from rdepth_keras.data.pipeline import Unlabelled
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.experiment import Experiment
 from rdepth_keras.labels import LOVEDA
+from rdepth_keras.naming import tell_faults
 from rdepth_keras.recipes import RECIPES, SMALL
 from rdepth_keras.recipes.deviation import departures
 from rdepth_keras.run.directory import Run
@@ -132,7 +133,7 @@ def check_masks(data: Opened, sources: Sources, notify: Tell = print) -> None:
         notify(f"Looking at the masks of {count} training tiles")
     faults = [fault for tiles in parts for fault in data.mask_faults(tiles)]
     if faults:
-        raise ValueError(f"{len(faults)} masks are bad: {'; '.join(faults)}")
+        raise ValueError(f"{len(faults)} masks are bad: {tell_faults(faults)}")
 
 
 def check_rounds(experiment: Experiment) -> None:

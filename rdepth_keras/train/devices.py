@@ -25,9 +25,9 @@ class Hosts:
 
     Attributes:
         coordinator: address and port of the first host, e.g. "10.0.0.1:1234"; None takes it from
-            ``JAX_COORDINATOR_ADDRESS``, and without that, trains on this host alone.
-        count: number of hosts; None takes it from ``JAX_NUM_PROCESSES``.
-        index: number of this host, from 0; None takes it from ``JAX_PROCESS_ID``.
+            JAX_COORDINATOR_ADDRESS, and without that, trains on this host alone.
+        count: number of hosts; None takes it from JAX_NUM_PROCESSES.
+        index: number of this host, from 0; None takes it from JAX_PROCESS_ID.
         auto: asks the cluster for all three, where JAX recognises one: SLURM, Open MPI, Kubernetes,
             Cloud TPU.
     """

@@ -132,7 +132,7 @@ def test_every_mask_that_the_end_is_scored_on_is_read_before(root):
     for name in "ab":
         mask = np.full((32, 32), 99, np.uint8)
         (root / f"val/North/masks/{name}.png").write_bytes(png.encode(mask))
-    with pytest.raises(ValueError, match=r"2 files are bad: .*a\.png.*\[99\].*b\.png.*\[99\]"):
+    with pytest.raises(ValueError, match=r"2 files are bad: .*a\.png, .*b\.png: .*\[99\]"):
         check(root, "North")
 
 

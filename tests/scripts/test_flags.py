@@ -14,6 +14,7 @@ def test_flags_of_the_commands_exist(script, call, capsys, monkeypatch):
     assert call(script, "--help") == 0
     known, lines = capsys.readouterr().out, re.findall(rf"scripts/{script}\.py[^\n`]*", README)
     assert lines
+    assert "``" not in known, "a docstring's own marks"
     for line in lines:
         for flag in re.findall(r"--[\w.-]+", line.split(" -- ")[0]):
             assert re.search(rf"{re.escape(flag)}\b", known), f"{flag} in: {line}"

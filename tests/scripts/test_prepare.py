@@ -301,6 +301,10 @@ def test_verify_a_folder(script, own, capsys):
     assert "A/masks/0.png: The mask holds the values [5]" in said
     assert "B/images/1.png: empty file" in said and said.endswith("WRONG: 2 faults.\n")
     assert "WARNING: 1 depth map is flat" in said and "B/depths/1.png" in said
+    (own / "val/B/images/1.jpg").write_bytes(b"")
+    assert script.main(flags) == 1
+    said = capsys.readouterr().out
+    assert "bear the same name; remove one. Until that is mended no pixel of val/B is read." in said
 
 
 def test_verify_a_folder_needs_its_classes(script, own, capsys):

@@ -43,7 +43,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         try:
             tiles = open_folder(root, table, with_depth=with_depth).tiles(split, domain)
         except (ValueError, OSError) as error:
-            wrong.append(str(error))
+            wrong.append(f"{error} Until that is mended no pixel of {split}/{domain} is read.")
             continue
         labelled = tiles.labelled_part()
         depth = "with depth" if with_depth else "without depth"
