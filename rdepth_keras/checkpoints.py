@@ -12,6 +12,8 @@ import numpy as np
 from huggingface_hub import errors, hf_hub_download
 from safetensors import SafetensorError, safe_open
 
+from rdepth_keras.naming import shorten
+
 FILE = "model.safetensors"
 PICKLES = (".bin", ".pth", ".pt", ".ckpt", ".pkl")
 
@@ -23,11 +25,18 @@ def load(source: str | Path) -> dict[str, np.ndarray]:
     several), or a hub name such as ``timm/convnext_base.fb_in22k``, which is downloaded once.
 
     Raises FileNotFoundError where there is nothing of that name or no network to ask for it,
-    ValueError for a pickle or a damaged file; both in one line that says what to do.
+    ValueError for a pickle, a damaged file, or files of several that hold an array twice; both in
+    one line that says what to do.
     """
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for path in find(source):
-        arrays.update(_read(path))
+        more = _read(path)
+        if twice := sorted(arrays.keys() & more.keys()):
+            raise ValueError(
+                f"{path} holds arrays that another file of the same checkpoint holds, too: "
+                f"{shorten(twice)}. Is one of them of another version? Download all of them again."
+            )
+        arrays |= more
     return arrays
 
 

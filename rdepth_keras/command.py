@@ -170,6 +170,8 @@ def in_words(error: Exception) -> str | None:
         return f"out of memory: {said}. Use a smaller --crop or --batch-size, or --accumulate"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
         return f"{said}: a disk is full, or what the standard output is written to"
+    if isinstance(error, BrokenPipeError):
+        return "nobody reads the output any more, and so it was not gone on with"
     if isinstance(error, AssertionError) and _raised_in(error) == "jax._src.xla_bridge":
         asked = os.environ.get("JAX_PLATFORMS", "")
         return f"JAX finds no device of JAX_PLATFORMS={asked}; unset it, or set it to cpu"

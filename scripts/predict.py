@@ -43,8 +43,8 @@ class Predict:
     """Directory of the run."""
     inference: Inference
     depth: Path | None = None
-    """Ready-made depth map, 8- or 16-bit grey or a float TIFF, larger = nearer; for many pictures a
-    folder of maps of the same names. Estimated when left out."""
+    """Ready-made depth map, 8- or 16-bit grey or a float TIFF, larger = nearer, best without loss
+    (no JPEG); for many pictures a folder of maps of the same names. Estimated when left out."""
     depth_checkpoint: str | None = None
     """What estimates depth: a config of scripts/prepare.py such as depth_anything_v1_large, a
     Hugging Face name or a folder; the one of the run's training when left out."""

@@ -52,7 +52,7 @@ from rich.progress import (
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
 from rdepth_keras.atomic import write_bytes
-from rdepth_keras.command import check_folder, fail, guarded
+from rdepth_keras.command import check_folder, fail, guarded, in_words
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.classes import load_classes
 from rdepth_keras.data.folder.verify import verify_folder
@@ -139,11 +139,18 @@ def run(args: Args) -> int:
         if args.download and source is None:
             return 0
         args.positional_datasets.append(str(DATASET))
+    args.positional_datasets[:] = map(find_builder, args.positional_datasets)
     generation = dataclasses.replace(args.generation, config=builder_config(source))
     name, anew = prepared_config(source) or PUBLISHED, args.debug.overwrite
     with replacing(Path(args.paths.data_dir), name, anew):
         dataclasses.replace(args, generation=generation).execute()
     return 0
+
+
+def find_builder(name: str) -> str:
+    """Where a builder lies: ours, datasets/loveda_rdepth, is found from any working directory."""
+    ours = Path(name).parts == DATASET.parts[-2:] and not Path(name).exists()
+    return str(DATASET) if ours else name
 
 
 def check_flags(args: Args) -> None:
@@ -289,7 +296,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         return run(args)
     except (ValueError, OSError, ImportError) as error:
-        fail(error)
+        fail(in_words(error))
     except AssertionError as error:
         if "anual directory" not in str(error):  # TFDS's own word for a missing folder
             raise

@@ -52,6 +52,17 @@ def test_folder_of_several_files(tmp_path):
     assert_loaded(checkpoints.load(tmp_path))
 
 
+def test_an_array_that_several_files_hold_is_refused(tmp_path):
+    """One of them may be of another version; which one counts nobody can tell."""
+    test_folder_of_several_files(tmp_path)
+    last, *others = sorted(ARRAYS, reverse=True)
+    other = {others[0]: np.zeros(3, np.float32), last: ARRAYS[last]}
+    save_file(other, tmp_path / f"{last}.safetensors")
+    with pytest.raises(ValueError, match="another file of the same checkpoint holds") as error:
+        checkpoints.load(tmp_path)
+    one_line(error, f"{last}.safetensors", others[0], "Download all of them again")
+
+
 def test_missing_files_of_several_are_named(tmp_path):
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}))

@@ -31,6 +31,9 @@ _UNREADABLE = (
 )
 _SHOWN = 5
 MOST_FLAT = 0.5  # of the maps: few tiles of the published classes show one alone
+_LEAST_MAPS = 8  # that tell whether all are cut off at one place
+_CUT, _UNCUT = 0.9, 0.5  # shares of the maps: lines of one class there, and anywhere else
+_LEAST_CUT = 1 / 16  # of the side
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,20 @@ class Expected:
 
 
 PUBLISHED = {"rural": Expected(range(4191, 5167)), "urban": Expected(range(5167, 5987))}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a label map shows: its smallest and largest value, and which lines are one class."""
+
+    low: int
+    high: int
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def flat(self) -> bool:
+        return self.low == self.high
 
 
 @dataclass
@@ -118,18 +135,19 @@ def check_submission(path: Path, expected: Expected) -> Findings:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file.")
-    findings, ranges = Findings(), {}
+    findings, seen = Findings(), {}
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             for entry in _check_names(entries, expected, findings):
                 if found := _check_entry(archive, entry, expected, findings):
-                    ranges[entry] = found
+                    seen[entry] = found
     except _UNREADABLE as error:
         findings.add(f"no readable zip: truncated, damaged or another format ({error})")
         return findings
-    _check_values(list(ranges.values()), expected, findings)
-    _check_variety(ranges, findings)
+    _check_values(list(seen.values()), expected, findings)
+    _check_variety(seen, findings)
+    _check_whole([found for found in seen.values() if not found.flat], findings)
     return findings
 
 
@@ -165,8 +183,8 @@ def _leaves(name: str) -> bool:
 
 def _check_entry(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, expected: Expected, findings: Findings
-) -> tuple[int, int] | None:
-    """Looks into one file; the smallest and largest value of a readable label map, or None."""
+) -> _Seen | None:
+    """Looks into one file; what a readable label map shows, or None."""
     name = entry.filename
     if entry.flag_bits & 1:
         findings.add("encrypted files", name)
@@ -183,9 +201,7 @@ def _check_entry(
     return None
 
 
-def _check_png(
-    data: bytes, name: str, expected: Expected, findings: Findings
-) -> tuple[int, int] | None:
+def _check_png(data: bytes, name: str, expected: Expected, findings: Findings) -> _Seen | None:
     header, side = png.read_header(data), expected.side_pixels
     kind, size = (header.colour, header.bits), (header.height, header.width)
     if kind != ("grey", 8):
@@ -197,16 +213,15 @@ def _check_png(
     label = png.decode(data)
     if label.max() >= expected.classes:
         findings.add(f"values outside 0..{expected.classes - 1}", name)
-    return int(label.min()), int(label.max())
+    rows, columns = ((label == label.take([0], axis)).all(axis) for axis in (1, 0))
+    return _Seen(int(label.min()), int(label.max()), rows, columns)
 
 
-def _check_values(
-    ranges: Sequence[tuple[int, int]], expected: Expected, findings: Findings
-) -> None:
+def _check_values(seen: Sequence[_Seen], expected: Expected, findings: Findings) -> None:
     """What only all tiles together show."""
-    if not ranges:
+    if not seen:
         return
-    lowest, highest = min(low for low, _ in ranges), max(high for _, high in ranges)
+    lowest, highest = min(found.low for found in seen), max(found.high for found in seen)
     if (lowest, highest) == (1, expected.classes):
         findings.add(f"values 1..{highest}, as masks are stored: subtract 1 everywhere")
     elif lowest > 0 and highest > lowest:
@@ -215,17 +230,31 @@ def _check_values(
         findings.warnings.append(f"every tile is class {lowest} and nothing else")
 
 
-def _check_variety(ranges: Mapping[zipfile.ZipInfo, tuple[int, int]], findings: Findings) -> None:
+def _check_variety(seen: Mapping[zipfile.ZipInfo, _Seen], findings: Findings) -> None:
     """Tells of maps that other tiles bear as well, and of many that show one class alone."""
-    flat = [entry for entry, (low, high) in ranges.items() if low == high]
-    if len(ranges) > len(flat) > MOST_FLAT * len(ranges):
-        findings.warnings.append(f"{len(flat)} of the {len(ranges)} maps show one class alone")
-    rich = [entry for entry in ranges if entry not in flat]
+    flat = [entry for entry, found in seen.items() if found.flat]
+    if len(seen) > len(flat) > MOST_FLAT * len(seen):
+        findings.warnings.append(f"{len(flat)} of the {len(seen)} maps show one class alone")
+    rich = [entry for entry in seen if entry not in flat]
     marks = Counter((entry.CRC, entry.file_size) for entry in rich)
     if shared := sum(count for count in marks.values() if count > 1):
         findings.warnings.append(
-            f"{shared} of the {len(ranges)} maps are those of other tiles as well, byte for byte"
+            f"{shared} of the {len(seen)} maps are those of other tiles as well, byte for byte"
         )
+
+
+def _check_whole(rich: Sequence[_Seen], findings: Findings) -> None:
+    """Tells of rows or columns that are one class in nearly all maps, while others are not."""
+    if len(rich) < _LEAST_MAPS:
+        return
+    for what in ("rows", "columns"):
+        share = np.mean([getattr(found, what) for found in rich], axis=0)
+        cut = np.flatnonzero(share > _CUT)
+        if len(cut) > _LEAST_CUT * len(share) and share.min() < _UNCUT:
+            findings.warnings.append(
+                f"{len(cut)} {what} between {cut[0]} and {cut[-1]} show one class each in nearly "
+                "all maps: are they cut off or drawn in part?"
+            )
 
 
 def _line(fault: str, names: Sequence[str]) -> str:

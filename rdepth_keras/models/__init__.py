@@ -2,7 +2,8 @@
 
 Input: a dict of ``image``, RGB 0..255 (uint8 or float), and ``depth``, float in [0, 1], one
 channel, larger = nearer the camera (absent for networks of the image only). Height and width: any
-size from 32 pixels on.
+size from 32 pixels on. Other ranges raise nothing, as no compiled function does;
+:mod:`rdepth_keras.infer` refuses them before it calls a network.
 """
 
 from collections.abc import Mapping

@@ -67,7 +67,16 @@ def _facts(trial: Trial, evaluated: Evaluated) -> dict[str, str]:
         "step": ", ".join(map(str, trial.predictor.steps)),
         "ensemble with": ", ".join(map(str, trial.members)),
         "version": str(known.get("rdepth_keras", "")),
+        "curves": _curves(trial),
         "revision": str(known.get("git_revision") or ""),
         "trained on": str(known.get("device", "")),
     }
     return {name: fact for name, fact in facts.items() if fact}
+
+
+def _curves(trial: Trial) -> str:
+    """In words, that the journal ends before what is scored, or is gone; else empty."""
+    noted, scored = trial.run.trained_steps or 0, trial.predictor.steps[0]
+    if noted >= scored:
+        return ""
+    return f"not whole: the journal ends at step {noted}, and step {scored} is scored"

@@ -227,6 +227,28 @@ def test_maps_of_other_tiles_and_many_of_one_class_are_warnings(tmp_path):
     assert not check_submission(pack(tmp_path / "c.zip", members() | half), EXPECTED).warnings
 
 
+def test_maps_that_are_drawn_in_part_are_a_warning(tmp_path):
+    expected = Expected(range(8), side_pixels=16)
+    rng = np.random.default_rng(0)
+    maps = rng.integers(0, 7, (8, 16, 16)).astype(np.uint8)
+    maps[:, :, 3] = 2  # one column of one class, as a border may be
+    told = {}
+    for name, start in (("whole", 16), ("cut", 9)):
+        maps[:, start:] = 0
+        files = {f"{number}.png": png.encode(label) for number, label in enumerate(maps)}
+        told[name] = check_submission(pack(tmp_path / f"{name}.zip", files), expected)
+        turned = {key: png.encode(png.decode(data).T) for key, data in files.items()}
+        told[f"{name}, turned"] = check_submission(pack(tmp_path / "t.zip", turned), expected)
+    assert [str(told[name]) for name in ("whole", "whole, turned")] == ["", ""]
+    said = "warning: 7 {} between 9 and 15 show one class each in nearly all maps: are they cut off"
+    assert str(told["cut"]).startswith(said.format("rows"))
+    assert str(told["cut, turned"]).startswith(said.format("columns"))
+    assert not told["cut"].faults
+    few = {name: data for name, data in files.items() if name != "7.png"}
+    found = check_submission(pack(tmp_path / "few.zip", few), Expected(range(7), side_pixels=16))
+    assert str(found) == "", "too few maps tell nothing"
+
+
 def test_no_background_anywhere_is_a_warning(tmp_path):
     shifted = {name: encode(np.arange(256).reshape(16, 16) % 6 + 1) for name in members()}
     found = check_submission(pack(tmp_path / "a.zip", shifted), EXPECTED)

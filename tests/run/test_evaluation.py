@@ -426,9 +426,13 @@ def test_the_report(copied):
     assert f"{100 * result['miou']:.2f}" in text and "r2u, target validation" in text
     assert 'aria-label="Training"' in text and "procedural heights" in text
     assert not list(page.parent.glob("*.partial"))
-    assert "<dt>step</dt><dd>1</dd>" in text
+    assert "<dt>step</dt><dd>1</dd>" in text and "<dt>curves</dt>" not in text
     run.evaluate(trial, QUIET)
     assert not page.exists(), "a page of other scores does not lie beside new ones"
+    (copied[0] / "journal.jsonl").write_text("")
+    _, page = run.write_report(trial, QUIET, exhibits=2)
+    told = "<dt>curves</dt><dd>not whole: the journal ends at step 0, and step 1 is scored</dd>"
+    assert told in page.read_text(encoding="utf-8")
 
 
 def test_depth_is_ablated(copied):

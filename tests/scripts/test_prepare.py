@@ -235,6 +235,14 @@ def refusal(script, capsys, *arguments):
     return line
 
 
+def test_the_builder_is_found_from_any_directory(script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert script.find_builder("datasets/loveda_rdepth") == str(script.DATASET)
+    assert script.find_builder("mnist") == "mnist"
+    (tmp_path / "datasets/loveda_rdepth").mkdir(parents=True)
+    assert script.find_builder("datasets/loveda_rdepth") == "datasets/loveda_rdepth"
+
+
 @pytest.mark.parametrize("flags", [[], ["--folder", "."]])
 def test_an_unknown_config_lists_the_known_ones(script, capsys, flags, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

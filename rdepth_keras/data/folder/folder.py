@@ -6,7 +6,7 @@
 
 The folders are ``<split>/<domain>/<kind>``: splits are ``train``, ``val`` and ``test``, domains
 bear any names. A domain without ``masks`` is unlabelled; where some tiles have masks, those are the
-labelled part. Files belong together by name.
+labelled part. Files belong together by name; those that begin with a dot are left out, as hidden.
 """
 
 import re

@@ -21,6 +21,7 @@ from rdepth_keras.data.loveda.tree import LAYOUT, RECORD
 from rdepth_keras.data.splits import SPLITS, AbsentSplit
 from rdepth_keras.depth.normalise import dequantise
 from rdepth_keras.labels import IGNORE, LOVEDA
+from rdepth_keras.naming import shorten
 
 NAME = "loveda_rdepth"
 SHARED_DEPTH = "shared_depth"  # of the metadata: tiles whose map is another tile's as well
@@ -129,7 +130,13 @@ class LovedaTiles:
         values = np.array(entry["pixels_per_value"], np.int64)[:, list(LOVEDA.values)]
         rows = dict(zip(entry["ids"], values, strict=True))
         # Records lie in another order than statistics, and only they say which.
-        return np.stack([rows[int(self._records[index]["id"])] for index in range(len(self))])
+        numbers = [int(self._records[index]["id"]) for index in range(len(self))]
+        if strange := sorted({*numbers} - rows.keys()):
+            raise ValueError(
+                f"{self._folder}, {self._split} holds tiles that were not prepared for it: "
+                f"{shorten(strange)}. Were its files exchanged? Prepare it again with --overwrite."
+            )
+        return np.stack([rows[number] for number in numbers])
 
     @property
     def statistics(self) -> Mapping[str, Any]:

@@ -81,6 +81,8 @@ def load(model: keras.Model, weights: Weights) -> None:
     holds the whole network, or an encoder, for all of a network without depth. A whole network's
     classifiers stay random, with a warning, where its classes are others in number.
 
+    Warns where every batch norm has the statistics that it begins with: mean 0, variance 1.
+
     Raises ValueError where a checkpoint does not fit, in one line; the network is untouched then.
     """
     sources = weights.values() if isinstance(weights, Mapping) else [weights]
@@ -98,6 +100,7 @@ def load(model: keras.Model, weights: Weights) -> None:
     else:
         plan = _plan_network(model, encoders, weights)
     _refuse_flat(plan)
+    _tell_fresh_statistics(plan)
     for variable, array in plan:
         variable.assign(array)
 
@@ -119,6 +122,23 @@ def _refuse_flat(plan: list) -> None:
         raise ValueError(
             f"The weights hold one value all over in {_listing(flat)}, which no training leaves. "
             "Was their download cut? Fetch the file again."
+        )
+
+
+def _tell_fresh_statistics(plan: list) -> None:
+    """Averaged weights (SWA, EMA) are often saved with batch norms that no image has passed."""
+    kinds = {"mean": 0, "variance": 1}
+    statistics = [
+        np.all(array == kinds[kind])
+        for variable, array in plan
+        if (kind := variable.path.rpartition("_")[2]) in kinds
+    ]
+    if statistics and all(statistics):
+        warnings.warn(
+            "Every batch norm of the weights has mean 0 and variance 1, as before training: were "
+            "weights averaged, and their statistics not? Take weights that have them, or estimate "
+            "them on training images first.",
+            stacklevel=3,
         )
 
 

@@ -87,6 +87,15 @@ def test_counts_of_a_part_are_those_of_its_tiles(tmp_path):
     np.testing.assert_array_equal(count_pixels(tiles, len(LOVEDA)), expected)
 
 
+def test_records_of_another_split_are_no_count(data_dir, monkeypatch):
+    """As where the files of two splits were exchanged."""
+    tiles = open_loveda(data_dir).tiles("train", "urban")
+    other = open_loveda(data_dir).tiles("train", "rural").statistics
+    monkeypatch.setattr(type(tiles), "statistics", other)
+    with pytest.raises(ValueError, match="train_urban holds tiles that were not prepared for it"):
+        tiles.pixels_per_class()
+
+
 def test_tiles_travel_to_another_process(data_dir):
     tiles = open_loveda(data_dir).tiles("train", "urban")
     first = tiles[0]

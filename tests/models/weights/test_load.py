@@ -336,6 +336,19 @@ def test_whole_network_of_other_classes_keeps_a_random_classifier(tmp_path):
     assert ours["head/classifier/kernel"].shape == (8, 5)
 
 
+def test_statistics_that_no_image_has_passed_are_told(tmp_path, recwarn):
+    """As of averaged weights; a single norm that begins so, such as one that is unused, is none."""
+    _, arrays = whole_network(tmp_path)
+    fresh = {"running_mean": 0, "running_var": 1}
+    means = [name for name in arrays if name.rpartition(".")[2] in fresh]
+    for count in (1, len(means)):
+        for name in means[:count]:
+            arrays[name] = np.full_like(arrays[name], fresh[name.rpartition(".")[2]])
+        models.build("convnext_b", weights=save(tmp_path / "model.safetensors", arrays), **WHOLE)
+        assert len(recwarn) == (count == len(means))
+    assert "Every batch norm of the weights has mean 0 and variance 1" in str(recwarn[0].message)
+
+
 def test_whole_network_needs_the_same_network(tmp_path):
     path, _ = whole_network(tmp_path)
     with pytest.raises(ValueError, match="does not fit the network") as error:
