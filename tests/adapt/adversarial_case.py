@@ -4,8 +4,10 @@ NumPy alone, since one of the programs has no JAX and the other no PyTorch. Weig
 generator a network, ``default_rng(seed)``, variable after variable in the order of their paths.
 """
 
-import numpy as np
+import runpy
+from pathlib import Path
 
+DRAWS = runpy.run_path(str(Path(__file__).with_name("draws.py")))
 CLASSES, SIZE, BATCH, WIDTH, STEPS = 5, 16, 2, 8, 3
 RATE, MOMENTUM, DECAY, CLIP = 0.05, 0.9, 5e-4, 1.0
 CRITIC_RATE, BETAS = 1e-2, (0.9, 0.99)
@@ -72,28 +74,15 @@ def shapes(method, stages):
 
 def draw(method, stages):
     """Network -> path -> float32 values, for :func:`shapes`."""
-    drawn = {}
-    for seed, (network, variables) in enumerate(shapes(method, stages).items()):
-        rng, drawn[network] = np.random.default_rng(seed), {}
-        for path in sorted(variables):
-            values = rng.standard_normal(variables[path])
-            if path.endswith("kernel"):
-                values *= 2 / np.prod(variables[path][:-1]) ** 0.5
-            elif path.endswith("variance"):
-                values = 0.5 + np.abs(values)
-            else:
-                values = 0.2 * values + path.endswith("gamma")
-            drawn[network][path] = values.astype(np.float32)
-    return drawn
+    return {
+        network: DRAWS["draw_weights"](variables, seed)
+        for seed, (network, variables) in enumerate(shapes(method, stages).items())
+    }
 
 
 def batch(seed):
     """Images uint8 (B, H, W, 3) and labels (B, H, W), some of them ignored."""
-    rng = np.random.default_rng(100 + seed)
-    label = rng.integers(0, CLASSES, (BATCH, 4, 4)).repeat(SIZE // 4, 1).repeat(SIZE // 4, 2)
-    image = label[..., None] * (40, 10, 25) + rng.integers(0, 60, (BATCH, SIZE, SIZE, 3))
-    label[:, :3] = 255
-    return {"image": image.astype(np.uint8), "label": label.astype(np.uint8)}
+    return DRAWS["draw_batch"](seed, BATCH, SIZE, CLASSES)
 
 
 def batches(step):

@@ -9,10 +9,12 @@ then the critics' on detached maps; the source's critic calls the source 1, whic
 the other sign; normalised convolutions have their biases. In float64; the golden is float32.
 """
 
+import runpy
 from pathlib import Path
 
 import numpy as np
 
+DRAWS = runpy.run_path(str(Path(__file__).with_name("draws.py")))
 CLASSES, SIZE, BATCH, WIDTH, STEPS = 5, 16, 2, 8, 3
 RATE, MOMENTUM, DECAY, HEAD_FACTOR = 0.05, 0.9, 5e-4, 2.0
 CRITIC_RATE, BETAS = 1e-2, (0.9, 0.99)
@@ -69,31 +71,19 @@ def is_buffer(path):
 
 def draw():
     """Network -> path -> float32 values; ``teacher`` are the decoders and heads it starts with."""
-    drawn, wanted = {}, shapes()
+    wanted = shapes()
     heads = ("source_decoder", "target_decoder", "source_head", "target_head")
     own = {path: shape for path, shape in wanted["segmenter"].items() if path.startswith(heads)}
     wanted["teacher"] = {path: shape for path, shape in own.items() if not is_buffer(path)}
-    for seed, (network, variables) in enumerate(wanted.items()):
-        rng, drawn[network] = np.random.default_rng(seed), {}
-        for path in sorted(variables):
-            values = rng.standard_normal(variables[path])
-            if path.endswith("kernel"):
-                values *= 2 / np.prod(variables[path][:-1]) ** 0.5
-            elif path.endswith("variance"):
-                values = 0.5 + np.abs(values)
-            else:
-                values = 0.2 * values + path.endswith("gamma")
-            drawn[network][path] = values.astype(np.float32)
-    return drawn
+    return {
+        network: DRAWS["draw_weights"](variables, seed)
+        for seed, (network, variables) in enumerate(wanted.items())
+    }
 
 
 def batch(seed):
     """Images uint8 (B, H, W, 3) and labels (B, H, W), some of them ignored."""
-    rng = np.random.default_rng(100 + seed)
-    label = rng.integers(0, CLASSES, (BATCH, 4, 4)).repeat(SIZE // 4, 1).repeat(SIZE // 4, 2)
-    image = label[..., None] * (40, 10, 25) + rng.integers(0, 60, (BATCH, SIZE, SIZE, 3))
-    label[:, :3] = 255
-    return {"image": image.astype(np.uint8), "label": label.astype(np.uint8)}
+    return DRAWS["draw_batch"](seed, BATCH, SIZE, CLASSES)
 
 
 def batches(step):

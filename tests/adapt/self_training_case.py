@@ -4,8 +4,10 @@ NumPy alone, since one of the programs has no JAX and the other no PyTorch. All 
 one ``default_rng(0)``, variable after variable in the order of their paths.
 """
 
-import numpy as np
+import runpy
+from pathlib import Path
 
+DRAWS = runpy.run_path(str(Path(__file__).with_name("draws.py")))
 CLASSES, SIZE, BATCH, WIDTH, STEPS = 5, 16, 4, 8, 3
 RATE, MOMENTUM, DECAY, CLIP = 0.05, 0.9, 5e-4, 0.5
 START = 0.3  # of the three steps, the first is on the source alone
@@ -36,26 +38,12 @@ def shapes(heads):
 
 def draw(heads):
     """Path -> float32 values, for :func:`shapes`."""
-    rng, drawn, wanted = np.random.default_rng(0), {}, shapes(heads)
-    for path in sorted(wanted):
-        values = rng.standard_normal(wanted[path])
-        if path.endswith("kernel"):
-            values *= 2 / np.prod(wanted[path][:-1]) ** 0.5
-        elif path.endswith("variance"):
-            values = 0.5 + np.abs(values)
-        else:
-            values = 0.2 * values + path.endswith("gamma")
-        drawn[path] = values.astype(np.float32)
-    return drawn
+    return DRAWS["draw_weights"](shapes(heads), seed=0)
 
 
 def batch(seed):
     """Images uint8 (B, H, W, 3) and labels (B, H, W), some of them ignored."""
-    rng = np.random.default_rng(100 + seed)
-    label = rng.integers(0, CLASSES, (BATCH, 4, 4)).repeat(SIZE // 4, 1).repeat(SIZE // 4, 2)
-    image = label[..., None] * (40, 10, 25) + rng.integers(0, 60, (BATCH, SIZE, SIZE, 3))
-    label[:, :3] = 255
-    return {"image": image.astype(np.uint8), "label": label.astype(np.uint8)}
+    return DRAWS["draw_batch"](seed, BATCH, SIZE, CLASSES)
 
 
 def batches(step):

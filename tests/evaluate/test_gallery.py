@@ -1,33 +1,16 @@
 """Pictures of a tile, and which tiles are shown."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from rdepth_keras.evaluate.gallery import LAYERS, WRONG, exhibit, spread
 from rdepth_keras.labels import LOVEDA
 
-
-def make_tiles(count=5, side=24):
-    rng = np.random.default_rng(0)
-    for number in range(count):
-        coarse = rng.integers(0, 7, (4, 4)).astype(np.uint8)
-        label = coarse.repeat(side // 4, 0).repeat(side // 4, 1)
-        label[:3] = 255
-        yield {
-            "id": 30 + number,
-            "image": rng.integers(0, 256, (side, side, 3)).astype(np.uint8),
-            "depth": rng.random((side, side, 1)).astype(np.float32),
-            "label": label,
-        }
-
-
-def predict(tile):
-    """Wrong in as many columns as the tile's number says."""
-    said = tile["label"] % 255
-    said[:, : 4 * (tile["id"] - 30)] = 0
-    probabilities = np.full((*said.shape, 7), 0.02, np.float32)
-    np.put_along_axis(probabilities, said[..., None].astype(int), 0.88, -1)
-    return probabilities
+MADE = runpy.run_path(str(Path(__file__).with_name("made_tiles.py")))
+make_tiles, predict = MADE["make_tiles"], MADE["predict"]
 
 
 def test_an_exhibit_shows_what_was_wrong(monkeypatch):
