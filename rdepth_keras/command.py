@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -31,6 +32,21 @@ _STYLE = (
     tyro.conf.SuppressFixed,
 )
 _CONSTRUCTORS = tyro.constructors.ConstructorRegistry()
+
+
+@dataclass(frozen=True)
+class Window:
+    """What decides the default distance of windows; 0 is the run's own."""
+
+    window_pixels: int | None = 0
+
+
+@dataclass(frozen=True)
+class RunAndWindow:
+    """The arguments that decide the default inference of a script that takes a run."""
+
+    run: Path | None = None
+    inference: Window = Window()
 
 
 def _read_as(kind: type, metavar: str, read: Callable[[str], Any], show: Callable[[Any], str]):

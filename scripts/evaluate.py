@@ -56,23 +56,8 @@ class Evaluate:
     """With --compare: how the tables are written."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """What decides whether there is a distance between windows; 0 is the run's own."""
-
-    window_pixels: int | None = 0
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The arguments that decide the default inference."""
-
-    run: Path | None = None
-    inference: Window = Window()
-
-
 def main() -> None:
-    choice = command.peek(Choice)
+    choice = command.peek(command.RunAndWindow)
     own = run.Run(choice.run).experiment.training.inference if choice.run else Inference()
     if choice.inference.window_pixels is None:
         own = own.whole()

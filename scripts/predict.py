@@ -54,23 +54,10 @@ class Predict:
     """Replace files that lie where maps are written."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """What decides the default distance of the windows; 0 is the run's own."""
-
-    window_pixels: int | None = 0
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The arguments that decide the default inference."""
-
-    run: Path | None = None
-    inference: Window = Window()
-
-
 def main() -> None:
-    arguments = command.parse(Predict, default=_defaults(_inference(command.peek(Choice))))
+    arguments = command.parse(
+        Predict, default=_defaults(_inference(command.peek(command.RunAndWindow)))
+    )
     own_run = run.Run(arguments.run)
     _check_together(arguments, own_run)
     jobs = plan(arguments.image, arguments.out, arguments.depth)
@@ -124,7 +111,7 @@ def colored(out: Path) -> Path:
     return out.with_name(f"{out.stem}{COLORED}.png")
 
 
-def _inference(known: Choice) -> Inference:
+def _inference(known: command.RunAndWindow) -> Inference:
     """The run's own, with windows, of the side that is given, that overlap without a seam."""
     if known.run is None:
         return Inference()

@@ -1,26 +1,17 @@
 """Published rows, protocols, and what may be ranked."""
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import pytest
 
-from rdepth_keras.evaluate.rows import Protocol, Row, group, published_rows, ranks
+from rdepth_keras.evaluate.rows import Protocol, group, published_rows, ranks
 from rdepth_keras.evaluate.tables import write_tables
 from rdepth_keras.labels import LOVEDA
 
-VALIDATION = Protocol("LoveDA", "r2u", "target", "urban", "val", 677, seen="none")
-
-
-def row(name, miou, protocol=VALIDATION, inference="whole", **options):
-    iou = dict.fromkeys(LOVEDA.names, miou) | {"barren": None}
-    return Row(
-        name,
-        protocol,
-        iou,
-        miou,
-        {"seeds": "0", "depth": "none", "inference": inference},
-        **options,
-    )
+MADE = runpy.run_path(str(Path(__file__).with_name("made_rows.py")))
+VALIDATION, row = MADE["VALIDATION"], MADE["row"]
 
 
 def test_the_published_rows():
