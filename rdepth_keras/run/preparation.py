@@ -132,7 +132,11 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     if notice := padded(experiment, tile_pixels):
         console.print(notice)
     sources = kept(experiment, sources, console.print)
-    batches = domain_batches(experiment, sources, console.print)
+    told: list[str] = []
+    batches = domain_batches(experiment, sources, told.append)
+    for line in told:
+        console.print(line)
+    lacks = [*sources.lacks, *(line for line in told if line.startswith("WARNING"))]
     assembly = assemble(experiment)
     # Also for a run that was begun and killed before its first checkpoint; and what never trains is
     # in no checkpoint.
@@ -140,7 +144,7 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     begins, place = not _has_checkpoint(run), training.start_from
     before = None if place is None else Run(Path(place))
     around = surroundings(experiment, data, counts, files)
-    around |= {"tile_pixels": tile_pixels, "lacks": list(sources.lacks)}
+    around |= {"tile_pixels": tile_pixels, "lacks": lacks}
     if before and (never_trains or begins):
         assembly, step = start_from(before, experiment, assembly, console.print)
         around["started_from"] = {"run": before.identity, "step": step}

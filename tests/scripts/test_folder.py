@@ -89,6 +89,18 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
 
 
 @pytest.mark.proof
+def test_a_class_that_no_training_tile_shows_is_told_in_the_row(data, tmp_path, call, capsys):
+    own, run = shutil.copytree(data, tmp_path / "own"), tmp_path / "run"
+    for mask in own.glob("*/A/masks/*.png"):
+        values = png.decode(mask.read_bytes())
+        mask.write_bytes(png.encode(np.where(values == 30, 10, values).astype(np.uint8)))
+    assert call("train", *settings(own), "--out", run) == 0
+    before, _, row = capsys.readouterr().out.partition("A to B, target validation")
+    said = "no training tile shows tree: nothing is learned of it."
+    assert said in " ".join(before.split()) and said in " ".join(row.split())
+
+
+@pytest.mark.proof
 def test_a_run_that_starts_from_one_trained_on_the_scored_tiles_says_so(data, tmp_path, call):
     """Whatever root and domain they were in."""
     pool = tmp_path / "pool"
