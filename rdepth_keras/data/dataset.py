@@ -64,7 +64,8 @@ class Dataset:
     """Base of all datasets; :meth:`open` is all that one must define.
 
     Attributes:
-        direction: source and target: r2u trains on rural tiles and is scored on urban ones.
+        direction: source and target: r2u trains on rural tiles and is scored on urban ones. For a
+            folder, whose domains are named, only whose settings are taken where a recipe's differ.
     """
 
     direction: Direction = "r2u"

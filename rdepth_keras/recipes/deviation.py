@@ -27,6 +27,21 @@ def changes(experiment: Experiment) -> list[str]:
 
 
 def deviation(experiment: Experiment) -> str:
-    """:func:`changes` in one line; empty where there are none."""
-    found = changes(experiment)
-    return f"not as in the recipe {experiment.recipe}: {'; '.join(found)}" if found else ""
+    """:func:`changes` in one line, and :func:`side_taken`; empty where there are none."""
+    found, side = changes(experiment), side_taken(experiment)
+    told = f"not as in the recipe {experiment.recipe}: {'; '.join(found)}" if found else ""
+    return "; ".join(filter(None, [told, side]))
+
+
+def side_taken(experiment: Experiment) -> str:
+    """In words, which direction's settings a recipe gave data that name their domains themselves.
+
+    Empty where no setting differs, or where the direction is the data's own.
+    """
+    way, name, data = experiment.data.direction, experiment.recipe, experiment.data
+    if data.route == way or name.removeprefix(SMALL) not in RECIPES:
+        return ""
+    other = way.translate(str.maketrans("ru", "ur"))
+    theirs, ours = (recipe(name, each).changed(data=data) for each in (other, way))
+    found = in_words(differences(theirs.essence(seed=0), ours.essence(seed=0)))
+    return f"settings of --direction {way}, not {other}: {'; '.join(found)}" if found else ""

@@ -22,7 +22,7 @@ NO_CLASSES = ClassTable((), (), ())
 class Folder(Dataset):
     """A plain tree of tiles, see :mod:`rdepth_keras.data.folder.folder`.
 
-    ``direction`` is a label only: the two domains are named.
+    ``direction`` only says whose settings are taken where a recipe's differ: domains are named.
 
     Attributes:
         classes: a class file: names, what the masks hold, colours; README shows one.
