@@ -38,10 +38,12 @@ def estimate_scene(
 
     ``view(image, size)`` estimates the depth of one image at ``size`` (height, width). An image
     that fits one view is one view. Windows overlap by half, where nothing else is said. Raises
-    ValueError for an overlap that is no part of a window, and for too many windows, OSError where
-    the windows of a large scene find no room on the disk.
+    ValueError for an overlap that is no part of a window, for too many windows, and for a view of
+    another size or with values that are not finite; OSError where the windows of a large scene find
+    no room on the disk.
     """
     height, width = image.shape[:2]
+    view = _checked(view)
     if is_single_view(height, width, window_pixels):
         return view(image, (height, width))
     overlap_pixels = window_pixels // 2 if overlap_pixels is None else overlap_pixels
@@ -66,6 +68,23 @@ def estimate_scene(
         file.seek(0)
         depths = (_read(file, places) for _ in samples)
         return blend_windows(places, map(_apply, depths, samples, *_align(samples, coarse)))
+
+
+def _checked(view: View) -> View:
+    """The same view; a wrong one would end in the middle of the alignment, or in NaN everywhere."""
+
+    def checked(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        depth = np.asarray(view(image, size))
+        if depth.shape != size:
+            raise ValueError(f"A view must give depth of {size}; received {depth.shape}.")
+        if not np.isfinite(depth).all():
+            raise ValueError(
+                "A view must give finite depth; this holds NaN or infinity. Are the estimator's "
+                "weights those of its network, and does it compute in float32?"
+            )
+        return depth
+
+    return checked
 
 
 def is_single_view(height: int, width: int, window_pixels: int = WINDOW_PIXELS) -> bool:

@@ -190,6 +190,18 @@ def test_without_room_for_the_windows_nothing_is_estimated(monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("sides", [(64, 64), (200, 100)], ids=["one view", "windows"])
+def test_a_view_that_gives_no_depth_is_refused(sides):
+    image = np.zeros((*sides, 3), np.uint8)
+    wrong = {
+        r"depth of \(\d+, \d+\); received": lambda image, size: np.zeros((size[0], size[1] - 1)),
+        "must give finite depth": lambda image, size: np.full(size, np.nan),
+    }
+    for said, view in wrong.items():
+        with pytest.raises(ValueError, match=said):
+            estimate_scene(view, image, window_pixels=64)
+
+
 def test_a_disk_that_fills_up_is_an_error(monkeypatch):
     with Path("/dev/full").open("w+b", buffering=0) as full:
         monkeypatch.setattr(scene, "_scratch", lambda _: full)
