@@ -130,8 +130,16 @@ def divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def _pixels(confusion: np.ndarray) -> np.ndarray:
-    """Integers as int64, in which sums do not overflow; floats as they are."""
+    """Integers as int64, in which sums do not overflow; floats as they are.
+
+    Raises ValueError for what is no square.
+    """
     confusion = np.asarray(confusion)
+    if confusion.ndim < 2 or confusion.shape[-1] != confusion.shape[-2]:
+        raise ValueError(
+            "A confusion matrix must be (..., classes, classes), truth before prediction; received "
+            f"{confusion.shape}."
+        )
     return confusion.astype(np.int64) if confusion.dtype.kind in "iu" else confusion
 
 

@@ -9,6 +9,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from rdepth_keras.arrays import Tiles
+from rdepth_keras.arrays import Tile, Tiles
 from rdepth_keras.data import png
 from rdepth_keras.data.cache import cached
 from rdepth_keras.data.folder.folder import open_folder
@@ -131,10 +132,26 @@ def crops_a_second(tiles: Tiles, seconds: float) -> float:
     return count / spent
 
 
+@dataclass(frozen=True)
+class _Many:
+    """The same tiles again and again, so that an epoch is as long as one of LoveDA."""
+
+    tiles: Tiles
+
+    @property
+    def labelled(self) -> bool:
+        return self.tiles.labelled
+
+    def __len__(self) -> int:
+        return MANY
+
+    def __getitem__(self, index: int) -> Tile:
+        return self.tiles[index % len(self.tiles)]
+
+
 def batched_rate(tiles: Tiles, transforms: Sequence[Any], workers: int, seconds: float) -> float:
     """Crops a second of the training pipeline; batches made ahead are not counted."""
-    parts = [tiles] * -(-MANY // len(tiles))
-    batches = training_batches(parts, transforms, batch_size=4, seed=0, workers=workers)
+    batches = training_batches([_Many(tiles)], transforms, batch_size=4, seed=0, workers=workers)
     for _ in range(8):
         next(batches)
     start, count = time.perf_counter(), 0

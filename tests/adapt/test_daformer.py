@@ -163,15 +163,18 @@ def test_the_depth_of_what_is_pasted_is_seen_only_where_it_is_mixed(mixed_depth)
     method = DAFormer(feature_weight=0.0, mixed_depth=mixed_depth)
     (phase,) = method.phases(method.networks(parts()._replace(segmenter=network)))
     params, buffers = network.init()
-    memory, found = {"teacher": params}, []
-    for depth in (0.2, 0.7):
-        own, other = case.batch(0, 0), case.batch(1, 0)
-        shape = (*own["image"].shape[:3], 1)
-        source = {**own, "depth": jnp.full(shape, depth)}
-        target = {**other, "depth": jnp.linspace(0, 1, np.prod(shape)).reshape(shape)}
+    own, other = case.batch(0, 0), case.batch(1, 0)
+    shape = (*own["image"].shape[:3], 1)
+    target = {**other, "depth": jnp.linspace(0, 1, np.prod(shape)).reshape(shape)}
+
+    @jax.jit
+    def mixed(depth):
+        source, memory = {**own, "depth": jnp.full(shape, depth)}, {"teacher": params}
         key = jax.random.key(0)
         given = Given(source, target, {SEGMENTER: buffers}, memory, key, jnp.asarray(0), 0.0)
-        found.append(float(phase.loss({SEGMENTER: params}, given).logs["mixed"]))
+        return phase.loss({SEGMENTER: params}, given).logs["mixed"]
+
+    found = mixed(0.2), mixed(0.7)
     assert (found[0] != found[1]) == mixed_depth and found[0] > 0
 
 
@@ -189,7 +192,7 @@ def test_several_heads_learn_what_they_predict_together():
     def loss(own):
         return phase.loss({SEGMENTER: own}, given).loss
 
-    found = jax.grad(loss)(params)
+    found = jax.jit(jax.grad(loss))(params)
     assert all(np.asarray(found[f"head{index}/kernel"]).any() for index in (1, 2))
 
 

@@ -105,6 +105,9 @@ def test_wrong_arrays_are_named():
     for strange in (-1, 0.5, np.nan):
         with pytest.raises(ValueError, match=rf"whole numbers of pixels; received \[{strange}"):
             mean_iou(np.array([[3, strange], [0, 1]]))
+    for shape in ((5, 4), (25,)):
+        with pytest.raises(ValueError, match=r"must be \(\.\.\., classes, classes\).* received"):
+            mean_iou(np.ones(shape, np.int64))
 
 
 SCORES = (

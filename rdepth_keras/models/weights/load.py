@@ -81,7 +81,9 @@ def load(model: keras.Model, weights: Weights) -> None:
     holds the whole network, or an encoder, for all of a network without depth. A whole network's
     classifiers stay random, with a warning, where its classes are others in number.
 
-    Warns where every batch norm has the statistics that it begins with: mean 0, variance 1.
+    Warns where every batch norm has the statistics that it begins with, mean 0 and variance 1, and
+    of norms that multiply everything by 0. Values of another scale, such as the difference of two
+    checkpoints, are not told.
 
     Raises ValueError where a checkpoint does not fit, in one line; the network is untouched then.
     """
@@ -101,6 +103,7 @@ def load(model: keras.Model, weights: Weights) -> None:
         plan = _plan_network(model, encoders, weights)
     _refuse_flat(plan)
     _tell_fresh_statistics(plan)
+    _tell_closed_norms(plan)
     for variable, array in plan:
         variable.assign(array)
 
@@ -138,6 +141,21 @@ def _tell_fresh_statistics(plan: list) -> None:
             "Every batch norm of the weights has mean 0 and variance 1, as before training: were "
             "weights averaged, and their statistics not? Take weights that have them, or estimate "
             "them on training images first.",
+            stacklevel=3,
+        )
+
+
+def _tell_closed_norms(plan: list) -> None:
+    """What a norm multiplies by 0 goes no further: the network behind it does not see the image."""
+    closed = [
+        variable.path
+        for variable, array in plan
+        if variable.path.endswith("gamma") and not np.any(array)
+    ]
+    if closed:
+        warnings.warn(
+            f"The weights multiply everything by 0 in {_listing(closed)}. Was a part of the file "
+            "not written?",
             stacklevel=3,
         )
 

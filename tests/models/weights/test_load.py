@@ -349,6 +349,14 @@ def test_statistics_that_no_image_has_passed_are_told(tmp_path, recwarn):
     assert "Every batch norm of the weights has mean 0 and variance 1" in str(recwarn[0].message)
 
 
+def test_norms_that_close_a_network_are_told(arrays, tmp_path):
+    arrays["stages.1.downsample.0.weight"][1:] = 0
+    weights.load(models.build("convnext_b", **SMALL), save(tmp_path / "open.safetensors", arrays))
+    arrays["stages.1.downsample.0.weight"][:] = 0
+    with pytest.warns(UserWarning, match="multiply everything by 0 in image_encoder/.*gamma"):
+        models.build("convnext_b", weights=save(tmp_path / "closed.safetensors", arrays), **SMALL)
+
+
 def test_whole_network_needs_the_same_network(tmp_path):
     path, _ = whole_network(tmp_path)
     with pytest.raises(ValueError, match="does not fit the network") as error:
