@@ -186,7 +186,7 @@ def test_a_file_filled_up_after_a_cut_is_refused(value, arrays, tmp_path):
 
 def test_a_file_with_a_hole_is_refused(arrays, tmp_path, monkeypatch):
     """A part of its download was left out: zeros in the middle of a kernel."""
-    monkeypatch.setattr("rdepth_keras.models.weights.load._HOLE", 40)
+    monkeypatch.setattr("rdepth_keras.models.weights.soundness._HOLE", 40)
     model, flat = models.build("convnext_b", **SMALL), arrays["stages.3.blocks.0.mlp.fc1.weight"]
     assert flat.size > 100
     flat.reshape(-1)[30:69] = 0
