@@ -42,12 +42,17 @@ def pixel_cross_entropy(logits: jax.Array, label: jax.Array) -> tuple[jax.Array,
         is NaN where a label is neither a class nor 255.
 
     Raises:
-        ValueError: for shapes that do not belong together, logits that are no floats, and labels
-            that are no integers.
+        ValueError: for shapes that do not belong together, logits of one class, or that are no
+            floats, and labels that are no integers.
     """
     check_logits(logits, label)
     if not jnp.issubdtype(logits.dtype, jnp.floating):
         raise ValueError(f"Logits must be floats; received {logits.dtype}. Are they labels?")
+    if logits.shape[-1] == 1:
+        raise ValueError(
+            "Logits of one class always have the entropy 0; give two or more, or take a loss for "
+            "one channel, such as optax.sigmoid_binary_cross_entropy."
+        )
     check_integers("label", label)
     logits = resize_logits(logits, *label.shape[1:])
     label = _as_int32(label)

@@ -143,6 +143,13 @@ def test_the_ignore_of_eight_signed_bits_is_no_class_either(example):
     assert jnp.isnan(cross_entropy(logits, signed.at[0, 0, 0].set(-1)))
 
 
+def test_logits_of_one_class_are_refused():
+    """Their entropy is 0 whatever they are, and no training moves."""
+    label = np.full((1, 4, 4), 255, np.uint8)
+    with pytest.raises(ValueError, match="Logits of one class always have the entropy 0"):
+        cross_entropy(jnp.zeros((1, 4, 4, 1)), label)
+
+
 @pytest.mark.parametrize("dtype", [jnp.int32, jnp.uint8, bool, jnp.complex64])
 def test_logits_that_are_no_floats_are_refused(example, dtype):
     logits, label = map(jnp.asarray, example)

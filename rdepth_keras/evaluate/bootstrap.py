@@ -5,6 +5,7 @@ confusion matrices and scores the sum, as the score itself does.
 Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -97,6 +98,12 @@ def _check(confusions: np.ndarray, draws: int, level: float) -> None:
     check_count("draws", draws)
     if not 0 < level < 1:
         raise ValueError(f"level must be above 0 and below 1, e.g. 0.95; received {level}.")
+    least = math.ceil(2 / (1 - level) - 1e-6)
+    if draws < least:
+        raise ValueError(
+            f"draws must be at least {least} for a level of {level}, so that one lies beyond each "
+            f"end; received {draws}."
+        )
 
 
 def _resample(confusions: np.ndarray, draws: int, seed: int) -> np.ndarray:

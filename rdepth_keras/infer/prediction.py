@@ -37,11 +37,23 @@ def check_inputs(inputs: Mapping[str, Any], tile: Tile | str) -> None:
 
 
 def check_output(output: Any) -> None:
-    """Raises ValueError for the outputs of a network with taps; full-size logits alone predict."""
+    """Raises ValueError for the outputs of a network with taps, or of one class.
+
+    Full-size logits alone predict.
+    """
     if isinstance(output, Mapping):
         raise ValueError(
             "A tile is predicted by full-size logits alone, but the network's outputs are "
             f"{', '.join(output)}: build it without taps."
+        )
+    _refuse_one_class(output.shape[-1])
+
+
+def _refuse_one_class(classes: int) -> None:
+    if classes == 1:
+        raise ValueError(
+            "Of one class every pixel is that class, whatever its score: give a network of two or "
+            "more, or predict with Keras's own and cut its sigmoid at a threshold."
         )
 
 
@@ -63,10 +75,11 @@ def check_finite(prediction: np.ndarray, tile: Tile | str) -> np.ndarray:
 def classify(prediction: np.ndarray, tile: Tile | str) -> Label:
     """Train ids (H, W) of a prediction (H, W, K).
 
-    Raises FloatingPointError, naming ``tile``, for one that is not finite, and ValueError for more
-    classes than there are train ids.
+    Raises FloatingPointError, naming ``tile``, for one that is not finite, and ValueError for one
+    class, and for more than there are train ids.
     """
     check_count("classes of a prediction", prediction.shape[-1], MOST_CLASSES)
+    _refuse_one_class(prediction.shape[-1])
     return check_finite(prediction, tile).argmax(-1).astype(np.uint8)
 
 

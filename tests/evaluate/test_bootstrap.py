@@ -67,6 +67,8 @@ def test_few_tiles_and_none(tiles):
     [
         *(({"level": level}, "level must be above 0") for level in (0.0, 1.0, 95, -0.5, np.nan)),
         ({"draws": 0}, "draws must be a whole number, at least 1"),
+        ({"draws": 39}, "draws must be at least 40 for a level of 0.95"),
+        ({"draws": 99, "level": 0.99}, "draws must be at least 200 for a level of 0.99"),
     ],
 )
 def test_intervals_that_are_none(options, said):

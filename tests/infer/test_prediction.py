@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rdepth_keras.infer import check_finite, classify
-from rdepth_keras.infer.prediction import check_inputs
+from rdepth_keras.infer.prediction import check_inputs, check_output
 
 
 def test_the_largest_is_the_class():
@@ -73,3 +73,12 @@ def test_inputs_on_another_scale_are_refused(inputs, said):
 def test_more_classes_than_there_are_train_ids():
     with pytest.raises(ValueError, match="classes of a prediction must .* from 1 to 255; .* 256"):
         classify(np.zeros((1, 1, 256)), {"id": 7})
+
+
+def test_one_class_is_refused():
+    """An argmax of one score is 0 everywhere, and a softmax 1."""
+    with pytest.raises(ValueError, match="cut its sigmoid at a threshold"):
+        classify(np.zeros((2, 2, 1), np.float32), "a")
+    with pytest.raises(ValueError, match="cut its sigmoid at a threshold"):
+        check_output(np.zeros((1, 2, 2, 1)))
+    check_output(np.zeros((1, 2, 2, 2)))
