@@ -164,6 +164,18 @@ def test_files_that_a_shell_has_spread_out_are_recognised(monkeypatch, capsys):
     assert "a pattern of several files goes in quotes" in capsys.readouterr().err
 
 
+def read_one_line(program):
+    """Exit code and error output of a program of which only the first line is read."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+    return process.returncode, said
+
+
 def test_work_goes_on_where_nobody_reads_any_more():
     """As ``script | head -1``: the exit code is the work's own, and the error stream says why."""
     work = (
@@ -174,14 +186,8 @@ def test_work_goes_on_where_nobody_reads_any_more():
         "    return 7\n"
         "command.guarded(main)"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", work], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout and process.stderr
-        process.stdout.readline()
-        process.stdout.close()
-        said = process.stderr.read()
-    assert process.returncode == 7
+    code, said = read_one_line(work)
+    assert code == 7
     assert said.count("Nobody reads the output any more") == 1
 
 
@@ -192,14 +198,7 @@ def test_help_that_is_not_read_to_its_end_is_no_error():
         "sys.argv = ['script', '--help']\n"
         "command.guarded(lambda: command.parse(Inference, description='x' * 200_000))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", helped], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout and process.stderr
-        process.stdout.readline()
-        process.stdout.close()
-        assert process.stderr.read() == ""
-    assert process.returncode == 0
+    assert read_one_line(helped) == (0, "")
 
 
 def test_a_full_disk_without_a_name_may_be_the_output(capsys):

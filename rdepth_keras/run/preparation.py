@@ -136,7 +136,6 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     batches = domain_batches(experiment, sources, told.append)
     for line in told:
         console.print(line)
-    lacks = [*sources.lacks, *(line for line in told if line.startswith("WARNING"))]
     assembly = assemble(experiment)
     # Also for a run that was begun and killed before its first checkpoint; and what never trains is
     # in no checkpoint.
@@ -144,7 +143,7 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     begins, place = not _has_checkpoint(run), training.start_from
     before = None if place is None else Run(Path(place))
     around = surroundings(experiment, data, counts, files)
-    around |= {"tile_pixels": tile_pixels, "lacks": lacks}
+    around |= {"tile_pixels": tile_pixels, "lacks": [*sources.lacks, *told]}
     if before and (never_trains or begins):
         assembly, step = start_from(before, experiment, assembly, console.print)
         around["started_from"] = {"run": before.identity, "step": step}
