@@ -54,13 +54,13 @@ def main() -> int:
     cells = sweep.plan(*axes, arguments.out, arguments.oracles)
     if arguments.cap_hours is not None and not arguments.cap_hours > 0:
         raise ValueError(f"--cap-hours must be above 0; received {arguments.cap_hours}.")
+    if arguments.page is not None:
+        made_by_runs = arguments.page.absolute().parent == arguments.out.absolute()
+        if arguments.out.is_dir() or not made_by_runs:
+            command.check_folder("--page", arguments.page)
+        sweep.check_page(arguments.page)
     for line in sweep.check(cells, TRAIN, options):
         print(line)
-    if arguments.page is not None:
-        if arguments.page.absolute().parent == arguments.out.absolute():
-            arguments.out.mkdir(parents=True, exist_ok=True)  # the runs would, anyway
-        command.check_folder("--page", arguments.page)
-        sweep.check_page(arguments.page)
     cap = None if arguments.cap_hours is None else 3600 * arguments.cap_hours
     failed = 0
     for number, cell in enumerate(cells, 1):
