@@ -69,7 +69,7 @@ def _read_as(kind: type, metavar: str, read: Callable[[str], Any], show: Callabl
 _read_as(
     ClassTable,
     "FILE",
-    lambda file: load_classes(Path(file)),
+    lambda file: load_classes(Path(file).expanduser()),
     lambda t: ", ".join(t.names) or "none",
 )
 # A shell leaves the ~ of ``--out=~/runs`` as it is.

@@ -6,7 +6,7 @@ number of the step: a step of several updates, or of none, moves the schedule by
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from rdepth_keras.naming import shorten
 from rdepth_keras.packing import Packing, norm
 
 
@@ -113,8 +114,15 @@ class Optimizer:
                 f"received {self.schedule.minimum} and {self.learning_rate}."
             )
 
-    def packing(self, params: Mapping[str, jax.Array]) -> Packing:
-        """Of the params of one network, variable path -> array: small ones of one rule together."""
+    def packing(self, params: Mapping[str, jax.Array], others: Iterable[str] = ()) -> Packing:
+        """Of the params of one network, variable path -> array: small ones of one rule together.
+
+        ``others`` are the paths of its variables that do not train. Raises ValueError where rates
+        are to go by names that the network's variables do not have: see :meth:`unmatched`.
+        """
+        if fault := self.unmatched([*params, *others]):
+            tops = dict.fromkeys(path.partition("/")[0] for path in params)
+            raise ValueError(f"{fault} Received is a network of {shorten(list(tops), 6)}.")
         factors = self.factors(params)
         return Packing.of(params, lambda path: (factors[path], np.ndim(params[path]) > 1))
 
@@ -151,6 +159,10 @@ class Optimizer:
         """Variable path -> factor on the learning rate."""
         return dict.fromkeys(params, 1.0)
 
+    def unmatched(self, paths: Iterable[str]) -> str:
+        """What is asked of variables by name, and is of none of these paths; empty where all is."""
+        return ""
+
 
 @dataclass(frozen=True)
 class AdamW(Optimizer):
@@ -158,6 +170,10 @@ class AdamW(Optimizer):
 
     Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019; the stage-wise
     rates are those of ConvNeXt's fine-tuning (Liu et al., "A ConvNet for the 2020s", CVPR 2022).
+
+    Rates go by the names of layers. Encoders are those that end in ``_encoder``, with stages as
+    those of :data:`rdepth_keras.models.ENCODERS` are named; everything else is behind them. A
+    network without such layers needs ``stage_decay=1`` and ``head_factor=1``.
 
     Attributes:
         beta1: decay of the first moment.
@@ -195,11 +211,31 @@ class AdamW(Optimizer):
         """
         return {path: self._factor(path) for path in params}
 
+    def unmatched(self, paths: Iterable[str]) -> str:
+        encoders = {path: path.partition("/")[0].endswith("_encoder") for path in paths}
+        if (self.stage_decay, self.head_factor) != (1, 1) and not any(encoders.values()):
+            return (
+                f"AdamW's stage_decay={self.stage_decay} and head_factor={self.head_factor} know "
+                "encoders by layers whose names end in _encoder, and there are none: name them so, "
+                "or set both to 1."
+            )
+        read = [path for path, own in encoders.items() if own and self._decays(path)]
+        if self.stage_decay != 1 and read and all(self._factor(path) == 1 for path in read):
+            return (
+                f"AdamW's stage_decay={self.stage_decay} knows stages by names such as "
+                "image_encoder/stage1_block1 and image_encoder/stem, and no encoder has any: name "
+                "them so, or set it to 1."
+            )
+        return ""
+
+    def _decays(self, path: str) -> bool:
+        return self.decay_depth_encoder or "depth" not in path.partition("/")[0]
+
     def _factor(self, path: str) -> float:
         encoder, _, rest = path.partition("/")
         if not encoder.endswith("_encoder"):
             return self.head_factor
-        if "depth" in encoder and not self.decay_depth_encoder:
+        if not self._decays(path):
             return 1.0
         if re.match(r"stem|stage\d_(downsample|patches)", rest):
             return self.stage_decay**13
@@ -237,6 +273,7 @@ class SGD(Optimizer):
         momentum: decay of the accumulated gradient.
         weight_decay: on all variables, as PyTorch's SGD has it.
         head_factor: on the rate of decoders and heads, and of nothing between them and an encoder.
+            They are layers with ``decoder``, ``head`` or ``auxiliary`` in their names.
     """
 
     learning_rate: float = 1e-2
@@ -255,8 +292,19 @@ class SGD(Optimizer):
         return optax.chain(decay, optax.trace(self.momentum))
 
     def factors(self, params: Mapping[str, Any]) -> dict[str, float]:
-        heads = re.compile("[^/]*(decoder|head|auxiliary)")
-        return {path: self.head_factor if heads.match(path) else 1.0 for path in params}
+        return {path: self.head_factor if _HEAD.match(path) else 1.0 for path in params}
+
+    def unmatched(self, paths: Iterable[str]) -> str:
+        if self.head_factor == 1 or any(map(_HEAD.match, paths)):
+            return ""
+        return (
+            f"SGD's head_factor={self.head_factor} knows decoders and heads by layers with "
+            "decoder, head or auxiliary in their names, and there are none: name them so, or set "
+            "it to 1."
+        )
+
+
+_HEAD = re.compile("[^/]*(decoder|head|auxiliary)")
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "sgd": SGD, "adam": Adam}

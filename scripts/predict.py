@@ -65,7 +65,11 @@ def main() -> None:
     outputs = [job.out for job in jobs]
     outputs += [colored(out) for out in outputs] if arguments.color else []
     if len(set(outputs)) < len(outputs):
-        raise ValueError("Coloured maps would replace others of the same name; leave --color away.")
+        twice = next(out for out in outputs if outputs.count(out) > 1)
+        raise ValueError(
+            f"Two maps would be written as {twice}, one of them in colours: rename a picture, or "
+            "leave --color away."
+        )
     pairs = [(job.image, job.depth) for job in jobs]
     check_inputs(pairs)
     if any(job.out.parent == arguments.out for job in jobs):

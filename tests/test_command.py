@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rdepth_keras import command
+from rdepth_keras.labels import ClassTable
 
 
 @dataclass(frozen=True)
@@ -150,11 +151,24 @@ def test_tables_are_wide_where_there_is_no_terminal():
     assert command.console().width == 120
 
 
+@dataclass(frozen=True)
+class WithClasses:
+    """A class table from a file."""
+
+    classes: ClassTable
+
+
 def test_a_home_that_the_shell_left_as_it_was(monkeypatch, tmp_path):
     """It does so in ``--out=~/runs``."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["script", "--out=~/runs"])
     assert command.parse(Options).out == tmp_path / "runs"
+    monkeypatch.setattr(sys, "argv", ["script", "--classes=~/classes.yaml"])
+    (tmp_path / "classes.yaml").write_text(
+        "classes: [{name: a, value: 0, color: [1, 2, 3]}, {name: b, value: 1, color: [4, 5, 6]}]\n"
+        "ignored: []\n"
+    )
+    assert command.parse(WithClasses).classes.names == ("a", "b")
 
 
 def test_files_that_a_shell_has_spread_out_are_recognised(monkeypatch, capsys):

@@ -168,8 +168,9 @@ def test_adam_has_no_decay():
 @pytest.mark.parametrize("kind", OPTIMIZERS.values())
 def test_the_schedule_is_not_the_optimizers(kind):
     """Nothing that an optimizer carries from update to update is its rate or the schedule's."""
-    params = {"a/kernel": jnp.ones((2, 2))}
-    gradients = [{"a/kernel": jnp.full((2, 2), value)} for value in (1.0, -2.0)]
+    path = "image_encoder/stem/kernel"
+    params = {path: jnp.ones((2, 2))}
+    gradients = [{path: jnp.full((2, 2), value)} for value in (1.0, -2.0)]
     moments = []
     for schedule in (Schedule(), Schedule(0.9, decay_end=3, power=2.0)):
         optimizer = kind(schedule=schedule)
@@ -198,6 +199,33 @@ def test_heads_may_be_faster():
     others = ("source_encoder/head/kernel", "distinct1/source/kernel", "source_fusion1/kernel")
     factors = SGD(head_factor=2.0).factors([*heads, *others])
     assert list(factors.values()) == [2.0] * len(heads) + [1.0] * len(others)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "path", "wanted"),
+    [
+        (AdamW(), "backbone/stage1_block1/depthwise/kernel", "names end in _encoder.* of backbone"),
+        (AdamW(stage_decay=1.0, head_factor=10.0), "backbone/stem/kernel", "names end in _encoder"),
+        (AdamW(), "image_encoder/layer1/kernel", "stages by names such as image_encoder/stage1"),
+        (AdamW(decay_depth_encoder=True), "depth_encoder/layer1/kernel", "stages by names such as"),
+        (SGD(head_factor=2.0), "classifier/kernel", "layers with decoder, head or auxiliary"),
+    ],
+)
+def test_rates_that_go_by_names_of_nothing_are_refused(optimizer, path, wanted):
+    with pytest.raises(ValueError, match=wanted):
+        optimizer.packing({path: jnp.ones((2, 2))})
+    kind = type(optimizer)
+    plain = kind(head_factor=1.0, stage_decay=1.0) if kind is AdamW else kind(head_factor=1.0)
+    assert plain.packing({path: jnp.ones((2, 2))}).groups.keys() == {path}
+
+
+def test_encoders_that_do_not_train_are_known_all_the_same():
+    """And a depth encoder without stage-wise rates, the paper's quirk, is no fault."""
+    head = {"decoder/kernel": jnp.ones((2, 2))}
+    with pytest.raises(ValueError, match="names end in _encoder"):
+        AdamW().packing(head)
+    assert AdamW().packing(head, ["image_encoder/stage1_block1/depthwise/kernel"]).groups
+    assert AdamW().packing({"depth_encoder/stem/kernel": jnp.ones((2, 2))}).groups
 
 
 @pytest.mark.parametrize("rate", [0.0, -1e-4, float("nan"), float("inf"), 1e39])

@@ -13,7 +13,7 @@ Groups = Mapping[Protocol, Sequence[Row]]
 NOTHING = "\u2013"  # an en dash: the class is nowhere
 _LATEX = {letter: "\\" + letter for letter in "&%_#${}"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     "†": r"$\dagger$", "±": r"$\pm$", NOTHING: "--",
 }  # fmt: skip
 

@@ -13,14 +13,22 @@ LEAST_PIXELS = 32  # of a side, which the networks need; smaller windows are fil
 
 
 def fill_up(forward: Forward, batch: Mapping[str, jax.Array]) -> jax.Array:
-    """The logits of windows below :data:`LEAST_PIXELS`, whose edges are repeated to that size."""
+    """The logits of windows; edges of those below :data:`LEAST_PIXELS` are repeated to that size.
+
+    Raises ValueError where ``forward`` gives logits of another size than its windows.
+    """
     height, width = next(iter(batch.values())).shape[1:3]
     below, right = (max(LEAST_PIXELS - side, 0) for side in (height, width))
-    if not below and not right:
-        return forward(batch)
-    margins = ((0, 0), (0, below), (0, right), (0, 0))
-    filled = {name: jnp.pad(array, margins, "edge") for name, array in batch.items()}
-    return forward(filled)[:, :height, :width]
+    if below or right:
+        margins = ((0, 0), (0, below), (0, right), (0, 0))
+        batch = {name: jnp.pad(array, margins, "edge") for name, array in batch.items()}
+    found, seen = forward(batch), (height + below, width + right)
+    if found.shape[1:3] != seen:
+        raise ValueError(
+            f"A network gives a score for each pixel of its windows of {seen}; received scores of "
+            f"shape {found.shape}. Enlarge them in the network."
+        )
+    return found[:, :height, :width]
 
 
 def share(forward: Forward, mesh: Mesh, batch: Mapping[str, jax.Array]) -> jax.Array:

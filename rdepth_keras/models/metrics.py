@@ -68,7 +68,8 @@ class MeanIoU(keras.Metric):
     Classes in neither truth nor prediction are left out of the mean; one that is predicted but
     absent counts 0. What is no train id makes its pixel a wrong prediction, never a right one.
     Without a labelled pixel the result is NaN. Predictions that are not finite make it NaN until
-    the next reset. Works inside ``jit``; counts are exact up to 2^31 pixels between two resets.
+    the next reset. Works inside ``jit``; counts are exact up to 2^24 pixels an image, and 2^31
+    between two resets.
 
     ``y_true`` is (B, H, W) train ids, ``y_pred`` (B, H, W, classes) logits or probabilities;
     other shapes raise ValueError, and so do classes that are no number from 2 to 255: of one

@@ -59,7 +59,10 @@ def initial_state(
     values = {name: network.init() for name, network in networks.items()}
     params = {name: variables for name, (variables, _) in values.items()}
     buffers = {name: variables for name, (_, variables) in values.items()}
-    packings = {name: optimizers[name].packing(params[name]) for name in trained(method, networks)}
+    packings = {
+        name: optimizers[name].packing(params[name], buffers[name])
+        for name in trained(method, networks)
+    }
     packed = {name: Packed.of(params[name], packing) for name, packing in packings.items()}
     return State(
         step=jnp.zeros((), jnp.int32),

@@ -52,8 +52,8 @@ def test_datasets_with_other_classes_share_a_csv_file():
 
 
 def test_latex_is_escaped_and_balanced():
-    text = write_tables(group([row("a_b & 50%", 50, spread=1), *published_rows()]), "latex")
-    assert r"a\_b \& 50\%" in text and r"$\dagger$" in text and r"$\pm$" in text
+    text = write_tables(group([row("a_b & 50%|c", 50, spread=1), *published_rows()]), "latex")
+    assert r"a\_b \& 50\%\textbar{}c" in text and r"$\dagger$" in text and r"$\pm$" in text
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 8
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.replace(r"\&", "").count("&") for line in body} == {14}

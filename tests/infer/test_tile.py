@@ -235,6 +235,15 @@ def test_a_real_network_refuses_what_is_filled_up_for_it():
             jax.eval_shape(forward, batch)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (64, 64), (33, 32)])
+@pytest.mark.parametrize("seen", [(32, 32), (20, 32)])
+def test_scores_of_another_size_than_the_windows_are_refused(size, seen):
+    """One score for a whole window would be broadcast over it, a larger map be cut."""
+    batch = {"image": jnp.zeros((2, *seen, 3), jnp.uint8)}
+    with pytest.raises(ValueError, match=r"a score for each pixel .*\(32, 32\); received scores"):
+        fill_up(lambda _: jnp.zeros((2, *size, 7)), batch)
+
+
 @pytest.mark.parametrize("window_batch", [1, 4])
 def test_many_devices_share_the_windows(window_batch):
     """Three windows do not split evenly over two devices; what fills them up leaves no trace."""

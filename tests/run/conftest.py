@@ -55,7 +55,7 @@ def make_run(directory: Path, experiment: Experiment) -> Path:
     note(directory, experiment, depth={"source": "procedural heights"})
     (directory / "journal.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.5}\n')
     networks = {SEGMENTER: toy_network(experiment)}
-    state = initial_state(networks, experiment.method, {SEGMENTER: AdamW()}, seed=0)
+    state = initial_state(networks, experiment.method, {SEGMENTER: AdamW(stage_decay=1.0)}, seed=0)
     checkpoints = Checkpoints(directory / "checkpoints")
     checkpoints.save(state._replace(step=jnp.ones((), jnp.int32)), {})
     checkpoints.close()

@@ -230,7 +230,7 @@ def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path):
     (folder / "b.png").write_bytes(png.encode(pixels))
     (tmp_path / "maps").mkdir()
     code, _, error = call("predict", "--run", copied[0], "--color", folder, tmp_path / "maps")
-    assert code == 2 and "Coloured maps would replace others" in error
+    assert code == 2 and "maps/b_color.png, one of them in colours: rename" in error
     code, said, error = call("predict", "--run", copied[0], a, tmp_path / "c.png", "--depth", depth)
     assert code == 0 and (tmp_path / "c.png").exists(), error
     again = ("--run", copied[0], a, tmp_path / "c.png", "--depth", depth)

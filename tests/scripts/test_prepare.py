@@ -299,6 +299,8 @@ def test_verify_a_folder(script, own, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "train/A: 2 tiles, 2 labelled, without depth",
         "val/B: 2 tiles, 0 labelled, with depth",
+        "WARNING: without depth maps, which others have, so that no network that reads depth "
+        f"trains or is scored there, 1 of 2: {own / 'train/A'}",
         "SOUND: every file was read.",
     ]
     (own / "train/A/masks/0.png").write_bytes(png.encode(np.full((9, 8), 5, np.uint8)))

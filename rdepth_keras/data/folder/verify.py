@@ -56,6 +56,7 @@ def verify_folder(root: Path, table: ClassTable, tell: Callable[[str], None]) ->
         seen += contents
     notices = (
         *_shares(table, seen),
+        *_without_depth(seen),
         *_elsewhere(root),
         *_absent(table, seen),
         *_repeated(seen),
@@ -89,6 +90,18 @@ def _uniform(contents: Sequence[Content]) -> Iterator[str]:
     for said in (reading.fixed_range(mapped), *odd_together([look for _, look in seen])):
         if said:
             yield f"WARNING: {contents[0].files.image.parents[1]}: {said}"
+
+
+def _without_depth(contents: Sequence[Content]) -> Iterator[str]:
+    """Of splits and domains without depth maps, where others have them."""
+    mapped = {one.files.image.parents[1]: one.files.depth is not None for one in contents}
+    if bare := [
+        str(place) for place, depth in mapped.items() if not depth and any(mapped.values())
+    ]:
+        yield (
+            "WARNING: without depth maps, which others have, so that no network that reads depth "
+            f"trains or is scored there, {len(bare)} of {len(mapped)}: {shorten(bare)}"
+        )
 
 
 def _elsewhere(root: Path) -> Iterator[str]:

@@ -223,6 +223,17 @@ def test_pictures_and_masks_that_hold_the_same_all_over_are_told(root):
     ]
 
 
+def test_a_split_without_depth_where_others_have_it_is_told(root):
+    shutil.copytree(root / "train", root / "val")
+    said = []
+    assert verify_folder(root, TABLE, said.append) == []
+    assert not any("without depth maps" in line for line in said)
+    shutil.rmtree(root / "val/town/depths")
+    assert verify_folder(root, TABLE, said.append) == []
+    (told,) = (line for line in said if "without depth maps" in line)
+    assert told.startswith("WARNING") and told.endswith(f"1 of 2: {root / 'val/town'}")
+
+
 def test_what_verification_tells_beside_faults(root):
     """A mask that ignores all, and pictures in two splits or domains, or twice in one."""
     train, val = root / "train/town", root / "val/town"
