@@ -45,7 +45,8 @@ def multiply_adds(function: Callable, *arguments: Any) -> int:
     """Those of the convolutions and matrix products of a function, e.g. a training step.
 
     Zeros between the places of a strided convolution's gradient do not count, zeros of padding do.
-    ``arguments`` may be shapes: nothing is computed.
+    ``arguments`` may be shapes: nothing is computed. Raises ValueError for a loop with products
+    whose rounds are known only when it runs.
     """
     return _multiply_adds(jax.make_jaxpr(function)(*arguments).jaxpr)
 
@@ -68,4 +69,9 @@ def _of_equation(equation) -> int:
     inner = [_multiply_adds(jaxpr) for jaxpr in core.jaxprs_in_params(equation.params)]
     # The branches are those of a platform-dependent convolution: one of them runs.
     total = max(inner) if equation.primitive.name == "cond" else sum(inner)
+    if equation.primitive.name == "while" and total:
+        raise ValueError(
+            "A loop cannot be counted whose number of rounds is known only when it runs: give it "
+            "bounds of Python numbers (jax.lax.fori_loop), or scan."
+        )
     return total * equation.params["length"] if equation.primitive.name == "scan" else total

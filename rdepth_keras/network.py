@@ -15,6 +15,7 @@ import keras
 
 from rdepth_keras.models.layers.basic import BatchNorm
 from rdepth_keras.models.layers.batch_statistics import Statistics, batch_statistics
+from rdepth_keras.naming import shorten
 
 Variables = dict[str, jax.Array]
 
@@ -22,6 +23,9 @@ Variables = dict[str, jax.Array]
 @dataclass(frozen=True, eq=False)
 class Network:
     """A Keras model as functions of its variables.
+
+    What Keras's own loop adds is not part of them: losses that layers add, regularizers and
+    constraints (:meth:`check_plain`).
 
     Attributes:
         model: the Keras model; its inputs are a dict.
@@ -104,6 +108,28 @@ class Network:
             )
         pairs = zip(fixed, updated, strict=True)
         return outputs, {old.path: new for old, new in pairs if not _is_seed(old)}
+
+    def check_plain(self) -> None:
+        """Raises ValueError for regularizers and constraints, which a training step passes over.
+
+        Losses that a layer adds when it is called cannot be known here.
+        """
+        asked = [
+            f"the {kind} of {variable.path}"
+            for variable in self._trainable
+            for kind in ("regularizer", "constraint")
+            if getattr(variable, kind, None) is not None
+        ]
+        asked += [
+            f"the activity_regularizer of {layer.name}"
+            for layer in self.model._flatten_layers()
+            if getattr(layer, "activity_regularizer", None) is not None
+        ]
+        if asked:
+            raise ValueError(
+                f"A training step passes over what Keras's own loop adds: {shorten(asked, 3)}. "
+                "Leave it away; decay of weights is an optimizer's weight_decay."
+            )
 
     def write(self, params: Mapping[str, Any], buffers: Mapping[str, Any]) -> keras.Model:
         """Puts the values into the Keras model, e.g. to save it as ``.keras``; returns it."""

@@ -56,6 +56,15 @@ def test_a_loop_counts_every_turn():
     assert multiply_adds(lambda a, b: jax.lax.map(lambda x: x @ b, a), a, b) == 7 * 3 * 4 * 5
 
 
+def test_a_loop_of_unknown_turns_is_not_counted():
+    def turns(a, b):
+        return jax.lax.while_loop(lambda a: a.sum() < 9, lambda a: a @ b, a)
+
+    with pytest.raises(ValueError, match="number of rounds is known only when it runs"):
+        multiply_adds(turns, jnp.zeros((3, 4)), jnp.zeros((4, 4)))
+    assert multiply_adds(lambda a: jax.lax.while_loop(lambda a: a < 9, lambda a: a + 1, a), 0) == 0
+
+
 def find_row(name):
     return re.search(rf"^\| `{name}`.*\| ([\d.]+) \| ([\d.]+) \|$", TABLE, re.M).groups()
 

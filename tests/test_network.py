@@ -104,6 +104,25 @@ def test_a_norm_of_kerass_own_cannot_choose_its_statistics(batch):
         network.apply(*network.init(), batch, statistics="batch")
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"kernel_regularizer": "l2"}, "the regularizer of conv/kernel"),
+        ({"bias_constraint": "non_neg"}, "the constraint of conv/bias"),
+        ({"activity_regularizer": "l1"}, "the activity_regularizer of conv"),
+    ],
+)
+def test_what_only_kerass_loop_adds_is_refused_in_training(network, asked, told):
+    """A prediction has nothing of it."""
+    network.check_plain()
+    image = keras.Input((8, 8, 3), name="image")
+    out = keras.layers.Conv2D(4, 3, name="conv", **asked)(image)
+    ours = Network(keras.Model({"image": image}, out))
+    with pytest.raises(ValueError, match=f"Keras's own loop adds: {told}. Leave it away"):
+        ours.check_plain()
+    ours.apply(*ours.init(), {"image": jnp.zeros((1, 8, 8, 3))})
+
+
 def test_other_words_for_the_statistics_are_refused(network, batch):
     with pytest.raises(ValueError, match="must be 'batch' or 'running', or None; received 'own'"):
         network.apply(*network.init(), batch, statistics="own")

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from rdepth_keras.evaluate.confusion import (
 )
 from rdepth_keras.infer import classify
 from rdepth_keras.labels import ClassTable
+from rdepth_keras.naming import shorten
 
 _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError),
@@ -169,8 +171,12 @@ def count_labels(predict: Callable[[Tile], Label], tiles: Iterable[Tile], classe
     Args:
         predict: tile -> train ids (H, W), e.g. by :func:`~rdepth_keras.infer.classify`, which
             refuses predictions that are not finite.
-        tiles: labelled tiles, e.g. wrapped in a progress bar.
+        tiles: labelled tiles, each with a number of its own as ``id``; e.g. in a progress bar.
         classes: number of classes.
+
+    Raises:
+        ValueError: without tiles, for several of one number, and as
+            :func:`~rdepth_keras.evaluate.confusion.confusion_matrix`.
     """
     ids, confusions = [], []
     for tile in tiles:
@@ -191,7 +197,8 @@ def count_probabilities(
 
     Raises:
         FloatingPointError: at the first prediction that is not finite, naming the tile.
-        ValueError: at the first that is not of the tile's size and of so many classes.
+        ValueError: at the first that is not of the tile's size and of so many classes, and as
+            :func:`count_labels`.
     """
     ids, confusions, boundaries, confidence = [], [], [], None
     for tile in tiles:
@@ -209,6 +216,11 @@ def count_probabilities(
 def _counts(ids, confusions, boundaries=None, confidence: Confidence | None = None) -> Counts:
     if not ids:
         raise ValueError("There are no tiles to score.")
+    if twice := sorted(number for number, times in Counter(ids).items() if times > 1):
+        raise ValueError(
+            f"Every tile has a number of its own in `id`; several have {shorten(twice)}. Were they "
+            "counted twice?"
+        )
     edges = None if boundaries is None else np.stack(boundaries)
     return Counts(tuple(ids), np.stack(confusions), edges, confidence)
 

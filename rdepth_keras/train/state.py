@@ -80,9 +80,9 @@ def initial_state(
 def trained(method: Method, networks: Networks) -> tuple[str, ...]:
     """Names of the networks that some phase trains, in the order of the networks.
 
-    Raises ValueError where a phase names a network that is not there, or where the segmenter wants
-    both domains in one batch and the method gives it one after the other, or predicts with a map
-    that no term of the method trains.
+    Raises ValueError where a phase names a network that is not there or that has regularizers, or
+    where the segmenter wants both domains in one batch and the method gives it one after the other,
+    or predicts with a map that no term of the method trains.
     """
     check_norms(method, networks[SEGMENTER])
     check_prediction(method, networks[SEGMENTER])
@@ -92,4 +92,6 @@ def trained(method: Method, networks: Networks) -> tuple[str, ...]:
             f"{type(method).__name__} trains {', '.join(unknown)}, but its networks are "
             f"{', '.join(networks)}. Add them in its networks(parts)."
         )
+    for name in names:
+        networks[name].check_plain()
     return tuple(name for name in networks if name in names)

@@ -93,6 +93,13 @@ def test_one_tile_gives_no_interval():
     assert counts.all_scores(LOVEDA)["miou_interval"] is None
 
 
+@pytest.mark.parametrize("count", [count_labels, count_probabilities])
+def test_a_tile_that_comes_twice_is_refused(count):
+    predict = {count_labels: lambda tile: np.zeros((4, 4), np.uint8)}.get(count, softened)
+    with pytest.raises(ValueError, match="several have 10, 11, 12. Were they counted twice"):
+        count(predict, [*tiles(), *tiles()], 7)
+
+
 def test_no_tile():
     with pytest.raises(ValueError, match="no tiles to score"):
         count_probabilities(softened, [], 7)

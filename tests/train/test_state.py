@@ -90,6 +90,15 @@ def test_a_prediction_wants_a_method_that_trains_it():
     assert trained(DGCD(), refined) == (SEGMENTER,)
 
 
+def test_a_network_with_regularizers_does_not_train():
+    method = mini.Adversarial()
+    networks = method.networks(mini.parts())
+    variable = networks["critic"].model.trainable_variables[0]
+    variable.regularizer = keras.regularizers.L2()
+    with pytest.raises(ValueError, match=f"the regularizer of {variable.path}"):
+        trained(method, networks)
+
+
 @dataclass(frozen=True)
 class Absent(SourceOnly):
     def phases(self, networks):
