@@ -183,6 +183,7 @@ def in_words(error: Exception) -> str | None:
     if isinstance(error, RecursionError):
         return f"{said}: a file is nested too deeply to be read"
     if isinstance(error, MemoryError) or any(sign in said for sign in _NO_MEMORY):
+        said = said.rstrip(".")
         return f"out of memory: {said}. Use a smaller --crop or --batch-size, or --accumulate"
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
         return f"{said}: a disk is full, or what the standard output is written to"

@@ -44,7 +44,7 @@ def leave(capsys, error):
         (OverflowError("too large"), 2, "error: too large\n"),
         (FloatingPointError("not finite at step 3"), 1, "error: not finite at step 3\n"),
         (KeyboardInterrupt(), 130, "error: stopped; what was finished stays"),
-        (MemoryError("28 GiB"), 2, "error: out of memory: 28 GiB. Use a smaller --crop"),
+        (MemoryError("28 GiB."), 2, "error: out of memory: 28 GiB. Use a smaller --crop"),
         (MemoryError(), 2, "error: out of memory: MemoryError. Use a smaller --crop"),
         (RuntimeError("RESOURCE_EXHAUSTED: 9 GiB"), 2, "error: out of memory: RESOURCE_EXHAUSTED"),
         (RecursionError("maximum depth"), 2, "error: maximum depth: a file is nested too deeply"),
