@@ -72,8 +72,30 @@ class Tiles(Protocol):
     def __getitem__(self, index: int) -> Tile: ...
 
 
+def check_whole(name: str, array: Any) -> None:
+    """Raises ValueError for a NumPy array that is masked in places: sums and JAX pass over that."""
+    if np.ma.is_masked(array):
+        raise ValueError(
+            f"{name} must be whole; received a masked array. Fill it: labels with .filled(255), "
+            "which is left out, depth with a value of its own, e.g. .filled(0)."
+        )
+
+
+def check_native(name: str, array: Any) -> None:
+    """Raises ValueError for numbers in another byte order than this machine's.
+
+    A compiled function of JAX that has seen others reads them as if they were in its own.
+    """
+    if not getattr(array.dtype, "isnative", True):
+        raise ValueError(
+            f"{name} must be in this machine's byte order; received {array.dtype.str}. "
+            'Convert it: array.astype(array.dtype.newbyteorder("=")).'
+        )
+
+
 def check_shape(name: str, array: Any, expected: tuple[int | None, ...]) -> None:
-    """Raises ValueError for an array of another shape; None stands for any size."""
+    """Raises ValueError for an array of another shape, or a masked one; None is any size."""
+    check_whole(name, array)
     shape = tuple(array.shape)
     alike = len(shape) == len(expected) and all(
         None in pair or pair[0] == pair[1] for pair in zip(shape, expected, strict=True)
@@ -108,8 +130,12 @@ def check_logits(logits: Any, label: Any) -> None:
     """Raises ValueError where logits (B, h, w, K) and labels (B, H, W) do not belong together.
 
     The shapes alone are looked at: of one batch, and of one stride along both axes, as far as
-    sizes that were rounded can tell. Classes that come before the places stand out by that.
+    sizes that were rounded can tell. Classes that come before the places stand out by that. And
+    ValueError where one is masked, or the logits are in another byte order.
     """
+    check_whole("The labels", label)
+    check_whole("Logits", logits)
+    check_native("Logits", logits)
     ours, theirs = tuple(logits.shape), tuple(label.shape)
     if not (len(ours) == 4 and len(theirs) == 3 and _belong(ours, theirs)):
         raise ValueError(

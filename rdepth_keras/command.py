@@ -182,6 +182,8 @@ def in_words(error: Exception) -> str | None:
     said = said or type(error).__name__
     if isinstance(error, RecursionError):
         return f"{said}: a file is nested too deeply to be read"
+    if "Too many open files" in said:  # RESOURCE_EXHAUSTED, too
+        return f"{said.rstrip('.')}. Raise the limit: ulimit -n 4096"
     if isinstance(error, MemoryError) or any(sign in said for sign in _NO_MEMORY):
         said = said.rstrip(".")
         return f"out of memory: {said}. Use a smaller --crop or --batch-size, or --accumulate"

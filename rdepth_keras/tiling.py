@@ -95,13 +95,21 @@ def blend_windows(
 
     Args:
         grid: the windows.
-        parts: of every window in their order, (window_height, window_width, ...); an iterator
-            never holds more than one.
+        parts: of every window in their order, floats (window_height, window_width, ...), e.g. the
+            scores of all classes, not their ids; an iterator never holds more than one.
         blend: how overlapping windows are weighted, see :func:`blend_weights`.
+
+    Raises:
+        ValueError: for integers, of which a mean between two classes would be a third.
     """
     weight = blend_weights(grid.window_height, grid.window_width, blend)
     total: np.ndarray | None = None
     for extent, part in zip(grid.extents(), parts, strict=True):
+        if part.dtype.kind in "iub":
+            raise ValueError(
+                f"What is blended are floats, e.g. scores of classes; received {part.dtype}. Of "
+                "train ids take a one-hot of floats first."
+            )
         if total is None:
             total = np.zeros((grid.height, grid.width, *part.shape[2:]), np.float32)
         total[extent] += _spread(weight, part.ndim) * part

@@ -93,6 +93,9 @@ def main() -> None:
     )
     for job in jobs:
         label = predict(job.image, job.depth)
+        # Another command may have written there since it was looked at.
+        maps = [job.out, colored(job.out)] if arguments.color else [job.out]
+        check_outputs(maps, (), arguments.overwrite)
         write_map(job.out, label)
         print(job.out)
         if arguments.color:

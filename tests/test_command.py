@@ -47,6 +47,12 @@ def leave(capsys, error):
         (MemoryError("28 GiB."), 2, "error: out of memory: 28 GiB. Use a smaller --crop"),
         (MemoryError(), 2, "error: out of memory: MemoryError. Use a smaller --crop"),
         (RuntimeError("RESOURCE_EXHAUSTED: 9 GiB"), 2, "error: out of memory: RESOURCE_EXHAUSTED"),
+        (OSError("Too many open files."), 2, "error: Too many open files. Raise the limit: ulimit"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: Too many open files"),
+            2,
+            "error: RESOURCE_EXHAUSTED: T",
+        ),
         (RecursionError("maximum depth"), 2, "error: maximum depth: a file is nested too deeply"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",

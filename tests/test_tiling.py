@@ -98,6 +98,12 @@ def test_tapered_windows_that_contradict_each_other_meet_without_a_seam():
     assert steps > 0.5, "uniform windows do show theirs"
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, bool])
+def test_ids_are_not_blended(dtype):
+    with pytest.raises(ValueError, match="What is blended are floats, .* one-hot of floats first"):
+        blend_windows(windows(4, 8, 4, 4), [np.ones((4, 4), dtype)] * 2)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_as_many_parts_as_windows(count):
     grid = windows(4, 8, 4, 4)

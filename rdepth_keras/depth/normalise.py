@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rdepth_keras.arrays import check_whole
 from rdepth_keras.naming import shorten
 
 LEVELS = 65535  # the largest 16-bit value
@@ -37,8 +38,7 @@ def quantise(depth: np.ndarray) -> StoredDepth:
     A constant map becomes 0. The order of values is kept. Raises ValueError for another shape and
     for values that are not finite, complex or masked.
     """
-    if np.ma.is_masked(depth):
-        raise ValueError("A depth map must be whole; this one is masked: fill it, e.g. .filled(0).")
+    check_whole("A depth map", depth)
     if np.iscomplexobj(depth):
         raise ValueError(f"A depth map holds real numbers; received {depth.dtype}.")
     if depth.ndim != 2 or depth.size == 0:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from rdepth_keras.arrays import check_count
+from rdepth_keras.arrays import check_count, check_whole
 from rdepth_keras.labels import IGNORE, MOST_CLASSES, check_ids
 
 Absent = Literal["union", "truth", "zero"]
@@ -19,11 +19,13 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
     """Pixel counts, int64 (classes, classes), of two arrays of train ids of one shape.
 
     Raises:
-        ValueError: for different shapes, numbers that are no integers, values beyond the classes
-            (the truth may also hold 255 = ignore), more classes than there are train ids, or a
-            truth that says each class by a 0 or 1 of its own.
+        ValueError: for different shapes, masked arrays, numbers that are no integers, values beyond
+            the classes (the truth may also hold 255 = ignore), more classes than there are train
+            ids, or a truth that says each class by a 0 or 1 of its own.
     """
     check_count("classes", classes, MOST_CLASSES)
+    check_whole("The truth", truth)
+    check_whole("The prediction", prediction)
     if truth.shape != prediction.shape:
         raise ValueError(
             f"Truth and prediction must have one shape; received {truth.shape} and "

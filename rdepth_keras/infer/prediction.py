@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from rdepth_keras.arrays import Label, Tile, check_count
+from rdepth_keras.arrays import Label, Tile, check_count, check_native, check_whole
 from rdepth_keras.infer.scales import common_size
 from rdepth_keras.labels import MOST_CLASSES
 
@@ -19,9 +19,13 @@ _SCALES = {
 def check_inputs(inputs: Mapping[str, Any], tile: Tile | str) -> None:
     """Raises ValueError for a tile's arrays of several sizes, or on no scale that networks take.
 
-    ``image`` is uint8, or floats that go up to 255 and not to 1; ``depth`` floats in [0, 1].
+    ``image`` is uint8, or floats that go up to 255 and not to 1; ``depth`` floats in [0, 1]. So it
+    does for masked arrays, and for another byte order.
     """
     common_size(inputs)
+    for name, array in inputs.items():
+        check_whole(f"The {name} of tile {_name(tile)}", array)
+        check_native(f"The {name} of tile {_name(tile)}", array)
     for name, (most, wanted) in _SCALES.items():
         array = inputs.get(name)
         if array is None or (name == "image" and array.dtype == np.uint8):
@@ -75,9 +79,10 @@ def check_finite(prediction: np.ndarray, tile: Tile | str) -> np.ndarray:
 def classify(prediction: np.ndarray, tile: Tile | str) -> Label:
     """Train ids (H, W) of a prediction (H, W, K).
 
-    Raises FloatingPointError, naming ``tile``, for one that is not finite, and ValueError for one
-    class, and for more than there are train ids.
+    Raises FloatingPointError, naming ``tile``, for one that is not finite, and ValueError for a
+    masked one, one class, and for more than there are train ids.
     """
+    check_whole(f"The prediction of tile {_name(tile)}", prediction)
     check_count("classes of a prediction", prediction.shape[-1], MOST_CLASSES)
     _refuse_one_class(prediction.shape[-1])
     return check_finite(prediction, tile).argmax(-1).astype(np.uint8)

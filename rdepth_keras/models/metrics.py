@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from rdepth_keras.arrays import check_count, check_logits, check_shape
+from rdepth_keras.arrays import check_count, check_logits, check_native, check_shape
 from rdepth_keras.labels import IGNORE, MOST_CLASSES
 from rdepth_keras.models.layers.basic import refusal, register
 from rdepth_keras.models.layers.resample import resize
@@ -19,11 +19,17 @@ class CompiledCrossEntropy(keras.Loss):
     """Mean cross-entropy over the labelled pixels, for ``model.compile(loss=...)``; float32.
 
     :func:`rdepth_keras.losses.cross_entropy` for Keras. It is one number a batch, so that weights
-    of images or pixels would only scale it: they are refused.
+    of images or pixels would only scale it: they are refused, and so is another ``reduction``.
     """
 
-    def __init__(self, name="compiled_cross_entropy", **options):
-        super().__init__(name=name, **options)
+    def __init__(self, name="compiled_cross_entropy", reduction="sum_over_batch_size", **options):
+        super().__init__(name=name, reduction=reduction, **options)
+        if reduction != "sum_over_batch_size":
+            raise ValueError(
+                f"{name} is the mean over a batch's labelled pixels, and has no other reduction; "
+                f"received {reduction!r}. Of single pixels there is "
+                "rdepth_keras.losses.pixel_cross_entropy."
+            )
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The loss of train ids (B, H, W), pixels of 255 left out, and logits (B, h, w, K).
@@ -95,6 +101,7 @@ class MeanIoU(keras.Metric):
             raise ValueError("MeanIoU counts pixels and takes no sample weights.")
         check_shape("y_true", y_true, (None, None, None))
         check_shape("y_pred", y_pred, (*y_true.shape, self.classes))
+        check_native("y_pred", y_pred)
         truth, valid, known = _train_ids(y_true, self.classes)
         rows = ops.one_hot(ops.where(known, truth, self.classes), self.classes + 1)
         rows = rows * ops.cast(valid, "float32")[..., None]

@@ -62,7 +62,7 @@ def test_an_affine_change_of_the_source_changes_nothing():
         (np.zeros((0, 4)), "height, width"),
         (np.array([[0.0, np.nan]]), "finite"),
         (np.array([[0.0, np.inf]]), "finite"),
-        (np.ma.masked_less(np.array([[-9999.0, 3.0]]), 0), "masked: fill it"),
+        (np.ma.masked_less(np.array([[-9999.0, 3.0]]), 0), "masked array. Fill it"),
         (np.array([[0, 1j]]), "real numbers; received complex128"),
     ],
 )

@@ -110,6 +110,16 @@ def test_wrong_arrays_are_named():
             mean_iou(np.ones(shape, np.int64))
 
 
+def test_masked_arrays_are_refused():
+    """What is masked would count as right: a sum passes over it, and an index does not."""
+    whole = np.zeros((2, 2), np.uint8)
+    masked = np.ma.masked_array(whole, [[True, False], [False, False]])
+    for name, pair in (("truth", (masked, whole)), ("prediction", (whole, masked))):
+        with pytest.raises(ValueError, match=rf"The {name} must be whole; .* \.filled\(255\)"):
+            confusion_matrix(*pair, 7)
+    assert confusion_matrix(np.ma.masked_array(whole), whole, 7).sum() == 4  # nothing is masked
+
+
 SCORES = (
     ours.class_iou, ours.class_f1, ours.class_precision, ours.class_recall, ours.mean_iou,
     ours.overall_accuracy, ours.kappa, ours.frequency_weighted_iou,

@@ -63,6 +63,8 @@ def test_inputs_on_their_scale(inputs):
         ({"depth": DEPTH[:3]}, r"one height and width; received .*, depth \(3, 5, 1\)"),
         ({"depth": DEPTH * 255}, "depth of tile 7 .* float32 from"),
         ({"depth": DEPTH - 0.5}, "depth of tile 7 .* from -0.496"),
+        ({"depth": np.ma.masked_greater(DEPTH, 0.5)}, "depth of tile 7 must be whole; .* masked"),
+        ({"image": (PICTURE / 1).astype(">f4")}, "image of tile 7 .* byte order; received >f4. C"),
     ],
 )
 def test_inputs_on_another_scale_are_refused(inputs, said):

@@ -11,7 +11,7 @@ import pytest
 from rdepth_keras.evaluate.confusion import confusion_matrix, mean_iou
 from rdepth_keras.losses import cross_entropy
 from rdepth_keras.models.layers.basic import IMAGE_MEAN, IMAGE_STD, Normalise
-from rdepth_keras.models.metrics import MeanIoU, compiled_cross_entropy
+from rdepth_keras.models.metrics import CompiledCrossEntropy, MeanIoU, compiled_cross_entropy
 
 
 def batch(seed, classes):
@@ -196,6 +196,22 @@ import rdepth_keras.models
 example = dict(np.load(sys.argv[2]))
 print("scores", *keras.saving.load_model(sys.argv[1]).evaluate(**example, verbose=0))
 """
+
+
+@pytest.mark.parametrize("measure", [MeanIoU(3), compiled_cross_entropy])
+def test_arrays_that_jax_would_misread_are_refused(measure):
+    truth, logits = np.zeros((1, 2, 2), np.int32), np.ones((1, 2, 2, 3), np.float32)
+    masked = np.ma.masked_array(truth, np.eye(2, dtype=bool)[None])
+    with pytest.raises(ValueError, match="must be whole; received a masked array"):
+        measure(masked, logits)
+    with pytest.raises(ValueError, match="this machine's byte order; received >f4"):
+        measure(truth, logits.astype(">f4"))
+
+
+def test_another_reduction_is_refused():
+    with pytest.raises(ValueError, match="has no other reduction; received 'sum'"):
+        CompiledCrossEntropy(reduction="sum")
+    assert CompiledCrossEntropy.from_config(compiled_cross_entropy.get_config())
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 2, 2)])

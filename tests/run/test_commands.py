@@ -211,7 +211,7 @@ def test_a_failed_preflight_stops_it(trained_at_once, call, tmp_path, monkeypatc
     assert code == 1 and not trained_at_once
 
 
-def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path):
+def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path, monkeypatch):
     """Neither by the map, nor by the coloured one, nor by that of another picture."""
     pixels = np.zeros((64, 64, 3), np.uint8)
     folder = tmp_path / "pictures"
@@ -241,4 +241,16 @@ def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path):
     assert code == 2 and not said and "c_color.png would stay beside a new map" in error
     (tmp_path / "c_color.png").unlink()
     assert call("predict", *again, "--overwrite")[0] == 0
+    late = tmp_path / "d.png"
+    label = np.zeros(pixels.shape[:2], np.uint8)
+    other = png.encode(label + 1)
+
+    def beside_another(image, depth):
+        late.write_bytes(other)
+        return label
+
+    monkeypatch.setattr("rdepth_keras.run.load_picture_predictor", lambda *_, **__: beside_another)
+    code, _, error = call("predict", "--run", copied[0], a, late, "--depth", depth)
+    assert code == 2 and "d.png would be replaced" in error
+    assert late.read_bytes() == other
     assert all(np.array_equal(png.decode(path.read_bytes()), pixels) for path in folder.iterdir())

@@ -288,7 +288,7 @@ def own(tmp_path):
                 path.write_bytes(png.encode(rng.integers(0, most, shape, np.uint8)))
     (tmp_path / "own/classes.yaml").write_text(
         "classes:\n  - {name: a, value: 0, color: [0, 0, 0]}\n"
-        "  - {name: b, value: 1, color: [1, 1, 1]}\nignored: []\n"
+        "  - {name: b, value: 1, color: [9, 9, 9]}\nignored: []\n"
     )
     return tmp_path / "own"
 

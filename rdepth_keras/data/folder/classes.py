@@ -87,6 +87,11 @@ def _table(content: Any) -> ClassTable:
     colors = tuple(_color(one["color"]) for one in classes)
     if not 2 <= len(classes) <= IGNORE:
         raise ValueError(f"there must be 2 to {IGNORE} classes, there are {len(classes)}")
+    if max(map(max, colors)) == 1:
+        raise ValueError(
+            f"colours are 0..255; received {list(map(list, colors))!s:.80}, all of them black to "
+            "the eye. Where 1 is the most, multiply by 255"
+        )
     shown = tuple(name.capitalize() for name in names)  # as tables have them
     for what, given in (("names", shown), ("colours", colors)):
         if len(set(given)) != len(given):

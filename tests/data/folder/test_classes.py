@@ -103,6 +103,15 @@ def test_what_is_wrong_is_said_in_one_line(old, new, expected, tmp_path):
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 600
 
 
+def test_colours_from_0_to_1_are_refused(tmp_path):
+    """Plotting libraries have them so; maps in them would be black."""
+    text = TEXT.replace("255,", "1,").replace("255]", "1]").replace("128", "0")
+    with pytest.raises(
+        ValueError, match=r"\[\[0, 0, 0\], \[1, 0, 0\], \[0, 0, 1\]\], all of them bl"
+    ):
+        load(tmp_path, text.replace("ignored: [1, 9]", "ignored: [255, 9]"))
+
+
 def test_empty_and_binary(tmp_path):
     for data in (b"", b"\xff\xfe\0", b"\0" * 20, b"\x89PNG\r\n"):
         with pytest.raises(ValueError, match="no class file"):
