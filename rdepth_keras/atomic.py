@@ -12,14 +12,16 @@ _STALE_SECONDS = 3600  # an unfinished file this old belongs to a process that w
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def writing(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Yields a path to write to, which becomes ``path`` when the block ends.
 
     After an exception ``path`` is as it was and nothing else is left. A kill can leave the
     unfinished file, see :func:`remove_stale`. Where ``path`` is a link, the file it leads to is
-    replaced and the link stays. Several processes may write one path: the last one wins.
+    replaced and the link stays. Several processes may write one path: the last one wins, or without
+    ``replace`` the first.
 
-    Raises OSError, naming ``path``, where it cannot be written.
+    Raises OSError, naming ``path``, where it cannot be written, and FileExistsError where it is
+    there when the block ends, though it was not to be replaced.
     """
     target = path.resolve()
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{PARTIAL}")
@@ -27,6 +29,8 @@ def writing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
+        if not replace and target.exists():
+            raise FileExistsError(f"{path} is there already, and is not replaced: choose another.")
         os.replace(temporary, target)
     except OSError as error:
         if error.filename in (None, str(temporary)):  # None while writing, as on a full disk

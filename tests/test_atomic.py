@@ -46,6 +46,19 @@ def test_a_block_that_writes_nothing_is_an_error(tmp_path):
     assert path.read_bytes() == b"before"
 
 
+def test_what_came_meanwhile_may_stay(tmp_path):
+    path = tmp_path / "a.bin"
+    with pytest.raises(FileExistsError, match=r"a\.bin is there already"):
+        with writing(path, replace=False) as temporary:
+            temporary.write_bytes(b"ours")
+            path.write_bytes(b"of another")
+    assert path.read_bytes() == b"of another" and list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    with writing(path, replace=False) as temporary:
+        temporary.write_bytes(b"ours")
+    assert path.read_bytes() == b"ours"
+
+
 def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     (tmp_path / "real").mkdir()
     target, link = tmp_path / "real/a.bin", tmp_path / "a.bin"

@@ -96,6 +96,7 @@ def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: 
         expected: what it must hold.
 
     Raises:
+        FileExistsError: where there is such a file in the end.
         ValueError: for another name than *.zip, before the first label is asked for; for a tile
             that comes twice or has no uint8 label; or where the labels make no valid submission.
             Nothing is left behind.
@@ -103,7 +104,7 @@ def write_submission(path: Path, labels: Iterable[tuple[int, Label]], expected: 
     if path.suffix.lower() != ".zip":
         raise ValueError(f"A submission is a zip; received the name {path}. Name it *.zip.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with writing(path) as temporary:
+    with writing(path, replace=False) as temporary:
         temporary.touch()  # a folder that takes no file is told before anything is predicted
         files: dict[int, bytes] = {}
         for number, label in labels:
