@@ -33,7 +33,8 @@ def writing(path: Path, *, replace: bool = True) -> Iterator[Path]:
             raise FileExistsError(f"{path} is there already, and is not replaced: choose another.")
         os.replace(temporary, target)
     except OSError as error:
-        if error.filename in (None, str(temporary)):  # None while writing, as on a full disk
+        # None while writing, as on a full disk; an error without a number says all itself.
+        if error.errno is not None and error.filename in (None, str(temporary)):
             error.filename = str(path)
         raise
     finally:

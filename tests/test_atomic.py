@@ -46,16 +46,20 @@ def test_a_block_that_writes_nothing_is_an_error(tmp_path):
     assert path.read_bytes() == b"before"
 
 
-def test_what_came_meanwhile_may_stay(tmp_path):
-    path = tmp_path / "a.bin"
-    with pytest.raises(FileExistsError, match=r"a\.bin is there already"):
-        with writing(path, replace=False) as temporary:
-            temporary.write_bytes(b"ours")
-            path.write_bytes(b"of another")
-    assert path.read_bytes() == b"of another" and list(tmp_path.iterdir()) == [path]
-    path.unlink()
+def write_beside(path, other):
     with writing(path, replace=False) as temporary:
         temporary.write_bytes(b"ours")
+        if other:
+            path.write_bytes(other)
+
+
+def test_what_came_meanwhile_may_stay(tmp_path):
+    path = tmp_path / "a.bin"
+    with pytest.raises(FileExistsError, match="a.bin is there already"):
+        write_beside(path, b"of another")
+    assert path.read_bytes() == b"of another" and list(tmp_path.iterdir()) == [path]
+    path.unlink()
+    write_beside(path, None)
     assert path.read_bytes() == b"ours"
 
 
