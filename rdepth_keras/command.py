@@ -167,7 +167,7 @@ def guarded(main: Callable[[], int | None]) -> NoReturn:
         _make_printable()
         code = main()
     except KeyboardInterrupt:
-        fail("stopped; what was finished stays, and the same command goes on", code=130)
+        fail("stopped; what was finished stays", code=130)
     except Exception as error:
         message = in_words(error)
         if message is None or os.environ.get("RDEPTH_TRACEBACK") == "1":

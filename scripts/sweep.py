@@ -69,7 +69,8 @@ def main() -> int:
         print(f"[{number}/{len(cells)}] {end}", flush=True)
         failed += end.startswith("failed")
     console = command.console()
-    console.print(_table(sweep.summarise(cells)))
+    rows = sweep.summarise(cells)
+    console.print(_table(rows) if rows else "No run of the sweep has been scored yet.")
     for cell in cells:
         if (metrics := cell.metrics) is not None:
             console.print(f"{cell.directory.name}: {headline(cell.run, metrics)}")

@@ -84,7 +84,7 @@ def _table(content: Any) -> ClassTable:
     for one in classes:
         _check_keys(one, {"name", "color"} | (set() if by_color else {"value"}), "a class")
     names = tuple(_name(one["name"]) for one in classes)
-    colors = tuple(_color(one["color"]) for one in classes)
+    colors = tuple(_color(one["color"], f"the color of {one['name']}") for one in classes)
     if not 2 <= len(classes) <= IGNORE:
         raise ValueError(f"there must be 2 to {IGNORE} classes, there are {len(classes)}")
     if max(map(max, colors)) == 1:
@@ -129,10 +129,12 @@ def _name(value: Any) -> str:
     return value
 
 
-def _color(value: Any) -> tuple[int, int, int]:
-    levels = [_byte(level) for level in _list(value, "color")]
+def _color(value: Any, what: str = "a color") -> tuple[int, int, int]:
+    if value is None:
+        raise ValueError(f"{what} is empty (a # begins a comment): give [red, green, blue]")
+    levels = [_byte(level) for level in _list(value, what)]
     if len(levels) != 3:
-        raise ValueError(f"a color is red, green and blue; received {levels!s:.80}")
+        raise ValueError(f"{what} must be red, green and blue; received {levels!s:.80}")
     return levels[0], levels[1], levels[2]
 
 

@@ -280,7 +280,9 @@ def _refuse(strange: list[str]) -> None:
 def _require(wanted: Mapping[str, Path], present: Mapping[str, Path], what: str) -> None:
     missing = sorted(wanted.keys() - present.keys())
     if len(missing) == len(wanted) > 6:
-        raise FileNotFoundError(f"{what} all {len(wanted)} tiles.")
+        raise FileNotFoundError(
+            f"{what} all {len(wanted)} tiles.{spelled_otherwise(missing, present)}"
+        )
     if missing:
         raise FileNotFoundError(
             f"{what} {len(missing)} of {len(wanted)} tiles: {', '.join(missing)}."
@@ -289,11 +291,16 @@ def _require(wanted: Mapping[str, Path], present: Mapping[str, Path], what: str)
 
 
 def spelled_otherwise(missing: Iterable[str], present: Iterable[str]) -> str:
-    """A hint, where names are there in other characters of Unicode that look the same."""
-    looks = {unicodedata.normalize("NFC", name) for name in present}
-    if not any(unicodedata.normalize("NFC", name) in looks for name in missing):
-        return ""
-    return (
-        " A file of that name is there, spelled with other Unicode characters, as archives made on "
-        "a Mac are: rename one as the other."
-    )
+    """A hint, where names are there in another case, or in Unicode that looks the same."""
+    for told, plain in (
+        ("other Unicode characters, as archives made on a Mac are", _composed),
+        ("upper and lower case exchanged", lambda name: _composed(name).casefold()),
+    ):
+        looks = {plain(name) for name in present}
+        if any(plain(name) in looks for name in missing):
+            return f" A file of that name is there, spelled with {told}: rename one as the other."
+    return ""
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)

@@ -12,7 +12,8 @@ class TransNorm(keras.Layer):
     """Transferable normalisation (Wang et al., "Transferable Normalization", NeurIPS 2019).
 
     In training the batch is the source's half followed by the target's; each is normalised with
-    its own statistics, gamma and beta are shared. Otherwise the target's running statistics serve.
+    its own statistics, gamma and beta are shared. Where the layer is frozen, those are its domain's
+    running ones, which stay. Otherwise the target's running statistics serve.
     A channel c whose statistics agree in both domains then counts more: the map is multiplied by
     1 + a_c, where a_c = C * w_c / sum(w), w_c = 1 / (1 + |mu_s / sigma_s - mu_t / sigma_t|), and no
     gradient passes a. Since a is 1 on average, pretrained maps about double, as in the original;
@@ -42,12 +43,14 @@ class TransNorm(keras.Layer):
         x = ops.cast(x, "float32")
         if from_the_batch(training):
             halves = split_domains(x)
-            used = [ops.moments(half, axes=(0, 1, 2)) for half in halves]
-            statistics = [
-                (mean, unbiased(variance, half))
-                for half, (mean, variance) in zip(halves, used, strict=True)
-            ]
-            self.remember(statistics)
+            used = statistics = self.moving
+            if self.trainable:
+                used = [ops.moments(half, axes=(0, 1, 2)) for half in halves]
+                statistics = [
+                    (mean, unbiased(variance, half))
+                    for half, (mean, variance) in zip(halves, used, strict=True)
+                ]
+                self.remember(statistics)
         else:
             halves, used, statistics = [x], [self.moving[1]], self.moving
         maps = [self.normalise(half, *moments) for half, moments in zip(halves, used, strict=True)]

@@ -250,3 +250,16 @@ def test_names_that_look_the_same_and_such_as_are_no_text(root):
     (masks / "e\u0301.png").rename(masks / os.fsdecode(b"\xe9.png"))
     with pytest.raises(ValueError, match="its name is no UTF-8; rename it"):
         town(root)
+
+
+@pytest.mark.parametrize("more", [0, 5])
+def test_names_in_another_case_are_told(root, more):
+    """Of some tiles, and of so many that not all are named."""
+    place = root / "train/town"
+    for number in range(more):
+        for kind in ("images", "masks", "depths"):
+            shutil.copy(place / kind / "a.png", place / kind / f"d{number}.png")
+    for path in sorted((place / "masks").iterdir()):
+        path.rename(path.with_stem(path.stem.upper()))
+    with pytest.raises(FileNotFoundError, match="spelled with upper and lower case exchanged"):
+        town(root)

@@ -51,6 +51,24 @@ def test_training(batch, reweigh):
         np.testing.assert_allclose(moving[1].value, 0.9 + 0.1 * variance, rtol=1e-4)
 
 
+@pytest.mark.parametrize("reweigh", [True, False])
+def test_frozen_it_has_the_running_statistics_of_each_domain(batch, reweigh):
+    norm = layer(reweigh=reweigh)
+    norm(batch, training=True)
+    norm.trainable = False
+    before = [np.asarray(variable.value) for variable in norm.variables]
+    gamma, beta = np.asarray(norm.gamma.value), np.asarray(norm.beta.value)
+    moving = [[np.asarray(one.value) for one in own] for own in norm.moving]
+    halves = [
+        gamma * (x - mean) / np.sqrt(variance + 1e-5) + beta
+        for x, (mean, variance) in zip((batch[:2], batch[2:]), moving, strict=True)
+    ]
+    wanted = np.concatenate(halves) * (factor(*moving) if reweigh else 1)
+    np.testing.assert_allclose(norm(batch, training=True), wanted, rtol=1e-4, atol=1e-5)
+    for variable, value in zip(norm.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.value, value)
+
+
 def test_inference_has_the_targets_statistics(batch):
     norm = layer()
     values = [(draw(6, 3 + i), np.exp(draw(6, 5 + i))) for i in (0, 1)]
