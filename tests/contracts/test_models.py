@@ -163,6 +163,23 @@ def test_saving_and_loading_changes_nothing(name, taps, tmp_path):
     assert text(loaded) == text(model)
 
 
+@pytest.mark.parametrize("name", SOME)
+def test_frozen_encoders_stay_in_training(name):
+    """Their params do not train, and their statistics come out as they went in."""
+    encoders = tuple(models.MODELS[name].encoders)
+    network = Network(build(name, frozen=encoders))
+    params, buffers = network.init()
+    assert params and not any(path.startswith(encoders) for path in params)
+    inputs = draw_inputs(network.model, 33, 40)
+
+    def train(buffers):
+        return network.apply(params, buffers, inputs, jax.random.key(0))[1]
+
+    traced = jax.make_jaxpr(train)(buffers).jaxpr
+    ways = zip(sorted(buffers), traced.invars, traced.outvars, strict=True)
+    assert [path for path, old, new in ways if path.startswith(encoders) and new is not old] == []
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("name", KINDS)
 def test_a_step_downhill_lowers_the_loss(name):
