@@ -103,7 +103,7 @@ def test_an_ensemble_from_the_command_line(copied, noted, call):
 def test_a_submission_is_written_and_checked(copied, call, tmp_path):
     out = tmp_path / "urban.zip"
     code, said, _ = call("submit", "--run", copied[0], "--domain", "urban", "--out", out)
-    assert code == 0 and "valid, 2 urban tiles of 64x64" in said
+    assert code == 0 and "2 urban tiles of 64x64, those of the run's data" in said
     code, said, _ = call("submit", "--check", out, "--domain", "urban")
     assert code == 1 and "fault: missing tiles: 5167.png" in said
     code, said, _ = call("submit", "--check", out, "--domain", "urban", "--run", copied[0])
