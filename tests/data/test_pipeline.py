@@ -236,6 +236,7 @@ class Changed(Numbered):
         ("depth", lambda depth: np.uint8(255 * depth), "depth must be float32; received uint8"),
         ("depth", lambda depth: depth * np.nan, r"depth must be in \[0, 1\]; received values from"),
         ("label", lambda label: label.astype(int), "label must be uint8; received int64"),
+        ("label", lambda label: np.ma.masked_equal(label, label[0, 0]), "label must be whole; rec"),
     ],
 )
 def test_tiles_that_are_none_are_refused(name, change, said):
