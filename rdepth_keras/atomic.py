@@ -1,14 +1,27 @@
 """Files that appear whole or not at all: written beside their place, synced, then renamed."""
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:/")
 PARTIAL = ".partial"  # what the names of unfinished files end in; they begin with a dot
 _STALE_SECONDS = 3600  # an unfinished file this old belongs to a process that was killed
+
+
+def check_local(place: str) -> None:
+    """Raises ValueError for the address of a server, such as s3://bucket, of which a path makes a
+    folder of that name here.
+    """
+    if _ADDRESS.match(place) and len(place.split(":")[0]) > 1:  # one letter is a drive's
+        raise ValueError(
+            f"{place} is an address, and files are read and written here: name a folder of this "
+            "machine, and copy it there afterwards, or mount the bucket."
+        )
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import tyro
 from rich.console import Console
 
 from rdepth_keras import startup
+from rdepth_keras.atomic import check_local
 from rdepth_keras.data.folder.classes import load_classes
 from rdepth_keras.labels import ClassTable
 
@@ -72,8 +73,15 @@ _read_as(
     lambda file: load_classes(Path(file).expanduser()),
     lambda t: ", ".join(t.names) or "none",
 )
-# A shell leaves the ~ of ``--out=~/runs`` as it is.
-_read_as(Path, "PATH", lambda path: Path(path).expanduser(), str)
+
+
+def _local(path: str) -> Path:
+    """A path on this machine; a shell leaves the ~ of ``--out=~/runs`` as it is."""
+    check_local(path)
+    return Path(path).expanduser()
+
+
+_read_as(Path, "PATH", _local, str)
 
 
 def peek(kind: type[Arguments]) -> Arguments:

@@ -145,15 +145,28 @@ class ClassTable:
         stored[IGNORE] = self.ignored[0] if self.ignored else 0
         return stored[label]
 
+    @property
+    def blank(self) -> tuple[int, int, int]:
+        """The colour of pixels without a label: black, or another where a class is nearly that."""
+        for color in _BLANKS:
+            distances = np.abs(np.array(self.colors, int).reshape(-1, 3) - color).max(-1)
+            if distances.min(initial=255) >= _DISTINCT:
+                return color
+        return _BLANKS[0]
+
     def colorize(self, label: np.ndarray) -> np.ndarray:
-        """Train ids (..., ) -> RGB uint8 (..., 3); ignored pixels are black.
+        """Train ids (..., ) -> RGB uint8 (..., 3); ignored pixels are :attr:`blank`.
 
         Raises ValueError for anything else.
         """
         check_ids("label", label[label != IGNORE], len(self))
-        palette = np.zeros((256, 3), np.uint8)
+        palette = np.full((256, 3), self.blank, np.uint8)
         palette[: len(self)] = self.colors
         return palette[label]
+
+
+_BLANKS = ((0, 0, 0), (255, 255, 255), (128, 128, 128), (255, 105, 180))
+_DISTINCT = 48  # levels of one channel at least
 
 
 def _as_numbers(colors: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ from rich.progress import (
 )
 from tensorflow_datasets.scripts.cli import build, cli_utils
 
-from rdepth_keras.atomic import write_bytes
+from rdepth_keras.atomic import check_local, write_bytes
 from rdepth_keras.command import check_folder, fail, guarded, in_words
 from rdepth_keras.data import png
 from rdepth_keras.data.folder.classes import load_classes
@@ -122,6 +122,8 @@ def parse(argv: Sequence[str]) -> Args:
 def run(args: Args) -> int:
     """Downloads, builds or verifies; returns the exit code."""
     check_flags(args)
+    for place in (args.paths.data_dir, args.paths.manual_dir, args.folder, args.depth_report):
+        check_local(str(place or ""))
     if args.verify:
         return verify_all(args)
     if args.depth_report:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from rdepth_keras.atomic import remove_stale, write_bytes, write_text, writing
+from rdepth_keras.atomic import check_local, remove_stale, write_bytes, write_text, writing
 
 
 def test_written_and_replaced(tmp_path):
@@ -19,6 +19,14 @@ def test_written_and_replaced(tmp_path):
     assert path.read_bytes() == b"\0" and list(tmp_path.iterdir()) == [path]
     (tmp_path / "plain").write_bytes(b"")
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode  # of the umask
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/run", "file:///runs", "https://a.b/c.png", "gs:/b"])
+def test_an_address_is_no_place_here(place):
+    with pytest.raises(ValueError, match=f"{place} is an address, .* copy it there afterwards"):
+        check_local(place)
+    for local in ("runs/a", "/tmp/a:b", "C:/runs", "~/x", "", "a:b/c"):
+        check_local(local)
 
 
 def write_half(path, error):

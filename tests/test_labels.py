@@ -58,6 +58,18 @@ def test_masks_must_be_bytes():
         LOVEDA.encode(np.array([1], np.int32))
 
 
+def test_what_has_no_label_is_drawn_as_no_class_is():
+    """Black, unless a class is: then white, grey or pink."""
+    for colors, blank in (
+        (((255, 0, 0), (0, 0, 0)), (255, 255, 255)),
+        (((9, 9, 9), (255, 250, 255)), (128, 128, 128)),
+        (((0, 0, 0), (255, 255, 255), (120, 120, 120)), (255, 105, 180)),
+    ):
+        table = ClassTable(tuple("abc"[: len(colors)]), tuple(range(len(colors))), colors)
+        assert table.blank == blank
+        assert table.colorize(np.array([IGNORE, 0], np.uint8)).tolist() == [[*blank], [*colors[0]]]
+
+
 def test_colors_are_distinct_and_ignore_is_black():
     colors = LOVEDA.colorize(np.arange(7, dtype=np.uint8))
     assert len({tuple(color) for color in colors.tolist()}) == 7

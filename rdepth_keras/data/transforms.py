@@ -1,5 +1,6 @@
 """Random transforms of a tile: each moves image, depth and label together.
 
+What else a tile holds travels along as it is, of whatever shape: nothing of it is moved or cut.
 A transform is a frozen dataclass; its fields are its settings. It never changes its input. Places
 outside the tile become 0 in image (but see ``RandomCrop.fill``) and depth, 255 (ignore) in labels.
 Crops, flips and quarter turns are views of it: what stacks them copies every pixel once.

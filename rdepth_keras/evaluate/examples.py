@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from rdepth_keras.arrays import Label, Tile
-from rdepth_keras.labels import ClassTable
+from rdepth_keras.labels import IGNORE, ClassTable
 
 SIDE = 256  # pixels of a panel's longer side
 GAP, TITLE, LEGEND_ROW, LINE = 8, 34, 32, 20
@@ -26,7 +26,7 @@ def draw_examples(
     """RGB uint8 (H, W, 3): a row for each tile, under them the legend.
 
     Args:
-        tiles: with their labels; pixels to ignore are black.
+        tiles: with their labels; pixels to ignore are blank, which the legend then says.
         predictions: heading -> what was predicted for the tiles, train ids of their sizes; a column
             each. A heading wider than its panel is broken after underscores and spaces.
         table: names and colours.
@@ -41,7 +41,10 @@ def draw_examples(
     columns = [_broken(name, side) for name in (*GIVEN, *predictions)]
     top = 2 * TITLE + LINE * max(name.count("\n") for name in columns)
     width = len(columns) * (side + GAP) + GAP
-    entries = _arrange(table.names, width)
+    names, colors = [*table.names], [*table.colors]
+    if any((np.asarray(tile["label"]) == IGNORE).any() for tile in tiles):
+        names, colors = [*names, "no label"], [*colors, table.blank]
+    entries = _arrange(names, width)
     body = sum(max(panel.height for panel in row) + GAP for row in rows)
     legend = LEGEND_ROW * (1 + max(line for _, line in entries))
     sheet = Image.new("RGB", (width, top + body + legend + GAP), PAPER)
@@ -54,7 +57,7 @@ def draw_examples(
         for column, panel in enumerate(row):
             sheet.paste(panel, (GAP + column * (side + GAP), top))
         top += max(panel.height for panel in row) + GAP
-    for (left, line), name, color in zip(entries, table.names, table.colors, strict=True):
+    for (left, line), name, color in zip(entries, names, colors, strict=True):
         y = top + (line + 0.5) * LEGEND_ROW
         draw.rectangle((left, y - 8, left + 24, y + 8), color, FRAME)
         draw.text((left + 32, y), name, INK, font, anchor="lm")

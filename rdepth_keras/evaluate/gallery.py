@@ -64,7 +64,7 @@ def exhibit(
     maps = {
         "truth": table.colorize(tile["label"]),
         "prediction": table.colorize(prediction),
-        "error": _error(image, tile["label"], prediction),
+        "error": _error(image, tile["label"], prediction, table.blank),
     }
     layers = {
         name: _jpeg(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
@@ -92,12 +92,14 @@ def _heat(values: np.ndarray, colormap: int) -> np.ndarray:
     return cv2.cvtColor(cv2.applyColorMap(grey, colormap), cv2.COLOR_BGR2RGB)
 
 
-def _error(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """The picture in pale grey, wrong pixels painted over, ignored ones black."""
+def _error(
+    image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, blank: tuple[int, int, int]
+) -> np.ndarray:
+    """The picture in pale grey, wrong pixels painted over, ignored ones blank."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     shown = np.repeat((grey // 2 + 96)[..., None] // 16 * 16, 3, axis=2).astype(np.uint8)
     shown[(truth != prediction) & (truth != IGNORE)] = WRONG
-    shown[truth == IGNORE] = 0
+    shown[truth == IGNORE] = blank
     return shown
 
 

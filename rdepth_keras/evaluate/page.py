@@ -59,6 +59,7 @@ def render(
         exhibits=exhibits,
         layers=LAYERS,
         wrong=_css(WRONG),
+        blank=_css(table.blank),
         total=len(counts.ids),
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from rdepth_keras.atomic import check_local
 from rdepth_keras.experiment.checks import check
 from rdepth_keras.train.loop import Cadence
 
@@ -30,6 +31,7 @@ class Economy:
 
     def __post_init__(self):
         check("cache", '""', self.cache != "", "the name of a folder")
+        check_local(self.cache or "")
         for name in ("workers", "accumulate"):
             check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         few = self.workers <= MOST_WORKERS
@@ -52,3 +54,4 @@ class Resources:
 
     def __post_init__(self):
         check("data_dir", '""', self.data_dir != "", "the name of a folder")
+        check_local(self.data_dir or "")

@@ -41,6 +41,16 @@ def test_the_legend_holds_every_colour_and_takes_as_many_lines_as_it_needs():
     assert set(colors) <= found
 
 
+@pytest.mark.parametrize("label", [0, 255])
+def test_the_legend_names_pixels_without_a_label_where_there_are_any(label):
+    """In a colour that no class has."""
+    colors = ((0, 0, 0), (255, 255, 255), (120, 120, 120))
+    table = ClassTable(("a", "b", "c"), (0, 1, 2), colors)
+    picture = draw_examples([tile(64, 64, label)], {"p": [np.zeros((64, 64), np.uint8)]}, table)
+    legend = {tuple(color) for color in picture[2 * TITLE + SIDE + GAP :].reshape(-1, 3)}
+    assert (table.blank in legend) == (label == 255)
+
+
 def test_long_headings_stay_within_their_columns():
     names = ("st_dasegnet_deeplabv3", "source_only_deeplabv2, oracle", "dca")
     labels = {name: [np.zeros((64, 64), np.uint8)] for name in names}

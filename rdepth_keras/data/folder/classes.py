@@ -19,6 +19,7 @@ no ``value``, and ``ignored`` lists colours:
 """
 
 import re
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import yaml
 
 from rdepth_keras.labels import IGNORE, ClassTable
 
+_ALIKE = 2  # levels of a channel; where masks hold colours, they are what they are
 _LARGEST_BYTES = 1 << 16  # no class file, and a bound for what a parser may be asked
 
 
@@ -93,6 +95,12 @@ def _table(content: Any) -> ClassTable:
             "the eye. Where 1 is the most, multiply by 255"
         )
     shown = tuple(name.capitalize() for name in names)  # as tables have them
+    for one, other in combinations(colors, 2) if not by_color else ():
+        if one != other and max(abs(a - b) for a, b in zip(one, other, strict=True)) <= _ALIKE:
+            raise ValueError(
+                f"the colours {list(one)} and {list(other)} cannot be told apart in a picture: "
+                "choose others"
+            )
     for what, given in (("names", shown), ("colours", colors)):
         if len(set(given)) != len(given):
             raise ValueError(f"two classes have the same of these {what}: {given}")

@@ -135,7 +135,8 @@ def test_masks_by_colour(root):
         spoil(path, mask)
     tiles = open_folder(root, table, with_depth=True).tiles("train", "town")
     assert faults(tiles) == faults(tiles, pixels=True) == []
-    np.testing.assert_array_equal(table.colorize(tiles[3]["label"]), mask)
+    drawn = np.where((mask == 0).all(-1, keepdims=True), table.blank, mask)  # of a colour far away
+    np.testing.assert_array_equal(table.colorize(tiles[3]["label"]), drawn)
     spoil(path, mask + np.uint8(5))
     assert faults(tiles) == []
     (line,) = faults(tiles, pixels=True)

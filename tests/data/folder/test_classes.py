@@ -86,6 +86,7 @@ def test_no_file(tmp_path):
         ('"no"', '"roof "', "in quotes"),
         ('"no"', "mIoU", "cannot be called miou"),
         ("[0, 0, 255]", "[255, 0, 0]", "same of these colours"),
+        ("[0, 0, 255]", "[254, 2, 0]", "cannot be told apart in a picture"),
         ("[0, 0, 255]", "[0, 255]", "red, green and blue"),
         ("[0, 0, 255]", "blue", "the color of no must be a list"),
         ("[0, 0, 255]", "#0000FF", "the color of no is empty .a # begins a comment.: give"),
