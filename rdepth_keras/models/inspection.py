@@ -13,10 +13,18 @@ def inspection(model: keras.Model) -> keras.Model:
     and in which channels depth may come in. The variables are those of ``model``.
 
     Args:
-        model: a network of :func:`rdepth_keras.models.build`.
+        model: a network of :func:`rdepth_keras.models.build` with one image encoder.
+
+    Raises:
+        ValueError: for a network without one, as ST-DASegNet's of two students.
     """
     names = {layer.name for layer in model.layers}
     stages = range(1, 5)
+    if "image_encoder" not in names:
+        found = ", ".join(sorted(name for name in names if name.endswith("_encoder"))) or "none"
+        raise ValueError(
+            f"Inspected are networks with an image_encoder; those of {model.name} are: {found}."
+        )
     if "fusion1" not in names:
         features = model.get_layer("image_encoder").output
     else:

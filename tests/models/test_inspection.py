@@ -32,3 +32,10 @@ def test_inspection_shows_what_the_decoder_sees(fusion):
     assert ("gates" in found) == (fusion == "gated")
     for gate, features in zip(found.get("gates", ()), expected, strict=fusion == "gated"):
         assert gate.shape == features.shape and 0 < gate.min() < gate.max() < 1
+
+
+def test_a_network_of_two_students_is_not_inspected():
+    encoders = dict.fromkeys(("source_encoder", "target_encoder"), IMAGE)
+    model = models.build("st_dasegnet_segformer", **encoders, channels=8)
+    with pytest.raises(ValueError, match="are: source_encoder, target_encoder"):
+        models.inspection(model)
