@@ -13,7 +13,8 @@ from rdepth_keras.labels import IGNORE, ClassTable
 SIDE = 256  # pixels of a panel's longer side
 GAP, TITLE, LEGEND_ROW, LINE = 8, 34, 32, 20
 INK, PAPER, FRAME = (40, 44, 52), (255, 255, 255), (150, 150, 150)
-GIVEN = ("image", "relative depth", "truth")
+DEPTH = "relative depth"
+GIVEN = ("image", DEPTH, "truth")
 
 
 def draw_examples(
@@ -25,6 +26,8 @@ def draw_examples(
 ) -> np.ndarray:
     """RGB uint8 (H, W, 3): a row for each tile, under them the legend.
 
+    Depth of 0 all over in all tiles was not read, and has no column.
+
     Args:
         tiles: with their labels; pixels to ignore are blank, which the legend then says.
         predictions: heading -> what was predicted for the tiles, train ids of their sizes; a column
@@ -34,11 +37,14 @@ def draw_examples(
         side: of a panel, in pixels.
     """
     predicted = zip(*predictions.values(), strict=True)
+    given = [
+        name for name in GIVEN if name != DEPTH or any(np.any(tile["depth"]) for tile in tiles)
+    ]
     rows = [
-        _panels(tile, [tile["label"], *labels], table, side)
+        _panels(tile, [tile["label"], *labels], table, side, DEPTH in given)
         for tile, labels in zip(tiles, predicted, strict=True)
     ]
-    columns = [_broken(name, side) for name in (*GIVEN, *predictions)]
+    columns = [_broken(name, side) for name in (*given, *predictions)]
     top = 2 * TITLE + LINE * max(name.count("\n") for name in columns)
     width = len(columns) * (side + GAP) + GAP
     names, colors = [*table.names], [*table.colors]
@@ -64,18 +70,23 @@ def draw_examples(
     return np.asarray(sheet)
 
 
-def _panels(tile: Tile, labels: Sequence[Label], table: ClassTable, side: int) -> list[Image.Image]:
-    grey = np.clip(np.asarray(tile["depth"])[..., 0] * 255, 0, 255).astype(np.uint8)
-    depth = cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
-    image = np.asarray(tile["image"]).astype(np.uint8)
+def _panels(
+    tile: Tile, labels: Sequence[Label], table: ClassTable, side: int, with_depth: bool
+) -> list[Image.Image]:
+    photographs: list[np.ndarray] = [np.asarray(tile["image"]).astype(np.uint8)]
+    if with_depth:
+        grey = np.clip(np.asarray(tile["depth"])[..., 0] * 255, 0, 255).astype(np.uint8)
+        heat = cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)
+        photographs.append(cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
     maps = [table.colorize(label) for label in labels]
     height, width = tile["label"].shape
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    kinds = [Image.Resampling.BILINEAR] * 2 + [Image.Resampling.NEAREST] * len(maps)
+    smooth, sharp = Image.Resampling.BILINEAR, Image.Resampling.NEAREST
+    kinds = [smooth] * len(photographs) + [sharp] * len(maps)
     return [
         Image.fromarray(pixels).resize(size, kind)
-        for pixels, kind in zip((image, depth, *maps), kinds, strict=True)
+        for pixels, kind in zip((*photographs, *maps), kinds, strict=True)
     ]
 
 

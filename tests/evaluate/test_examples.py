@@ -51,6 +51,17 @@ def test_the_legend_names_pixels_without_a_label_where_there_are_any(label):
     assert (table.blank in legend) == (label == 255)
 
 
+def test_depth_that_was_not_read_has_no_column():
+    size = (32, 96)
+    known, unknown = tile(*size, 3), {**tile(*size, 4), "depth": np.zeros((*size, 1), np.float32)}
+    labels = [np.full(size, 5, np.uint8)]
+    for tiles, columns in (([known], 4), ([unknown], 3), ([known, unknown], 4)):
+        picture = draw_examples(tiles, {"p": labels * len(tiles)}, LOVEDA)
+        assert picture.shape[1] == columns * (SIDE + GAP) + GAP
+        shown = [tuple(picture[2 * TITLE + 2, GAP + n * (SIDE + GAP) + 2]) for n in range(columns)]
+        assert shown[-2:] == [LOVEDA.colors[tiles[0]["label"][0, 0]], LOVEDA.colors[5]]
+
+
 def test_long_headings_stay_within_their_columns():
     names = ("st_dasegnet_deeplabv3", "source_only_deeplabv2, oracle", "dca")
     labels = {name: [np.zeros((64, 64), np.uint8)] for name in names}
