@@ -76,7 +76,12 @@ _read_as(
 
 
 def _local(path: str) -> Path:
-    """A path on this machine; a shell leaves the ~ of ``--out=~/runs`` as it is."""
+    """A path on this machine; a shell leaves the ~ of ``--out=~/runs`` as it is.
+
+    Raises ValueError for an address, and for nothing: that would be the working directory.
+    """
+    if not path.strip():
+        raise ValueError("a path is expected and nothing came; is a variable of the shell unset?")
     check_local(path)
     return Path(path).expanduser()
 

@@ -122,7 +122,11 @@ def parse(argv: Sequence[str]) -> Args:
 def run(args: Args) -> int:
     """Downloads, builds or verifies; returns the exit code."""
     check_flags(args)
-    for place in (args.paths.data_dir, args.paths.manual_dir, args.folder, args.depth_report):
+    places = {"data_dir": args.paths.data_dir, "manual_dir": args.paths.manual_dir}
+    places |= {name: getattr(args, name) for name in ("folder", "classes", "depth_report")}
+    for name, place in places.items():
+        if place is not None and not str(place).strip():
+            raise ValueError(f"--{name} is empty; is a variable of the shell unset?")
         check_local(str(place or ""))
     if args.verify:
         return verify_all(args)

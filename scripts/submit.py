@@ -22,7 +22,8 @@ class Submit:
     domain: Literal["rural", "urban"]
     """Domain of the test tiles."""
     run: Path | None = None
-    """Directory of the run; with --check, its dataset says what belongs into the zip."""
+    """Directory of the run; with --check, its dataset (LoveDA or the demo) says what belongs into
+    the zip."""
     data_dir: Path | None = None
     """Where the run's data lie now, if they were moved."""
     out: Path | None = None

@@ -177,6 +177,15 @@ def test_a_home_that_the_shell_left_as_it_was(monkeypatch, tmp_path):
     assert command.parse(WithClasses).classes.names == ("a", "b")
 
 
+@pytest.mark.parametrize("place", ["", " "])
+def test_an_empty_path_is_not_the_working_directory(place, monkeypatch, capsys):
+    """A variable that is not set in a shell leaves one."""
+    monkeypatch.setattr(sys, "argv", ["script", "--out", place])
+    with pytest.raises(SystemExit) as stop:
+        command.parse(Options)
+    assert stop.value.code == 2 and "nothing came; is a variable" in capsys.readouterr().err
+
+
 def test_files_that_a_shell_has_spread_out_are_recognised(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["script", "--steps", "7", __file__])
     with pytest.raises(SystemExit):

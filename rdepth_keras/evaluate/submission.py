@@ -166,7 +166,7 @@ def _check_names(
     for entry in entries:
         name = entry.orig_filename
         if _leaves(name):
-            findings.add("names that point out of the archive", name)
+            findings.add("names that point out of the archive, or hold a \\ for a folder", name)
         elif entry.is_dir() or "/" in name:
             folder = name.split("/")[0]
             findings.add("a folder inside (scores 0): the PNGs belong at the root", f"{folder}/")

@@ -293,6 +293,16 @@ def own(tmp_path):
     return tmp_path / "own"
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"), [("", "--folder is empty"), ("s3://bucket/own", "is an address")]
+)
+def test_what_is_no_folder_here_is_refused(script, own, folder, said, capsys):
+    """Without a name it would be LoveDA that is looked at."""
+    with pytest.raises(SystemExit) as stop:
+        script.main(["--verify", "--folder", folder, "--classes", str(own / "classes.yaml")])
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+
+
 def test_verify_a_folder(script, own, capsys):
     flags = ["--verify", "--folder", str(own), "--classes", str(own / "classes.yaml")]
     assert script.main(flags) == 0
