@@ -61,6 +61,8 @@ class Batches(Protocol):
 class Tiles(Protocol):
     """Random access to the tiles of one domain and split; safe to pickle into a worker.
 
+    Several threads ask for tiles at once, so that each gets arrays which no later one changes.
+
     ``labelled`` is False where the labels are placeholders, all ignore.
     """
 

@@ -100,11 +100,16 @@ def blend_windows(
         blend: how overlapping windows are weighted, see :func:`blend_weights`.
 
     Raises:
-        ValueError: for integers, of which a mean between two classes would be a third.
+        ValueError: for integers, of which a mean between two classes would be a third, and for
+            parts of another size than the windows.
     """
     weight = blend_weights(grid.window_height, grid.window_width, blend)
     total: np.ndarray | None = None
     for extent, part in zip(grid.extents(), parts, strict=True):
+        if part.shape[:2] != weight.shape:
+            raise ValueError(
+                f"Parts have the size of their windows, {weight.shape}; received {part.shape}."
+            )
         if part.dtype.kind in "iub":
             raise ValueError(
                 f"What is blended are floats, e.g. scores of classes; received {part.dtype}. Of "

@@ -104,6 +104,13 @@ def test_ids_are_not_blended(dtype):
         blend_windows(windows(4, 8, 4, 4), [np.ones((4, 4), dtype)] * 2)
 
 
+@pytest.mark.parametrize("shape", [(1, 4, 4), (3, 4, 2), (4, 5)])
+def test_parts_of_another_size_than_their_windows_are_refused(shape):
+    """Such as those that are batches of one still."""
+    with pytest.raises(ValueError, match=r"the size of their windows, \(4, 4\); received"):
+        blend_windows(windows(4, 8, 4, 4), [np.ones(shape)] * 2)
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_as_many_parts_as_windows(count):
     grid = windows(4, 8, 4, 4)

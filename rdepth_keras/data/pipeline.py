@@ -42,7 +42,8 @@ def training_batches(
     drawing a class and one of its tiles, whose crop then goes by ``RandomCrop.wanted_pixels``.
 
     Raises ValueError for no tiles, for chances that are none, for hosts that cannot share a batch,
-    and, of the first tile of each part, as :func:`rdepth_keras.arrays.check_tile`.
+    for tiles that share one buffer, and, of the first tile of each part, as
+    :func:`rdepth_keras.arrays.check_tile`.
     """
     check_count("batch_size", batch_size)
     check_count("hosts", hosts)
@@ -57,6 +58,7 @@ def training_batches(
     for part in tiles:
         if len(part):
             check_tile(part[0])
+            _check_apart(part)
     if chances is not None:
         _check_chances(chances, total)
     joined = grain.MapDataset.concatenate([grain.MapDataset.source(part) for part in tiles])
@@ -73,6 +75,23 @@ def training_batches(
     # A batch is the element here: the default of 500 would hold gigabytes.
     options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=max(4, workers))
     return iter(batches.to_iter_dataset(options))
+
+
+def _check_apart(part: Tiles) -> None:
+    """Raises ValueError where a tile changes once another is asked for, as in a reused buffer."""
+    first: Any = part[0]
+    before = {name: np.array(first[name]) for name in ("image", "depth", "label")}
+    for other in range(1, min(len(part), 3)):
+        part[other]
+        same = {
+            name: np.array_equal(first[name], array, equal_nan=True)
+            for name, array in before.items()
+        }
+        if changed := [name for name, kept in same.items() if not kept]:
+            raise ValueError(
+                f"{', '.join(changed)} of a tile changed when another was asked for; several "
+                "threads ask at once, so that each tile needs arrays of its own: return copies."
+            )
 
 
 def _check_chances(chances: np.ndarray, tiles: int) -> None:

@@ -163,7 +163,7 @@ class RandomScale(grain.transforms.RandomMap):
 
     def random_map(self, element: Tile, rng: np.random.Generator) -> Tile:
         factor = rng.uniform(self.smallest, self.largest)
-        height, width = element["label"].shape
+        height, width = _size(element)
         size = (max(round(width * factor), 1), max(round(height * factor), 1))
 
         def resized(array, interpolation):
@@ -245,9 +245,10 @@ def _in_hsv(image: np.ndarray, saturation: float = 1.0, hue: int = 0) -> np.ndar
 def pad(tile: Tile, size_pixels: int, fill: tuple[int, int, int] = (0, 0, 0)) -> Tile:
     """The tile, filled up at the bottom and right to at least ``size_pixels`` each way.
 
-    ``fill`` is the colour of the image there; depth becomes 0 and the label 255 (ignore).
+    ``fill`` is the colour of the image there; depth becomes 0 and the label 255 (ignore). Raises
+    ValueError for a label that is not uint8.
     """
-    height, width = tile["label"].shape
+    height, width = _size(tile)
     below, right = max(size_pixels - height, 0), max(size_pixels - width, 0)
     if not below and not right:
         return tile
@@ -267,8 +268,11 @@ def pad(tile: Tile, size_pixels: int, fill: tuple[int, int, int] = (0, 0, 0)) ->
 
 
 def rotate(tile: Tile, degrees: float) -> Tile:
-    """The tile turned counter-clockwise; image and depth bilinear, label nearest."""
-    height, width = tile["label"].shape
+    """The tile turned counter-clockwise; image and depth bilinear, label nearest.
+
+    Raises ValueError for a label that is not uint8.
+    """
+    height, width = _size(tile)
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
 
     def turned(array, flags, value):
@@ -288,6 +292,14 @@ def rotate(tile: Tile, degrees: float) -> Tile:
         "depth": turned(tile["depth"], cv2.INTER_LINEAR, 0),
         "label": turned(tile["label"], cv2.INTER_NEAREST, IGNORE),
     }
+
+
+def _size(tile: Tile) -> tuple[int, int]:
+    """Height and width, of a tile whose label can hold 255."""
+    label = tile["label"]
+    if label.dtype != np.uint8:
+        raise ValueError(f"label must be uint8, with 255 for ignored; received {label.dtype}.")
+    return label.shape[0], label.shape[1]
 
 
 def _each(tile: Tile, move) -> Tile:

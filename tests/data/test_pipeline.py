@@ -244,6 +244,26 @@ def test_tiles_that_are_none_are_refused(name, change, said):
         batches(tiles=[Numbered(0, 2), Changed(10, 2, name=name, change=change)])
 
 
+class OneBuffer(Numbered):
+    """A reader that fills one array anew for each tile."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        object.__setattr__(self, "buffer", super().__getitem__(0)["image"])
+
+    def __getitem__(self, index):
+        tile = super().__getitem__(index)
+        self.buffer[...] = tile["image"]
+        return {**tile, "image": self.buffer}
+
+
+def test_tiles_that_share_a_buffer_are_refused():
+    """Several threads read them at once."""
+    with pytest.raises(ValueError, match="image of a tile changed when another was asked for"):
+        batches(tiles=[Numbered(0, 2), OneBuffer(10, 2)])
+    assert batches(tiles=[Numbered(0, 2), OneBuffer(10, 1)])  # there is no other
+
+
 def test_images_may_be_floats():
     floats = Changed(0, 2, change=np.float32)
     assert next(batches(tiles=[floats]))["image"].dtype == np.float32

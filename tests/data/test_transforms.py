@@ -286,3 +286,18 @@ def test_exactly_one_of_flips_and_quarter_turns():
     assert sum(counts.values()) == draws, "and nothing else, such as a flip and a turn"
     for name, (_, share) in wanted.items():
         assert counts[name] / draws == pytest.approx(share, abs=0.04), name
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int64, np.int8])
+def test_labels_that_cannot_hold_255_or_are_wider_are_refused(dtype):
+    """What fills up a mask of true and false would be true."""
+    other = {**tile(), "label": tile()["label"].astype(dtype)}
+    rng = np.random.default_rng(0)
+    for move in (
+        lambda: pad(other, 64),
+        lambda: rotate(other, 10),
+        lambda: RandomScale(0.5, 0.6).random_map(other, rng),
+        lambda: RandomCrop(64).random_map(other, rng),
+    ):
+        with pytest.raises(ValueError, match="label must be uint8, with 255 for ignored; received"):
+            move()
