@@ -14,8 +14,9 @@ _LEAST_SIDE_ALONE = 256  # of a picture that is looked at alone
 _BAND, _ONE_LINE = 0.25, 0.02  # of a mask, along a side, and between such that end alike
 _WINDOW, _EVERY = 9, 4  # pixels that a colour is averaged over, and between those looked at
 _TURNS = ("as they are", "upside down", "mirrored left to right", "turned by 180 degrees")
-_LEAST_EXPLAINED = 1.5  # times what turned masks explain
-_MOST_EXPLAINED = 0.5  # of a picture: more than classes are of one colour each
+_LEAST_EXPLAINED = 1.5  # times what turned masks explain,
+_WELL_EXPLAINED = 0.15  # or so much of what those leave: many classes explain much anyhow
+_MOST_EXPLAINED = 0.45  # of what turned masks leave: more than classes are of one colour each
 _LEAST_SHARED = 2  # times what turned depth maps share, or what they share by chance
 _BY_CHANCE, _MORE_SHARED = 0.025, 0.2  # or so much more than turned ones share
 _MOST_IGNORED = 0.5  # of a mask; the rest of others tells too little
@@ -52,21 +53,24 @@ def unfit_masks(fits: Sequence[np.ndarray]) -> str:
     """In words, that masks together do not fit, or fit too well; empty where they are as expected.
 
     ``fits`` are what :func:`mask_fit` gives of each. Sound masks explain several times as much as
-    turned ones do, and less than half. Shifts of a few pixels, a few wrong masks among many, and
-    fewer than three tiles of several classes do not show.
+    turned ones do, and less than half of what those leave. Shifts of a few pixels, a few wrong
+    masks among many, and fewer than three tiles of several classes do not show.
     """
     told = [fit for fit in fits if fit.any()]
     if len(told) < _LEAST_TILES:
         return ""
     own, *turned = np.mean(told, axis=0)
-    if own > _MOST_EXPLAINED:
+    chance = np.mean(turned)
+    beyond = (own - chance) / max(1 - chance, 1e-9)
+    if beyond > _MOST_EXPLAINED:
         return (
             f"classes explain {own:.0%} of the colours and texture of pictures, more than they do "
             "of photographs: are masks drawn over them?"
         )
-    if own >= _LEAST_EXPLAINED * np.mean(turned) and own >= max(turned):
+    enough = own >= _LEAST_EXPLAINED * chance or beyond >= _WELL_EXPLAINED
+    if enough and own >= max(turned):
         return ""
-    times = own / np.mean(turned) if np.mean(turned) > 0 else np.inf
+    times = own / chance if chance > 0 else np.inf
     return (
         f"masks do not fit their pictures: classes explain {times:.1f} times as much of colour and "
         f"texture as turned masks do, where it is several times. {_better(own, turned)}"

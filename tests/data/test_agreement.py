@@ -129,6 +129,20 @@ def test_masks_that_are_drawn_over_their_pictures():
     assert "are masks drawn over them?" in unfit_masks(fits)
 
 
+@pytest.mark.parametrize("domain", TILES)
+@pytest.mark.parametrize("parts", [2, 3, 4, 5])
+def test_many_classes_are_not_taken_for_drawings(domain, parts):
+    """Of parcels, whose number alone makes masks explain much, turned ones as well."""
+    masks = []
+    for tile in TILES[domain]:
+        side = np.arange(len(tile["label"])) * parts // len(tile["label"])
+        masks.append(np.uint8(tile["label"] + 7 * (side[:, None] * parts + side)))
+    images = [tile["image"] for tile in TILES[domain]]
+    assert unfit_masks(list(map(mask_fit, images, masks))) == ""
+    others = [mask[::-1] for mask in masks]
+    assert "do not fit" in unfit_masks(list(map(mask_fit, images, others)))
+
+
 def test_one_or_two_tiles_are_not_judged():
     fits = [mask_fit(t["image"], np.flipud(t["label"])) for t in TILES["rural"]]
     assert unfit_masks(fits[:2]) == "" != unfit_masks(fits)
