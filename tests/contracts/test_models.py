@@ -163,7 +163,13 @@ def test_saving_and_loading_changes_nothing(name, taps, tmp_path):
     assert text(loaded) == text(model)
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "deeplabv2_transnorm" else pytest.mark.proof)
+        for name in KINDS
+    ],
+)
 def test_frozen_encoders_stay_in_training(name):
     """Their params do not train, and their statistics come out as they went in."""
     encoders = tuple(models.MODELS[name].encoders)

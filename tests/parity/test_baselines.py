@@ -72,8 +72,8 @@ def test_segformer_b0_logits(tmp_path):
 @pytest.mark.parametrize(
     ("name", "encoder"),
     [
-        ("s32", {"depths": SHALLOW}),
-        ("s16", {"depths": SHALLOW, "output_stride": 16}),
+        pytest.param("s32", {"depths": SHALLOW}, marks=pytest.mark.proof),
+        pytest.param("s16", {"depths": SHALLOW, "output_stride": 16}, marks=pytest.mark.proof),
         ("s8", {"depths": SHALLOW, "output_stride": 8}),
         ("deep", {"depths": SHALLOW, "output_stride": 8, "deep_stem": True}),
         ("hub", {"depths": (1, 2, 1, 1)}),

@@ -420,6 +420,7 @@ def test_real_tiles(loveda, real):
     assert seen == len(list(loveda.glob("*/*/images_png/*.png")))
 
 
+@pytest.mark.proof
 def test_verify_tells_a_part_from_another_dataset(script, real, data_dir, capsys):
     assert script.main(["--verify", "--data_dir", str(real)]) == 0
     said = capsys.readouterr().out

@@ -46,6 +46,7 @@ def test_what_the_students_hand_out():
     }
 
 
+@pytest.mark.proof
 def test_the_heads_alone_are_those_of_the_network():
     keras.utils.set_random_seed(0)
     model = SMALL.build(3, taps=True)
