@@ -109,9 +109,7 @@ def check_shape(name: str, array: Any, expected: tuple[int | None, ...]) -> None
 
 def check_tile(tile: Tile) -> None:
     """Raises ValueError for a tile that is not as the table above says, naming the array."""
-    for name in ("image", "depth", "label"):
-        check_whole(name, tile[name])
-    image, depth, label = (np.asarray(tile[name]) for name in ("image", "depth", "label"))
+    image, depth, label = (np.asanyarray(tile[name]) for name in ("image", "depth", "label"))
     check_shape("label", label, (None, None))
     check_shape("image", image, (*label.shape, 3))
     check_shape("depth", depth, (*label.shape, 1))

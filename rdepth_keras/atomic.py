@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, synced, then renamed."""
+"""Files of this machine, whole or not at all: written beside their place, synced, then renamed."""
 
 import os
 import re
@@ -8,16 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_ADDRESS = re.compile(r"[A-Za-z][\w+.-]*:/")
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]+:/")  # one letter is a drive's
 PARTIAL = ".partial"  # what the names of unfinished files end in; they begin with a dot
 _STALE_SECONDS = 3600  # an unfinished file this old belongs to a process that was killed
 
 
 def check_local(place: str) -> None:
-    """Raises ValueError for the address of a server, such as s3://bucket, of which a path makes a
-    folder of that name here.
+    """Raises ValueError for what a path would make another place of.
+
+    That is an address, such as s3://bucket, a folder of that name here, and nothing at all, the
+    working directory.
     """
-    if _ADDRESS.match(place) and len(place.split(":")[0]) > 1:  # one letter is a drive's
+    if not place.strip():
+        raise ValueError("a path is expected and nothing came; is a variable of the shell unset?")
+    if _ADDRESS.match(place):
         raise ValueError(
             f"{place} is an address, and files are read and written here: name a folder of this "
             "machine, and copy it there afterwards, or mount the bucket."
@@ -54,9 +58,9 @@ def writing(path: Path, *, replace: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, replace: bool = True) -> None:
     """Writes a file as :func:`writing` does."""
-    with writing(path) as temporary:
+    with writing(path, replace=replace) as temporary:
         temporary.write_bytes(data)
 
 

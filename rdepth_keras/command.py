@@ -76,12 +76,7 @@ _read_as(
 
 
 def _local(path: str) -> Path:
-    """A path on this machine; a shell leaves the ~ of ``--out=~/runs`` as it is.
-
-    Raises ValueError for an address, and for nothing: that would be the working directory.
-    """
-    if not path.strip():
-        raise ValueError("a path is expected and nothing came; is a variable of the shell unset?")
+    """A path on this machine; a shell leaves the ~ of ``--out=~/runs`` as it is."""
     check_local(path)
     return Path(path).expanduser()
 

@@ -93,13 +93,10 @@ def main() -> None:
     )
     for job in jobs:
         label = predict(job.image, job.depth)
-        # Another command may have written there since it was looked at.
-        maps = [job.out, colored(job.out)] if arguments.color else [job.out]
-        check_outputs(maps, (), arguments.overwrite)
-        write_map(job.out, label)
+        write_map(job.out, label, arguments.overwrite)
         print(job.out)
         if arguments.color:
-            write_map(colored(job.out), table.colorize(label))
+            write_map(colored(job.out), table.colorize(label), arguments.overwrite)
             print(colored(job.out))
 
 

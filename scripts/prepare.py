@@ -122,12 +122,16 @@ def parse(argv: Sequence[str]) -> Args:
 def run(args: Args) -> int:
     """Downloads, builds or verifies; returns the exit code."""
     check_flags(args)
-    places = {"data_dir": args.paths.data_dir, "manual_dir": args.paths.manual_dir}
-    places |= {name: getattr(args, name) for name in ("folder", "classes", "depth_report")}
-    for name, place in places.items():
-        if place is not None and not str(place).strip():
-            raise ValueError(f"--{name} is empty; is a variable of the shell unset?")
-        check_local(str(place or ""))
+    places = (
+        args.paths.data_dir,
+        args.paths.manual_dir,
+        args.folder,
+        args.classes,
+        args.depth_report,
+    )
+    for place in places:
+        if place is not None:
+            check_local(str(place))
     if args.verify:
         return verify_all(args)
     if args.depth_report:

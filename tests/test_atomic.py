@@ -25,8 +25,15 @@ def test_written_and_replaced(tmp_path):
 def test_an_address_is_no_place_here(place):
     with pytest.raises(ValueError, match=f"{place} is an address, .* copy it there afterwards"):
         check_local(place)
-    for local in ("runs/a", "/tmp/a:b", "C:/runs", "~/x", "", "a:b/c"):
+    for local in ("runs/a", "/data/a:b", "C:/runs", "~/x", "a:b/c"):
         check_local(local)
+
+
+@pytest.mark.parametrize("place", ["", " "])
+def test_nothing_is_not_the_working_directory(place):
+    """A variable that is not set in a shell leaves it."""
+    with pytest.raises(ValueError, match="nothing came; is a variable of the shell unset"):
+        check_local(place)
 
 
 def write_half(path, error):

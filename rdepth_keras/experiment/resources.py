@@ -31,7 +31,8 @@ class Economy:
 
     def __post_init__(self):
         check("cache", '""', self.cache != "", "the name of a folder")
-        check_local(self.cache or "")
+        if self.cache is not None:
+            check_local(self.cache)
         for name in ("workers", "accumulate"):
             check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         few = self.workers <= MOST_WORKERS
@@ -54,4 +55,5 @@ class Resources:
 
     def __post_init__(self):
         check("data_dir", '""', self.data_dir != "", "the name of a folder")
-        check_local(self.data_dir or "")
+        if self.data_dir is not None:
+            check_local(self.data_dir)

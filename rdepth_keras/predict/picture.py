@@ -233,14 +233,15 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
             )
 
 
-def write_map(path: Path, pixels: np.ndarray) -> None:
+def write_map(path: Path, pixels: np.ndarray, replace: bool = True) -> None:
     """Writes a class map (H, W), or one in colours (H, W, 3), as PNG, whole or not at all.
 
     It says of itself that it is predicted (:data:`rdepth_keras.data.folder.files.PREDICTED`), so
-    that it is not taken for labels. Raises as :func:`check_output`.
+    that it is not taken for labels. Raises as :func:`check_output`, and without ``replace``
+    FileExistsError where there is such a file, perhaps of another command that came meanwhile.
     """
     check_output(path)
-    write_bytes(path, png.encode(pixels, PREDICTED))
+    write_bytes(path, png.encode(pixels, PREDICTED), replace=replace)
 
 
 def _read(path: Path) -> np.ndarray:

@@ -251,6 +251,6 @@ def test_pictures_that_are_read_are_never_replaced(copied, call, tmp_path, monke
 
     monkeypatch.setattr("rdepth_keras.run.load_picture_predictor", lambda *_, **__: beside_another)
     code, _, error = call("predict", "--run", copied[0], a, late, "--depth", depth)
-    assert code == 2 and "d.png would be replaced" in error
+    assert code == 2 and "d.png is there already" in error
     assert late.read_bytes() == other
     assert all(np.array_equal(png.decode(path.read_bytes()), pixels) for path in folder.iterdir())

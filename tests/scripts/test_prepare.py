@@ -294,7 +294,7 @@ def own(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("folder", "said"), [("", "--folder is empty"), ("s3://bucket/own", "is an address")]
+    ("folder", "said"), [("", "nothing came"), ("s3://bucket/own", "is an address")]
 )
 def test_what_is_no_folder_here_is_refused(script, own, folder, said, capsys):
     """Without a name it would be LoveDA that is looked at."""
