@@ -3,7 +3,8 @@
 What else a tile holds travels along as it is, of whatever shape: nothing of it is moved or cut.
 A transform is a frozen dataclass; its fields are its settings. It never changes its input. Places
 outside the tile become 0 in image (but see ``RandomCrop.fill``) and depth, 255 (ignore) in labels.
-Crops, flips and quarter turns are views of it: what stacks them copies every pixel once.
+Crops, flips and quarter turns are views of it: what stacks them copies every pixel once. What moves
+or cuts raises ValueError for image, depth and label of several sizes.
 """
 
 from dataclasses import dataclass
@@ -246,7 +247,7 @@ def pad(tile: Tile, size_pixels: int, fill: tuple[int, int, int] = (0, 0, 0)) ->
     """The tile, filled up at the bottom and right to at least ``size_pixels`` each way.
 
     ``fill`` is the colour of the image there; depth becomes 0 and the label 255 (ignore). Raises
-    ValueError for a label that is not uint8.
+    ValueError for arrays of several sizes and for a label that is not uint8.
     """
     height, width = _size(tile)
     below, right = max(size_pixels - height, 0), max(size_pixels - width, 0)
@@ -270,7 +271,7 @@ def pad(tile: Tile, size_pixels: int, fill: tuple[int, int, int] = (0, 0, 0)) ->
 def rotate(tile: Tile, degrees: float) -> Tile:
     """The tile turned counter-clockwise; image and depth bilinear, label nearest.
 
-    Raises ValueError for a label that is not uint8.
+    Raises ValueError for arrays of several sizes and for a label that is not uint8.
     """
     height, width = _size(tile)
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
@@ -295,14 +296,20 @@ def rotate(tile: Tile, degrees: float) -> Tile:
 
 
 def _size(tile: Tile) -> tuple[int, int]:
-    """Height and width, of a tile whose label can hold 255."""
-    label = tile["label"]
+    """Height and width, which its arrays share, of a tile whose label can hold 255."""
+    image, depth, label = tile["image"], tile["depth"], tile["label"]
     if label.dtype != np.uint8:
         raise ValueError(f"label must be uint8, with 255 for ignored; received {label.dtype}.")
+    if not image.shape[:2] == depth.shape[:2] == label.shape:
+        raise ValueError(
+            "A tile's image, depth and label must be of one height and width; received image "
+            f"{image.shape}, depth {depth.shape} and label {label.shape}."
+        )
     return label.shape[0], label.shape[1]
 
 
 def _each(tile: Tile, move) -> Tile:
+    _size(tile)
     moved = {name: move(tile[name]) for name in ("image", "depth", "label")}
     return cast(Tile, {**tile, **moved})
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rdepth_keras.arrays import Params
-from rdepth_keras.infer.windows import Forward
+from rdepth_keras.infer.windows import Forward, check_scores
 
 LEAST_PIXELS = 32  # of a side, which the networks need; smaller windows are filled up
 
@@ -17,17 +17,13 @@ def fill_up(forward: Forward, batch: Mapping[str, jax.Array]) -> jax.Array:
 
     Raises ValueError where ``forward`` gives logits of another size than its windows.
     """
-    height, width = next(iter(batch.values())).shape[1:3]
+    count, height, width = next(iter(batch.values())).shape[:3]
     below, right = (max(LEAST_PIXELS - side, 0) for side in (height, width))
     if below or right:
         margins = ((0, 0), (0, below), (0, right), (0, 0))
         batch = {name: jnp.pad(array, margins, "edge") for name, array in batch.items()}
-    found, seen = forward(batch), (height + below, width + right)
-    if found.shape[1:3] != seen:
-        raise ValueError(
-            f"A network gives a score for each pixel of its windows of {seen}; received scores of "
-            f"shape {found.shape}. Enlarge them in the network."
-        )
+    found = forward(batch)
+    check_scores(found, (count, height + below, width + right))
     return found[:, :height, :width]
 
 

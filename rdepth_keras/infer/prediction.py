@@ -16,16 +16,16 @@ _SCALES = {
 }
 
 
-def check_inputs(inputs: Mapping[str, Any], tile: Tile | str) -> None:
+def check_inputs(inputs: Mapping[str, Any], tile: Tile | str | None = None) -> None:
     """Raises ValueError for a tile's arrays of several sizes, or on no scale that networks take.
 
     ``image`` is uint8, or floats that go up to 255 and not to 1; ``depth`` floats in [0, 1]. So it
-    does for masked arrays, and for another byte order.
+    does for masked arrays, and for another byte order. ``tile`` is named where it is given.
     """
     common_size(inputs)
     for name, array in inputs.items():
-        check_whole(f"The {name} of tile {_name(tile)}", array)
-        check_native(f"The {name} of tile {_name(tile)}", array)
+        check_whole(_array(name, tile), array)
+        check_native(_array(name, tile), array)
     for name, (most, wanted) in _SCALES.items():
         array = inputs.get(name)
         if array is None or (name == "image" and array.dtype == np.uint8):
@@ -35,8 +35,8 @@ def check_inputs(inputs: Mapping[str, Any], tile: Tile | str) -> None:
         beyond = low < 0 or high > most + 1e-3 or (name == "image" and 0 < high <= 1)
         if beyond or not jnp.issubdtype(array.dtype, jnp.floating):
             raise ValueError(
-                f"The {name} of tile {_name(tile)} must be {wanted}; received {array.dtype} from "
-                f"{low:.4g} to {high:.4g}. Scale it."
+                f"{_array(name, tile)} must be {wanted}; received {array.dtype} from {low:.4g} to "
+                f"{high:.4g}. Scale it."
             )
 
 
@@ -86,6 +86,10 @@ def classify(prediction: np.ndarray, tile: Tile | str) -> Label:
     check_count("classes of a prediction", prediction.shape[-1], MOST_CLASSES)
     _refuse_one_class(prediction.shape[-1])
     return check_finite(prediction, tile).argmax(-1).astype(np.uint8)
+
+
+def _array(name: str, tile: Tile | str | None) -> str:
+    return f"The {name}" if tile is None else f"The {name} of tile {_name(tile)}"
 
 
 def _name(tile: Tile | str) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 def mean_over_scales(
@@ -27,7 +28,7 @@ def mean_over_scales(
 
 def common_size(inputs: Mapping[str, jax.Array]) -> tuple[int, int]:
     """Height and width of arrays (H, W, C); ValueError where they are not of one size."""
-    shapes = {name: tuple(array.shape) for name, array in inputs.items()}
+    shapes = {name: np.shape(array) for name, array in inputs.items()}
     sizes = {shape[:2] for shape in shapes.values()}
     if len(sizes) > 1 or any(len(shape) != 3 for shape in shapes.values()):
         raise ValueError(

@@ -10,6 +10,7 @@ from functools import partial
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec
 
 from rdepth_keras.arrays import Params, Tile
@@ -60,7 +61,14 @@ def predict_tile(
         forward: a batch, e.g. image (N, h, w, 3) and depth (N, h, w, 1), -> logits (N, h, w, K).
         inputs: the same arrays of one tile without the batch axis, all (H, W, ...).
         inference: windows, views, scales and what is averaged.
+
+    Raises:
+        ValueError: for scores of another shape than that, and for inputs that are not as
+            ``rdepth_keras.arrays`` says; of traced ones, in a compiled function, their size alone
+            can be looked at.
     """
+    if not any(isinstance(array, Tracer) for array in inputs.values()):
+        check_inputs(inputs)
 
     def see(inputs: Mapping[str, jax.Array]) -> jax.Array:
         look = partial(slide, forward, inputs, inference)

@@ -1,6 +1,7 @@
 """A tile seen through windows, in batches, blended where they overlap: one compiled loop."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,9 +44,22 @@ def slide(
     first = jax.eval_shape(
         lambda arrays: forward(_cut(arrays, corners[0], grid, look)), dict(inputs)
     )
+    check_scores(first, (corners.shape[1], grid.window_height, grid.window_width))
     total = jnp.zeros((height, width, first.shape[-1]), jnp.float32)
     total = jax.lax.scan(one_batch, total, (corners, real))[0]
     return total / coverage(grid, weight)[..., None]
+
+
+def check_scores(found: Any, seen: tuple[int, int, int]) -> None:
+    """Raises ValueError for other scores than (N, h, w, K) of the windows (N, h, w) that were seen.
+
+    Others might be spread over the windows without a word, one window's over them all.
+    """
+    if len(found.shape) != 4 or tuple(found.shape[:3]) != seen:
+        raise ValueError(
+            f"A network gives scores for each pixel of its windows {seen}; received scores of "
+            f"shape {tuple(found.shape)}. Return them all, or enlarge them in the network."
+        )
 
 
 def _batches(grid: Windows, window_batch: int) -> tuple[jax.Array, jax.Array]:

@@ -4,6 +4,9 @@ Input: a dict of ``image``, RGB 0..255 (uint8 or float), and ``depth``, float in
 channel, larger = nearer the camera (absent for networks of the image only). Height and width: any
 size from 32 pixels on. Other ranges raise nothing, as no compiled function does;
 :mod:`rdepth_keras.infer` refuses them before it calls a network.
+
+Keras's ``load_weights`` passes over what a file holds beyond the network's variables, such as those
+of another fusion: whole saved models know what they are.
 """
 
 from collections.abc import Mapping

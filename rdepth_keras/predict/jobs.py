@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rdepth_keras.data.folder.folder import spelled_otherwise
+from rdepth_keras.naming import shorten
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
@@ -55,9 +56,12 @@ def plan(
             "bear their names."
         )
     stems = [path.stem for path in pictures]
-    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
-    if twice:
-        raise ValueError(f"Several pictures would be written as {twice[0]}.png; rename them.")
+    if twice := [path for path in pictures if stems.count(path.stem) > 1]:
+        alike = [str(path) for path in twice if path.stem == twice[0].stem]
+        raise ValueError(
+            f"Several pictures would be written as {twice[0].stem}.png: {shorten(alike)}. Rename "
+            "them, or name fewer: maps of before are pictures, too."
+        )
     if out.suffix.lower() == ".png":
         raise ValueError(f"For {len(pictures)} pictures name a folder to write to, not {out}.")
     jobs = [Job(path, out / f"{path.stem}.png", _depth_of(path, depth)) for path in pictures]

@@ -72,15 +72,22 @@ def load_predictor(run: Run, inference: Inference | None = None) -> Predictor:
 def restore(
     run: Run, params: Params, buffers: Params, notify: Callable[[str], None]
 ) -> tuple[Params, Params, int]:
-    """Params, buffers and step of the run's checkpoint that counts; ``notify`` hears of damage.
+    """Params, buffers and step of the run's checkpoint that counts.
 
+    ``notify`` hears of later ones that are damaged or gone.
     ``params`` and ``buffers`` are those of the network of its experiment: shapes and placement.
 
     Raises:
         FileNotFoundError: where there is no checkpoint.
         ValueError: where none is whole, or it is not of this network.
     """
-    checkpoints = run.chosen(notify)
+    damaged: list[str] = []
+
+    def hear(line: str) -> None:
+        damaged.append(line)
+        notify(line)
+
+    checkpoints = run.chosen(hear)
     step = checkpoints.latest_step()
     averaged = run.experiment.training.choice.average_decay is not None
     try:
@@ -88,6 +95,9 @@ def restore(
     except (ValueError, TypeError, KeyError) as error:  # of Orbax, in its own terms
         raise foreign(run, step, error) from error
     checkpoints.close()
+    end = run.experiment.training.steps
+    if run.selection == "last" and run.metrics is not None and step != end and not damaged:
+        notify(f"{run} ended with step {end}, and its checkpoint is gone: step {step} counts.")
     if run.selection != "last" and (best := _best_step(run)) not in (None, step):
         notify(f"Step {best} of {run} scored best, and its checkpoint is gone: step {step} counts.")
     return found[0][SEGMENTER], found[1][SEGMENTER], step or 0

@@ -301,3 +301,22 @@ def test_labels_that_cannot_hold_255_or_are_wider_are_refused(dtype):
     ):
         with pytest.raises(ValueError, match="label must be uint8, with 255 for ignored; received"):
             move()
+
+
+@pytest.mark.parametrize("name", ["image", "depth", "label"])
+@pytest.mark.parametrize("part", [np.s_[::2, ::2], np.s_[:-1], np.s_[:, :-1]])
+def test_arrays_of_several_sizes_are_refused(name, part):
+    """A crop of a mask of half the size would show another place than that of its image."""
+    other = {**tile(), name: tile()[name][part]}
+    rng = np.random.default_rng(0)
+    for move in (
+        lambda: pad(other, 16),
+        lambda: rotate(other, 10),
+        lambda: RandomScale(0.5, 0.6).random_map(other, rng),
+        lambda: RandomRotation(1.0).random_map(other, rng),
+        lambda: RandomFlips(1.0, ((1,),)).random_map(other, rng),
+        lambda: RandomFlips(1.0, exclusive=True).random_map(other, rng),
+        lambda: RandomCrop(16).random_map(other, rng),
+    ):
+        with pytest.raises(ValueError, match="of one height and width; received image"):
+            move()

@@ -109,7 +109,7 @@ def test_the_eight_symmetries_commute_with_turning_the_tile():
     )
 
 
-@pytest.mark.parametrize("depth", [(12, 10, 1), (10, 12, 1), (12, 12)])
+@pytest.mark.parametrize("depth", [(12, 10, 1), (10, 12, 1), (12, 12), ()])
 def test_a_depth_of_another_size_is_refused(depth):
     inputs = {**tile(12, 12), "depth": jnp.zeros(depth)}
     with pytest.raises(
@@ -122,6 +122,45 @@ def test_a_tile_on_another_scale_is_refused_before_it_is_predicted():
     predict = tile_predictor(network(), Inference())
     with pytest.raises(ValueError, match="image of tile 1 must be RGB 0..255"):
         predict({}, {}, {"id": 1, "image": colours(8, 8)["image"] / 255})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"depth": np.ones((8, 8, 1), np.float32) * 255},
+            "The depth must be floats in .* 255 to 2",
+        ),
+        ({"image": np.ones((8, 8, 3), np.float32)}, "The image must be RGB 0..255"),
+        ({"depth": np.ma.masked_all((8, 8, 1), np.float32)}, "The depth must be whole"),
+    ],
+)
+def test_arrays_on_another_scale_are_refused_before_they_are_predicted(change, said):
+    """Without a tile's number, and inside a compiled function as far as they are there."""
+    for inputs in (tile(8, 8), {name: np.asarray(x) for name, x in tile(8, 8).items()}):
+        predict_tile(local, inputs, Inference())
+        attempt = partial(predict_tile, local, {**inputs, **change}, Inference())
+        for look in (attempt, jax.jit(attempt)):
+            with pytest.raises(ValueError, match=said):
+                look()
+
+
+@pytest.mark.parametrize("views", ["one", "symmetries"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda found: found[0],
+        lambda found: found[:1],
+        lambda found: found[:, :1],
+        lambda found: found[:, :1, :1],
+        lambda found: found[..., 0],
+        lambda found: found[:, ::4, ::4],
+    ],
+)
+def test_scores_that_are_not_those_of_all_windows_are_refused(wrong, views):
+    """Those of one window, row or place would be spread over them all."""
+    with pytest.raises(ValueError, match=r"each pixel of its windows \(4, 8, 8\); received sco"):
+        predict(lambda batch: wrong(local(batch)), tile(16, 16), Inference(8, views=views))
 
 
 @pytest.mark.parametrize("views", ["one", "symmetries"])
@@ -240,7 +279,7 @@ def test_a_real_network_refuses_what_is_filled_up_for_it():
 def test_scores_of_another_size_than_the_windows_are_refused(size, seen):
     """One score for a whole window would be broadcast over it, a larger map be cut."""
     batch = {"image": jnp.zeros((2, *seen, 3), jnp.uint8)}
-    with pytest.raises(ValueError, match=r"a score for each pixel .*\(32, 32\); received scores"):
+    with pytest.raises(ValueError, match=r"each pixel of its windows \(2, 32, 32\); received sc"):
         fill_up(lambda _: jnp.zeros((2, *size, 7)), batch)
 
 

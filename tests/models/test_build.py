@@ -108,13 +108,24 @@ def test_same_seed_same_network():
         ((64, 64, 3), (64, 64, 2), "takes 1 channels; received 2"),
         ((64, 64, 4), (64, 64, 1), "expected shape=(None, None, None, 3), found"),
         ((31, 64, 3), (31, 64, 1), "at least 32 pixels; received 31 x 64. Enlarge or pad"),
-        ((64, 64, 3), (64, 40, 1), "the image's height and width, 64 x 64; received 64 x 40"),
+        ((64, 64, 3), (64, 40, 1), "received (1, 64, 40, 1) beside (1, 64, 64, 3). Resize"),
     ],
 )
 def test_wrong_inputs_are_refused_in_one_line(twin, image, depth, message):
     inputs = {"image": np.zeros((1, *image), np.uint8), "depth": np.zeros((1, *depth), np.float32)}
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         jax.eval_shape(twin, inputs)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("fusion", ["add", "concat", "gated"])
+@pytest.mark.parametrize("counts", [(4, 1), (1, 4)])
+def test_one_depth_map_for_several_images_is_refused(counts, fusion):
+    """Or the other way round: a sum spreads one over all of them."""
+    model = models.build("twin", **SMALL, depth_encoder=ENCODER, fusion=fusion)
+    image, depth = (np.zeros((n, 32, 32, c)) for n, c in zip(counts, (3, 1), strict=True))
+    with pytest.raises(ValueError, match="Each image takes one depth map of its height") as error:
+        jax.eval_shape(model, {"image": image, "depth": depth})
     assert "\n" not in str(error.value)
 
 

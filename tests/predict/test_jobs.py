@@ -106,7 +106,7 @@ def test_two_pictures_of_one_name_and_a_file_for_many(folder):
     with pytest.raises(ValueError, match="name a folder"):
         plan(folder, Path("out.png"))
     (folder / "a.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=r"written as a\.png"):
+    with pytest.raises(ValueError, match=r"written as a\.png: \S+, \S+\. Rename them, or name"):
         plan(folder, Path("maps"))
 
 

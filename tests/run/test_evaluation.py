@@ -226,6 +226,22 @@ def test_a_damaged_newest_checkpoint_is_told_with_the_scores(copied, tmp_path):
         draw([Cell("demo", "r2u", 0, directory)], tmp_path / "a.md")
 
 
+def test_a_finished_run_without_its_last_checkpoint_says_so(copied, tmp_path):
+    """Where it was cleaned up or copied in part: in scores, submissions and predictor alike."""
+    own = run.Run(copied[0])
+    assert load_predictor(own).damaged == (), "has not come to its end"
+    own.finish({"miou": 0.5})
+    end = own.experiment.training.steps
+    note = f"{own} ended with step {end}, and its checkpoint is gone: step 1 counts."
+    assert load_predictor(own).damaged == (note,)
+    result = run.evaluate(run.prepare_trial(own, "val"), QUIET)
+    assert result["passed_over"] == [note]
+    assert "checkpoint: last (step 1)" in run.headline(own, result)
+    said = io.StringIO()
+    run.submit(own, "urban", tmp_path / "a.zip", Console(file=said, width=300))
+    assert note in said.getvalue()
+
+
 def test_the_last_checkpoint_is_scored_beside_the_one_that_the_targets_labels_chose(copied, noted):
     """Each under its own protocol; the end of the training is that of the chosen one."""
     directory, said = copied[0], io.StringIO()

@@ -26,11 +26,13 @@ def bare(monkeypatch):
 
 
 @pytest.fixture
-def cells(copied):
+def cells(copied, noted):
     """Two finished seeds of one recipe, and a run that was never begun."""
     found = []
     for seed, directory in enumerate(copied):
         own = Run(directory)
+        ended = own.experiment.changed(training={"steps": 1})
+        noted(directory, ended, depth=own.environment["depth"])
         own.finish(evaluate(prepare_trial(own, "val"), Console(quiet=True)))
         found.append(sweep.Cell("demo", "r2u", seed, directory))
     return [*found, sweep.Cell("other", "r2u", 0, copied[0].with_name("other-r2u-seed0"))]

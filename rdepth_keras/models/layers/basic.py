@@ -73,8 +73,8 @@ class Composite(keras.Layer):
 class Normalise(keras.Layer):
     """Subtract ``mean`` and divide by ``std``, one number a channel; always in float32.
 
-    Refuses another number of ``channels`` than that, or another height and width than those of
-    ``like``. A map of one channel, if that is said, comes out as one of as many as there are
+    Refuses another number of ``channels`` than that, or another batch, height and width than those
+    of ``like``. A map of one channel, if that is said, comes out as one of as many as there are
     numbers: the same map, normalised by each of them.
     """
 
@@ -89,11 +89,12 @@ class Normalise(keras.Layer):
                 f"{self.name} takes {self.channels} channels; received {x.shape[-1]}, in the "
                 f"shape {tuple(x.shape)}. Images are (B, H, W, 3), depth maps (B, H, W, 1)."
             )
-        sides = zip(x.shape[1:3], x.shape[1:3] if like is None else like.shape[1:3], strict=True)
-        if any(None not in pair and pair[0] != pair[1] for pair in sides):
+        sizes = zip(x.shape[:3], x.shape[:3] if like is None else like.shape[:3], strict=True)
+        if any(None not in pair and pair[0] != pair[1] for pair in sizes):
             raise refusal(
-                f"The depth map must have the image's height and width, {like.shape[1]} x "
-                f"{like.shape[2]}; received {x.shape[1]} x {x.shape[2]}. Resize it."
+                "Each image takes one depth map of its height and width, (B, H, W, 1) beside "
+                f"(B, H, W, 3); received {tuple(x.shape)} beside {tuple(like.shape)}. Resize it, "
+                "or give one for each."
             )
         return (ops.cast(x, "float32") - ops.array(self.mean)) / ops.array(self.std)
 
