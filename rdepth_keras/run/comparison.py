@@ -192,7 +192,8 @@ def _unfinished(evaluated: Evaluated) -> str:
     elif step not in (None, training.steps):
         how = "scored at" if last else "chosen up to"
         notes.append(f"not trained to its end: {how} step {step} of {training.steps}")
-    return "; ".join(notes + result.get("passed_over", []))
+    passed_over = (line.removesuffix(".") for line in result.get("passed_over", []))
+    return "; ".join([*notes, *passed_over])
 
 
 def _beginning(evaluated: Evaluated) -> str:

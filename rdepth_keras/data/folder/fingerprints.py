@@ -103,7 +103,8 @@ def _doubts(tiles: Tiles) -> list[str]:
         said += _of_all(kind, found, tiles)
     together = (fixed_range([files.depth for files in looked if files.depth]), *odd_together(looks))
     names = _named([files.image for files in looked])
-    return said + [f"{odd} Looked at were {len(looked)} ({names})" for odd in together if odd]
+    where = f"Looked at were {len(looked)} ({names})"
+    return said + [f"{odd.removesuffix('.')}. {where}" for odd in together if odd]
 
 
 def _look(files: Files, tiles: FolderTiles) -> Look:
