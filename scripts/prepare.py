@@ -228,11 +228,21 @@ def verify_all(args: Args) -> int:
     if not args.classes:
         raise ValueError("--verify --folder DIR needs --classes FILE: what its masks may hold.")
     root = Path(args.folder).expanduser()
-    faults = verify_folder(root, load_classes(Path(args.classes).expanduser()), print)
+    said: list[str] = []
+
+    def tell(line: str) -> None:
+        said.append(line)
+        print(line)
+
+    faults = verify_folder(root, load_classes(Path(args.classes).expanduser()), tell)
     for fault in faults:
         print(f"wrong    {fault}")
     wrong = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-    print(f"WRONG: {wrong}." if faults else "SOUND: every file was read.")
+    odd = sum(line.startswith("WARNING") for line in said)
+    but = (
+        "" if not odd else " but for the WARNING above" if odd == 1 else f" but for {odd} WARNINGs"
+    )
+    print(f"WRONG: {wrong}." if faults else f"SOUND{but}: every file was read.")
     return 1 if faults else 0
 
 

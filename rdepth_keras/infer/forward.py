@@ -7,13 +7,12 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from rdepth_keras.arrays import Params
+from rdepth_keras.infer.inference import LEAST_PIXELS
 from rdepth_keras.infer.windows import Forward, check_scores
-
-LEAST_PIXELS = 32  # of a side, which the networks need; smaller windows are filled up
 
 
 def fill_up(forward: Forward, batch: Mapping[str, jax.Array]) -> jax.Array:
-    """The logits of windows; edges of those below :data:`LEAST_PIXELS` are repeated to that size.
+    """The logits of windows; edges of those below ``LEAST_PIXELS`` are repeated to that size.
 
     Raises ValueError where ``forward`` gives logits of another size than its windows.
     """

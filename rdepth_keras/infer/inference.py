@@ -8,6 +8,7 @@ from rdepth_keras.arrays import check_count
 from rdepth_keras.infer.views import Views
 from rdepth_keras.tiling import Blend
 
+LEAST_PIXELS = 32  # of a side, which the networks need; smaller windows are filled up
 MOST_WINDOWS = 4096  # in a batch; a typing error beyond, which would fill the memory
 Average = Literal["logits", "probabilities"]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from rdepth_keras.arrays import Label, Tile, check_count, check_native, check_whole
 from rdepth_keras.infer.scales import common_size
@@ -21,8 +22,10 @@ def check_inputs(inputs: Mapping[str, Any], tile: Tile | str | None = None) -> N
 
     ``image`` is uint8, or floats that go up to 255 and not to 1; ``depth`` floats in [0, 1]. So it
     does for masked arrays, and for another byte order. ``tile`` is named where it is given.
+    Of traced arrays, in a compiled function, the size alone can be looked at.
     """
     common_size(inputs)
+    inputs = {name: array for name, array in inputs.items() if not isinstance(array, Tracer)}
     for name, array in inputs.items():
         check_whole(_array(name, tile), array)
         check_native(_array(name, tile), array)

@@ -10,7 +10,6 @@ from functools import partial
 
 import jax
 import numpy as np
-from jax.core import Tracer
 from jax.sharding import NamedSharding, PartitionSpec
 
 from rdepth_keras.arrays import Params, Tile
@@ -62,13 +61,9 @@ def predict_tile(
         inputs: the same arrays of one tile without the batch axis, all (H, W, ...).
         inference: windows, views, scales and what is averaged.
 
-    Raises:
-        ValueError: for scores of another shape than that, and for inputs that are not as
-            ``rdepth_keras.arrays`` says; of traced ones, in a compiled function, their size alone
-            can be looked at.
+    Raises ValueError for scores of another shape, and for inputs as :func:`check_inputs` does.
     """
-    if not any(isinstance(array, Tracer) for array in inputs.values()):
-        check_inputs(inputs)
+    check_inputs(inputs)
 
     def see(inputs: Mapping[str, jax.Array]) -> jax.Array:
         look = partial(slide, forward, inputs, inference)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rdepth_keras.experiment import Augmentation, Experiment
-from rdepth_keras.infer import Inference
+from rdepth_keras.infer import LEAST_PIXELS, Inference
 from rdepth_keras.recipes.deviation import departures
 
 _SHORT = {"optimizers.segmenter.": "optimizer.", "training.": "", "sampling.": ""}
@@ -18,13 +18,23 @@ def check_effects(experiment: Experiment) -> None:
         if name in changed and not name.startswith(came):
             flag = _flag(name, changed[name][1])
             raise ValueError(f"{flag} has no effect: {reason}. Leave it away.")
-    if "training.inference.blend" in changed:
-        check_blend(experiment.training.inference)
+    check_windows(experiment.training.inference)
 
 
-def check_blend(inference: Inference) -> None:
-    """Raises ValueError for windows that would fade into one another, but lie side by side."""
-    if inference.blend == "tapered" and not inference.overlaps:
+def check_windows(inference: Inference, own: Inference | None = None) -> None:
+    """Raises ValueError for windows that nobody can mean, but for what ``own`` has as well.
+
+    They are so small that a network would see more of what fills them up than of the picture; or
+    would fade into one another, and lie side by side.
+    """
+    pixels = inference.window_pixels
+    if pixels and pixels < LEAST_PIXELS and not (own and own.window_pixels == pixels):
+        raise ValueError(
+            f"--inference.window-pixels must be at least {LEAST_PIXELS}, which networks take; "
+            f"received {pixels}. Give more."
+        )
+    faded = inference.blend == "tapered" and not (own and own.blend == "tapered")
+    if faded and not inference.overlaps:
         raise ValueError(
             "--inference.blend tapered fades overlapping windows into one another, and there are "
             "none: give an --inference.stride-pixels below --inference.window-pixels, or leave it "

@@ -30,7 +30,7 @@ from rdepth_keras.run.ancestry import (
 )
 from rdepth_keras.run.comparison import note
 from rdepth_keras.run.directory import Run
-from rdepth_keras.run.effects import check_blend
+from rdepth_keras.run.effects import check_windows
 from rdepth_keras.run.files import (
     changed_files,
     other_versions,
@@ -129,11 +129,12 @@ def prepare_trial(
     Raises:
         NoLabels: where there are no labelled tiles.
         ValueError: where files are bad, members do not fit together, windows that do not overlap
-            are to be blended, or windows are asked for that are larger than every tile.
+            are to be blended, or windows are asked for that are larger than every tile or smaller
+            than networks take.
     """
     experiment = run.experiment
-    if inference is not None and inference.blend != experiment.training.inference.blend:
-        check_blend(inference)
+    if inference is not None:
+        check_windows(inference, experiment.training.inference)
     domain = experiment.data.target if domain is None else domain
     data = open_data(experiment)
     if experiment.network.reads_depth:

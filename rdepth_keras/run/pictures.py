@@ -20,6 +20,7 @@ from rdepth_keras.infer import Inference, classify
 from rdepth_keras.labels import IGNORE
 from rdepth_keras.predict.picture import read_depth, read_image
 from rdepth_keras.run.directory import Run
+from rdepth_keras.run.effects import check_windows
 from rdepth_keras.run.evaluation import MOST_TIMES
 from rdepth_keras.run.files import other_versions
 from rdepth_keras.run.predictor import load_predictor, unfinished
@@ -118,7 +119,7 @@ def load_picture_predictor(
         notify: hears of it.
 
     Raises:
-        ValueError: where the run's depth cannot be estimated.
+        ValueError: where the run's depth cannot be estimated, and for windows that nobody can mean.
         ImportError: where the estimator is not installed, naming the remedy.
     """
     experiment, pixels = run.experiment, _tile_pixels(run, notify)
@@ -126,6 +127,8 @@ def load_picture_predictor(
     if experiment.network.reads_depth and estimates:
         estimate = _load_estimator(run, depth_checkpoint, pixels, notify)
     own, asked = experiment.training.inference, inference and inference.window_pixels
+    if inference is not None:
+        check_windows(inference, own.seamless())
     if asked and asked > pixels and asked != own.window_pixels:
         raise ValueError(
             f"--inference.window-pixels {asked} has no effect: pictures are seen in tiles of "

@@ -67,6 +67,10 @@ IDLE = {
         {"training": {"inference": Inference(256, blend="tapered")}},
         "tapered fades overlapping windows into one another, and there are none",
     ),
+    "inference.window-pixels": (
+        {"training": {"inference": Inference(31)}},
+        "must be at least 32, which networks take; received 31",
+    ),
 }
 
 

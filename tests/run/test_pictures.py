@@ -232,6 +232,11 @@ def test_windows_larger_than_the_tiles_are_refused(of_a_folder):
     large = Inference(window_pixels=96)
     with pytest.raises(ValueError, match=r"window-pixels 96 has no effect: .* in tiles of 64"):
         load_picture_predictor(run.Run(directory), inference=large, estimates=False)
+    small = Inference(window_pixels=31)
+    with pytest.raises(
+        ValueError, match=r"window-pixels must be at least 32.*; received 31\. Give"
+    ):
+        load_picture_predictor(run.Run(directory), inference=small, estimates=False)
 
 
 @pytest.mark.parametrize(
