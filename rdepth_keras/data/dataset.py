@@ -46,6 +46,7 @@ class Opened:
         twins: (tiles, others) -> those of the first whose picture is among the others' as well.
         oddities: tiles -> by what they can hardly be what they should be, in words, a line each:
             pictures that are there twice, masks of several pictures, tiles of another split.
+        pixel_metres: tiles -> side of their pixels on the ground in metres; None: nobody knows.
     """
 
     depth: Mapping[str, str]
@@ -57,6 +58,7 @@ class Opened:
     lacking: Callable[[Tiles], str] = field(default=lambda tiles: "")
     twins: Callable[[Tiles, Tiles], list[str]] = field(default=lambda tiles, others: [])
     oddities: Callable[[Tiles], list[str]] = field(default=lambda tiles: [])
+    pixel_metres: Callable[[Tiles], float | None] = field(default=lambda tiles: None)
 
 
 @dataclass(frozen=True)

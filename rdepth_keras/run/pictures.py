@@ -11,6 +11,7 @@ import numpy as np
 from rdepth_keras.arrays import Image, Label, Tile
 from rdepth_keras.data.agreement import unfit_depth
 from rdepth_keras.data.doubts import doubt_depth, doubt_picture
+from rdepth_keras.data.folder.coordinates import OTHER_SIZE, pixel_metres
 from rdepth_keras.data.folder.dataset import MAPS
 from rdepth_keras.data.folder.depth_record import record_of
 from rdepth_keras.depth.normalise import FLAT_VALUES, flat_notice, is_flat, normalise
@@ -43,6 +44,7 @@ class PicturePredictor:
         notify: hears of pictures and depth maps that tell nothing, and of those of another origin.
         origin: of the depth that the run was trained with, or what it says of it; None for nothing.
         known_pixels: side of the tiles that trained, where that is known.
+        known_metres: side of their pixels on the ground, where that is known.
     """
 
     predict: Callable[[Tile], np.ndarray]
@@ -52,12 +54,15 @@ class PicturePredictor:
     notify: Tell = print
     origin: str | None = None
     known_pixels: int | None = None
+    known_metres: float | None = None
 
     def __call__(self, picture: Path, depth_file: Path | None = None) -> Label:
         """Train ids (H, W) of a picture; raises ValueError for files that do not fit."""
         image = read_image(picture)
         if doubt := doubt_picture(image):
             self.notify(f"WARNING: a picture {doubt}: {picture}")
+        if told := self._other_ground(picture):
+            self.notify(f"WARNING: {told}")
         side, known = max(image.shape[:2]), self.known_pixels or 0
         if self.reads_depth and MOST_TIMES * side < known:
             self.notify(
@@ -87,6 +92,17 @@ class PicturePredictor:
             if is_flat(depth):
                 self.notify(flat_notice([f"the one estimated of {picture}"]))
         return predict_tiles(self.predict, image, depth, self.tile_pixels, str(picture))
+
+    def _other_ground(self, picture: Path) -> str:
+        """In words, that a pixel is of another size on the ground than those that trained."""
+        own, known = pixel_metres(picture), self.known_metres
+        if not own or not known or known / OTHER_SIZE <= own <= known * OTHER_SIZE:
+            return ""
+        return (
+            f"{picture} has pixels of {own:.3g} m on the ground by its coordinates, and the run "
+            f"was trained on {known:.3g} m, so that things are of other sizes: resample it first "
+            "(`gdalwarp -tr`)"
+        )
 
     def _coarse(self, depth: np.ndarray) -> str:
         """In words, in how many windows a map tells too little, each stretched for itself."""
@@ -140,8 +156,8 @@ def load_picture_predictor(
         notify(note)
     reads_depth = experiment.network.reads_depth
     origin = _depth_origin(run) or run.environment.get("depth", {}).get("source")
-    known = run.environment.get("tile_pixels")
-    return PicturePredictor(predictor, pixels, reads_depth, estimate, notify, origin, known)
+    known = run.environment.get("tile_pixels"), run.environment.get("pixel_metres")
+    return PicturePredictor(predictor, pixels, reads_depth, estimate, notify, origin, *known)
 
 
 def predict_tiles(

@@ -131,6 +131,7 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     tile_pixels = max(map(longest_side, sources.source.values()))
     if notice := padded(experiment, tile_pixels):
         console.print(notice)
+    trained = sources.source.values()
     sources = kept(experiment, sources, console.print)
     told: list[str] = []
     batches = domain_batches(experiment, sources, told.append)
@@ -144,6 +145,7 @@ def prepare(experiment: Experiment, run: Run, console: Console, watch: Watch) ->
     before = None if place is None else Run(Path(place))
     around = surroundings(experiment, data, counts, files)
     around |= {"tile_pixels": tile_pixels, "lacks": [*sources.lacks, *told]}
+    around["pixel_metres"] = next(filter(None, map(data.pixel_metres, trained)), None)
     if before and (never_trains or begins):
         assembly, step = start_from(before, experiment, assembly, console.print)
         around["started_from"] = {"run": before.identity, "step": step}

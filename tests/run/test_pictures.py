@@ -134,6 +134,20 @@ def test_a_folder_s_pictures_are_seen_in_windows_like_its_tiles(of_a_folder, pic
     assert len(views) == 5 and set(views[1:]) == {((64, 64), (64, 64))}
 
 
+@pytest.mark.parametrize(
+    ("trained", "now", "told"),
+    [(0.3, 10, True), (10, 0.3, True), (0.3, 0.4, False), (None, 10, False), (0.3, None, False)],
+)
+def test_pixels_of_another_size_on_the_ground_are_told(of_a_folder, picture, trained, now, told):
+    directory, said = of_a_folder(tile_pixels=64, pixel_metres=trained), []
+    path, depth_path, _, _ = picture(64, 64)
+    if now is not None:
+        path.with_suffix(".pgw").write_text(f"{now} 0 0 {-now} 5e5 5e6")
+    predict(directory, path, depth_path, notify=said.append)
+    words = f"has pixels of {now} m on the ground by its coordinates, and the run was trained on"
+    assert [words in line for line in said] == [True] * told
+
+
 def test_an_earlier_run_of_a_folder_does_not_know_its_tiles(of_a_folder, picture):
     path, depth_path, image, ramp = picture(64, 150)
     directory, said = of_a_folder(), []

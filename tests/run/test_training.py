@@ -180,6 +180,7 @@ def test_data_may_move_and_settings_may_not(experiment, tmp_path):
     assert [entry["step"] for entry in trained.environment["resumed"]] == [12]
     assert trained.environment["trained_on"] == {"train/rural": 2, "val/rural": 2}
     assert trained.environment["tile_pixels"] == 64
+    assert trained.environment["pixel_metres"] is None
     assert trained.environment["seen"] == {}, "it started from no other run"
 
 

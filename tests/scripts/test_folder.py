@@ -89,6 +89,19 @@ def test_from_a_folder_to_scores_and_a_picture(data, tmp_path, call, capsys):
 
 
 @pytest.mark.proof
+def test_the_size_of_pixels_on_the_ground_is_noted_and_compared(data, tmp_path, call, capsys):
+    own, run = shutil.copytree(data, tmp_path / "own"), tmp_path / "run"
+    for index, image in enumerate(sorted(own.glob("*/A/images/*.png"))):
+        image.with_suffix(".pgw").write_text(f"0.25 0 0 -0.25 {5e5 + 1000 * index} 5e6")
+    assert call("train", *settings(own), "--out", run) == 0
+    assert json.loads((run / "environment.json").read_text())["pixel_metres"] == 0.25
+    shutil.copy(data / "val/B/images/0.png", tmp_path / "a.png")
+    (tmp_path / "a.pgw").write_text("10 0 0 -10 5e5 5e6")
+    assert call("predict", "--run", run, tmp_path / "a.png", tmp_path / "out.png") == 0
+    assert "pixels of 10 m on the ground" in capsys.readouterr().out
+
+
+@pytest.mark.proof
 def test_a_class_that_no_training_tile_shows_is_told_in_the_row(data, tmp_path, call, capsys):
     own, run = shutil.copytree(data, tmp_path / "own"), tmp_path / "run"
     for mask in own.glob("*/A/masks/*.png"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rdepth_keras.data.folder import files as reading
-from rdepth_keras.data.folder.coordinates import footprint, pixel_size, system
+from rdepth_keras.data.folder.coordinates import footprint, pixel_metres, system
 from rdepth_keras.data.folder.folder import Files
 from rdepth_keras.data.looks import Look, look_at
 from rdepth_keras.data.overlap import marks
@@ -54,7 +54,7 @@ def read_content(table: ClassTable, files: Files) -> Content:
         ids=() if mask is None else tuple(np.unique(mask).tolist()),
         ground=None if image is None else _read(footprint, files.image, image.shape[:2]),
         system=() if image is None else system(files.image),
-        pixel=None if image is None else _read(pixel_size, files.image),
+        pixel=None if image is None else _read(pixel_metres, files.image),
         flat=depth is not None and is_flat(depth),
         parts=np.zeros(0, np.uint64) if image is None else marks(image),
         shares=np.bincount([] if mask is None else mask.ravel(), minlength=256)[: len(table)],

@@ -1,6 +1,6 @@
 """Where pixels lie on Earth, by a GeoTIFF or a file beside: a tile's files lie in one place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +12,13 @@ from rdepth_keras.data.folder.oddities import tags_of
 _KEYS, _SCALE, _TIEPOINT, _TRANSFORMATION = 34735, 33550, 33922, 34264
 _RASTER_TYPE, _IS_POINT = 1025, 2  # a key: coordinates are those of pixels' centres
 _SYSTEMS = 3072, 2048  # keys: the projected and the geographic system, as EPSG numbers them
+_MODEL_TYPE, _GEOGRAPHIC, _LINEAR_UNITS = 1024, 2, 3076
+_UNITS = {9002: 0.3048, 9003: 1200 / 3937}  # metres of a foot, and of one of the US survey
+_WEB_MERCATOR = 3857, 3785, 900913  # whose metres are shorter on the ground, away from the equator
+_EQUATOR = 6378137.0  # metres to the Earth's centre
+_DEGREE = _EQUATOR * np.pi / 180
+_SMALL_DEGREES = 1e-2  # of a pixel: a kilometre, or a centimetre where they are metres
+OTHER_SIZE = 1.5  # times another: pixels of other sizes on the ground
 # Between the places of two files that fit: half a pixel lie two conventions apart, and the numbers
 # are rounded.
 _MOST_PIXELS = 0.51
@@ -65,21 +72,42 @@ def footprint(image: Path, size: tuple[int, int]) -> tuple[float, float, float, 
     return (*corners.min(1).tolist(), *corners.max(1).tolist())
 
 
-def pixel_size(image: Path) -> float | None:
-    """Side of a pixel in the units of its coordinates; None where nothing says it.
+def pixel_metres(image: Path) -> float | None:
+    """Side of a pixel on the ground in metres, the root of its area; None where nothing says it.
 
-    The root of its area. Raises as :func:`footprint`.
+    Where no GeoTIFF names their kind, coordinates are degrees if pixels are as small as that, and
+    else metres; so are those of a system whose units are not named. Raises as :func:`footprint`.
     """
-    place = _place(image)
-    return None if place is None else float(np.sqrt(abs(np.linalg.det(place[:, :2]))))
+    if (place := _place(image)) is None:
+        return None
+    side, north = float(np.sqrt(abs(np.linalg.det(place[:, :2])))), float(place[1, 2])
+    keys = _geo_keys(image)
+    if _is_geographic(keys, side, place[:, 2]):
+        return side * _DEGREE * float(np.sqrt(np.cos(np.radians(min(abs(north), 89.9)))))
+    if keys.get(_SYSTEMS[0]) in _WEB_MERCATOR:
+        return side / float(np.cosh(min(abs(north), 2e7) / _EQUATOR))
+    return side * _UNITS.get(keys.get(_LINEAR_UNITS, 0), 1.0)
+
+
+def _is_geographic(keys: Mapping[int, int], side: float, corner: np.ndarray) -> bool:
+    if _MODEL_TYPE in keys:
+        return keys[_MODEL_TYPE] == _GEOGRAPHIC
+    if any(key in keys for key in _SYSTEMS):
+        return _SYSTEMS[0] not in keys
+    return side < _SMALL_DEGREES and bool((np.abs(corner) <= (360, 90)).all())
 
 
 def system(image: Path) -> tuple[int, ...]:
     """The numbers of the projected and the geographic system that a GeoTIFF names; () for none."""
+    named = _geo_keys(image)
+    return tuple(named[key] for key in _SYSTEMS if key in named)
+
+
+def _geo_keys(image: Path) -> dict[int, int]:
+    """By the directory of keys: after four numbers, name, kind, count and value of each."""
     with image.open("rb") as file:
         keys = tags_of(file).get(_KEYS, ())
-    named = dict(zip(keys[4::4], keys[7::4], strict=False))
-    return tuple(named[key] for key in _SYSTEMS if key in named)
+    return dict(zip(keys[4::4], keys[7::4], strict=False))
 
 
 def share_covered(own: np.ndarray, others: np.ndarray) -> float:
@@ -170,5 +198,4 @@ def _inside(path: Path) -> np.ndarray | None:
 
 
 def _is_point(keys: tuple) -> bool:
-    """By the directory of keys: after four numbers, name, kind, count and value of each."""
     return (_RASTER_TYPE, _IS_POINT) in zip(keys[4::4], keys[7::4], strict=False)

@@ -8,7 +8,7 @@ from typing import Self
 from rdepth_keras.data.dataset import Dataset, Opened, Place
 from rdepth_keras.data.folder.checks import faults, flat_depths, mask_faults
 from rdepth_keras.data.folder.depth_record import DepthRecord
-from rdepth_keras.data.folder.fingerprints import fingerprints, oddities, twins
+from rdepth_keras.data.folder.fingerprints import fingerprints, median_metres, oddities, twins
 from rdepth_keras.data.folder.folder import open_folder
 from rdepth_keras.data.splits import SPLITS
 from rdepth_keras.labels import ClassTable
@@ -40,7 +40,7 @@ class Folder(Dataset):
         folder = open_folder(root, self.classes, with_depth=with_depth)
         depth = _origin(folder.places.values()) if with_depth else {"source": "none"}
         found = Opened(depth, folder.tiles, faults, flat_depths, fingerprints, mask_faults)
-        return replace(found, twins=twins, oddities=oddities)
+        return replace(found, twins=twins, oddities=oddities, pixel_metres=median_metres)
 
     def folders(self, place: Place) -> list[Path]:
         return [self._root(place) / split for split in SPLITS]

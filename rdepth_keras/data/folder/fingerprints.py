@@ -12,6 +12,7 @@ from rdepth_keras.data import png
 from rdepth_keras.data.doubts import Doubtful
 from rdepth_keras.data.fingerprints import describe_picture, digest
 from rdepth_keras.data.folder.colours import unusual_colours
+from rdepth_keras.data.folder.coordinates import pixel_metres
 from rdepth_keras.data.folder.depth_record import RECORD, DepthRecord
 from rdepth_keras.data.folder.files import (
     PREDICTED,
@@ -88,6 +89,14 @@ def oddities(tiles: Tiles) -> list[str]:
         *unusual_colours(images),
         *_doubts(tiles),
     ]
+
+
+def median_metres(tiles: Tiles) -> float | None:
+    """Side of pixels on the ground in metres, of the tiles that are looked at and say it."""
+    assert isinstance(tiles, FolderTiles)
+    looked = tiles.files[:: max(1, len(tiles.files) // _LOOKED_AT)]
+    found = [metres for files in looked if (metres := pixel_metres(files.image)) is not None]
+    return float(np.median(found)) if found else None
 
 
 def _doubts(tiles: Tiles) -> list[str]:

@@ -14,7 +14,7 @@ from rdepth_keras.data.folder import files as reading
 from rdepth_keras.data.folder.checks import faults
 from rdepth_keras.data.folder.colours import unusual_colours
 from rdepth_keras.data.folder.content import Content, read_content
-from rdepth_keras.data.folder.coordinates import share_covered
+from rdepth_keras.data.folder.coordinates import OTHER_SIZE, share_covered
 from rdepth_keras.data.folder.fingerprints import predicted_masks, strange_depths
 from rdepth_keras.data.folder.folder import FolderTiles, open_folder
 from rdepth_keras.data.looks import KINDS, odd_together
@@ -25,7 +25,6 @@ from rdepth_keras.labels import IGNORE, ClassTable
 from rdepth_keras.naming import shorten
 
 _READING = 4  # files read at once
-_OTHER_SIZE = 1.5  # times another
 _COVERED_SHARE = 0.02  # of a tile, by one of another split
 
 
@@ -229,11 +228,11 @@ def _sizes(contents: Sequence[Content]) -> Iterator[str]:
         if one.pixel:
             places.setdefault("/".join(one.files.image.parts[-4:-2]), []).append(one.pixel)
     sizes = sorted((float(np.median(found)), place) for place, found in places.items())
-    if sizes and sizes[-1][0] > _OTHER_SIZE * sizes[0][0]:
+    if sizes and sizes[-1][0] > OTHER_SIZE * sizes[0][0]:
         told = ", ".join(f"{place} {size:.4g}" for size, place in sizes)
         yield (
-            "WARNING: pixels are of other sizes in the units of their coordinates, so that one "
-            f"thing has several sizes in pixels: {told}. Resample all alike."
+            "WARNING: pixels are of other sizes on the ground, in metres by their coordinates, so "
+            f"that one thing has several sizes in pixels: {told}. Resample all alike."
         )
 
 

@@ -19,6 +19,7 @@ from rdepth_keras.depth.normalise import flat_notice
 from rdepth_keras.labels import LOVEDA
 
 SIDE = 1024  # pixels of a published tile
+PIXEL_METRES = 0.3  # of a pixel on the ground (Wang et al., "LoveDA", NeurIPS 2021)
 MEAN_TOLERANCE = 0.01  # grey values of 0..255; the census gives three decimals
 
 

@@ -4,7 +4,14 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from rdepth_keras.data.dataset import Dataset, Opened, Place, TestSplit
-from rdepth_keras.data.loveda.census import SIDE, lacking, load_census, oddities, verify
+from rdepth_keras.data.loveda.census import (
+    PIXEL_METRES,
+    SIDE,
+    lacking,
+    load_census,
+    oddities,
+    verify,
+)
 from rdepth_keras.data.loveda.checks import faults, flat_depths
 from rdepth_keras.data.loveda.fingerprints import fingerprints, twins
 from rdepth_keras.data.loveda.prepared import open_loveda
@@ -25,7 +32,8 @@ class LoveDA(Dataset):
         prepared = open_loveda(place, self.config)
         depth = {"config": prepared.config, **prepared.depth}
         found = Opened(depth, prepared.tiles, faults, flat_depths, fingerprints)
-        return replace(found, lacking=lacking, twins=twins, oddities=oddities)
+        found = replace(found, lacking=lacking, twins=twins, oddities=oddities)
+        return replace(found, pixel_metres=lambda tiles: PIXEL_METRES)
 
     @property
     def tile_pixels(self) -> int:

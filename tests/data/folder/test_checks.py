@@ -539,6 +539,19 @@ def test_pixels_of_other_sizes_are_told(demo):
     assert "train/town 0.3, val/town 10. Resample all alike." in line
 
 
+def test_degrees_are_compared_with_metres_on_the_ground(demo):
+    """A millionth of a degree is 0.11 m; and 5e6 is no latitude, so it is metres."""
+    for path in sorted((demo / "train/town/images").iterdir()):
+        placed(path, 5e5, zone=32)
+    shutil.copytree(demo / "train/town", demo / "val/town")
+    for path in sorted((demo / "val/town/images").iterdir()):
+        picture = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+        path.unlink()
+        path.with_suffix(".png").write_bytes(png.encode(picture))
+        path.with_suffix(".pgw").write_text("4.5e-6 0 0 -4.5e-6 9 10")
+    assert not [line for line in odd(demo)[0] if "other sizes" in line]
+
+
 def test_bands_that_are_not_of_light_are_told(demo):
     for path in sorted((demo / "train/town/images").iterdir()):
         placed(path, 5e5, bands=("NIR", "Red", "Green"))

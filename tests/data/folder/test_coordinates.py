@@ -8,7 +8,12 @@ import pytest
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from rdepth_keras.data.folder.coordinates import footprint, has_coordinates, refuse_elsewhere
+from rdepth_keras.data.folder.coordinates import (
+    footprint,
+    has_coordinates,
+    pixel_metres,
+    refuse_elsewhere,
+)
 
 SIZE = (40, 60)
 LEFT, TOP = 500000.0, 5300000.0
@@ -124,3 +129,45 @@ def test_places_in_words_that_are_no_numbers_are_refused(tmp_path, name, text, s
     with pytest.raises(ValueError, match="mend or delete it"):
         footprint(mask, SIZE)
     assert has_coordinates(mask)
+
+
+def keyed(path, pixel, left, top, *keys):
+    """A GeoTIFF with keys beside its place: pairs of name and value."""
+    directory = ImageFileDirectory_v2()
+    for tag, values in scaled(pixel, left, top).items():
+        directory[tag], directory.tagtype[tag] = values, 12
+    if keys:
+        entries = [number for name, value in keys for number in (name, 0, 1, value)]
+        directory[34735], directory.tagtype[34735] = (1, 1, 0, len(keys), *entries), 3
+    Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(path, tiffinfo=directory)
+    return path
+
+
+DEGREE = 111_319.49  # metres, at the equator
+
+
+@pytest.mark.parametrize(
+    ("pixel", "left", "top", "keys", "metres"),
+    [
+        (0.5, LEFT, TOP, [(1024, 1), (3072, 32632)], 0.5),
+        (0.5, LEFT, TOP, [], 0.5),
+        (1.0, LEFT, TOP, [(1024, 1), (3072, 2263), (3076, 9003)], 0.3048006),
+        (1.0, LEFT, TOP, [(1024, 1), (3076, 9002)], 0.3048),
+        (1e-5, 9.0, 60.0, [(1024, 2), (2048, 4326)], 1e-5 * DEGREE * 0.5**0.5),
+        (1e-5, 9.0, -60.0, [(2048, 4326)], 1e-5 * DEGREE * 0.5**0.5),
+        (1e-5, 9.0, 0.0, [], 1e-5 * DEGREE),
+        (0.5, 9.0, 48.0, [], 0.5),  # metres from a corner of one's own
+        (1.0, 1e6, 8_399_737.89, [(1024, 1), (3072, 3857)], 0.5),  # 60 degrees north
+        (1.0, 1e6, 0.0, [(3072, 3857)], 1.0),
+    ],
+)
+def test_a_pixel_in_metres_on_the_ground(tmp_path, pixel, left, top, keys, metres):
+    path = keyed(tmp_path / "a.tif", pixel, left, top, *keys)
+    assert pixel_metres(path) == pytest.approx(metres, rel=1e-6)
+
+
+def test_without_a_place_nobody_knows_how_large_a_pixel_is(tmp_path):
+    Pillow.fromarray(np.zeros(SIZE, np.uint8)).save(tmp_path / "a.png")
+    assert pixel_metres(tmp_path / "a.png") is None
+    (tmp_path / "a.pgw").write_text("0.25 0 0 -0.25 5e5 5e6")
+    assert pixel_metres(tmp_path / "a.png") == 0.25
