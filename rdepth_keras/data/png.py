@@ -70,7 +70,9 @@ def peek(path: Path) -> Header:
 
 def _require_plain(header: Header) -> None:
     if header.colour not in ("grey", "RGB") or header.bits not in (8, 16):
-        raise ValueError(f"8- or 16-bit grey or RGB is expected, the file is {header}")
+        numbers = ", whose numbers mean other colours in another file: go by its colours"
+        but = numbers if header.colour == "palette" else ""
+        raise ValueError(f"8- or 16-bit grey or RGB is expected, the file is {header}{but}")
 
 
 def _walk(data: bytes):

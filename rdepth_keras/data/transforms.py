@@ -190,6 +190,8 @@ class Photometric(grain.transforms.RandomMap):
         contrast: largest change of the factor on all channels; first or last, by a coin.
         saturation: largest change of the factor on the saturation.
         hue: largest turn, in OpenCV's half degrees (of 180).
+
+    Raises ValueError where it is to change an image that is not uint8.
     """
 
     probability: float = 0.0
@@ -213,6 +215,8 @@ class Photometric(grain.transforms.RandomMap):
             return rng.uniform(1 - change, 1 + change)
 
         image = contiguous(element["image"])
+        if self.probability and image.dtype != np.uint8:
+            raise ValueError(f"Colours are changed of uint8 images; received {image.dtype}.")
         if due():
             summand = rng.uniform(-self.brightness, self.brightness)
             image = cv2.LUT(image, _shift(GREYS, 1.0, summand))

@@ -217,6 +217,14 @@ def test_photometric_changes_the_image_alone():
     np.testing.assert_array_equal(before["image"], tile()["image"])
 
 
+def test_photometric_of_floats():
+    floats = {**tile(), "image": tile()["image"].astype(np.float32)}
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(Photometric(0).random_map(floats, rng)["image"], floats["image"])
+    with pytest.raises(ValueError, match="changed of uint8 images; received float32"):
+        Photometric(0.5).random_map(floats, rng)
+
+
 def test_photometric_in_plain_words():
     """A shift, a factor on the saturation, a turn of the hue, a factor: of flipped pixels, too."""
     image = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)[:, ::-1]
