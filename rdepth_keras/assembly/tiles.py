@@ -86,7 +86,7 @@ def training_sources(experiment: Experiment, data: Opened) -> Sources:
     lacks += [f"Not used for training: {lack}" for lack in rest if lack]
     notices = []
     if experiment.network.reads_depth:
-        notices += [notice for tiles in read if (notice := flat_depth(data, tiles))]
+        lacks += [notice for tiles in read if (notice := flat_depth(data, tiles))]
         if origins := data.depth.get("origins"):
             notices.append(f"WARNING: {several_origins(origins)}")
     return Sources(found, target, tuple(notices), tuple(lacks))

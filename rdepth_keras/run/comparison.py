@@ -141,7 +141,7 @@ def note(evaluated: Evaluated) -> str:
     said = [_unfinished(evaluated), versions, changed, evaluated.result.get("trained_on_too", "")]
     origins = (evaluated.result.get("depth") or {}).get("origins")
     said += [evaluated.result.get("sizes", ""), evaluated.result.get("unlabelled", "")]
-    said += [evaluated.result.get("odd", "")]
+    said += [evaluated.result.get("odd", ""), evaluated.result.get("flat", "")]
     said += [several_origins(origins) if origins else ""]
     said += [*evaluated.run.environment.get("lacks", []), idle_labels(evaluated.run)]
     said += [several_versions([evaluated.run]), _beginning(evaluated)]

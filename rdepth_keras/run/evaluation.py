@@ -154,7 +154,7 @@ def prepare_trial(
     parts = run, split, domain, tuple(members), experiment, data, tiles, predictor
     without = left_out(data, split, domain, tiles)
     sizes = other_sizes(run, tiles) if "depth" in predictor.input_names else ""
-    odd = "; ".join(data.oddities(tiles))
+    odd = "; ".join(filter(None, [data.lacking(tiles), *data.oddities(tiles)]))
     unlabelled = without and f"Not scored: {without}"
     before = _trained_before([run, *members], tiles, split, domain)
     return Trial(*parts, changed, twice, flat, unlabelled, sizes, odd, before)
@@ -232,6 +232,7 @@ def describe(trial: Trial) -> dict[str, Any]:
         "unlabelled": trial.unlabelled,
         "sizes": trial.sizes,
         "odd": trial.odd,
+        "flat": trial.flat.removeprefix("WARNING: "),
         "passed_over": list(predictor.damaged),
     }
 

@@ -71,15 +71,15 @@ def resume(
     check_free(run.directory)
     experiment = settled(experiment)
     changed = changes(run, experiment)
-    more = experiment.training.steps - run.experiment.training.steps
+    more, said = experiment.training.steps - run.experiment.training.steps, ""
     if list(changed) == ["training.steps"] and more > 0 and run.metrics is not None:
-        experiment = _extended(experiment, run.experiment.training.steps, console)
+        experiment, said = _extended(experiment, run.experiment.training.steps)
     elif changed:
         raise ValueError(
             f"The run in {run} has other settings; leave these away to resume it, or start a new "
             f"run: {'; '.join(in_words(changed))}"
         )
-    return _train(experiment, run, console, watch, begins=False)
+    return _train(experiment, run, console, watch, begins=False, said=said)
 
 
 def changes(run: Run, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
@@ -90,26 +90,34 @@ def changes(run: Run, experiment: Experiment) -> dict[str, tuple[Any, Any]]:
     return differences(located(run.experiment).essence(), experiment.essence())
 
 
-def _extended(experiment: Experiment, done: int, console: Console) -> Experiment:
-    """The experiment with more steps after its end, which it then remembers."""
+def _extended(experiment: Experiment, done: int) -> tuple[Experiment, str]:
+    """The experiment with more steps after its end, which it then remembers; and that in words."""
     optimizer, steps = experiment.optimizers.segmenter, experiment.training.steps
     before, after = map(
         float, jax.device_get((optimizer.rate(done)(done - 1), optimizer.rate(steps)(done)))
     )
-    console.print(
+    said = (
         f"extended from {done} to {steps} steps: the learning rate goes on with "
         f"{after:.3g} where it had come to {before:.3g}; not the run that {steps} "
         "steps at once would have given"
     )
     ends = (*experiment.training.extended_at, done)
-    return experiment.changed(training={"extended_at": ends})
+    return experiment.changed(training={"extended_at": ends}), said
 
 
 def _train(
-    experiment: Experiment, run: Run, console: Console, watch: Watch, *, begins: bool
+    experiment: Experiment,
+    run: Run,
+    console: Console,
+    watch: Watch,
+    *,
+    begins: bool,
+    said: str = "",
 ) -> dict[str, Any] | None:
-    """Both: a run without a checkpoint begins at step 0."""
+    """Both: a run without a checkpoint begins at step 0. ``said`` is told if nothing is refused."""
     prepared = prepare(experiment, run, console, watch)
+    if said:
+        console.print(said)
     names = ("files", "weights", "random_numbers", *VERSIONS)
     noted = {name: prepared.surroundings[name] for name in names}
     told = f"{to_json(experiment.essence())} {json.dumps(noted, sort_keys=True)}"

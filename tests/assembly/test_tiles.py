@@ -141,7 +141,7 @@ def test_depth_that_tells_nothing_is_told():
     def flat(tiles):
         return [f"{tiles.name}/7.png"] if tiles.name == "val" else []
 
-    (notice,) = training_sources(recipe("demo"), data(RURAL, flat=flat)).notices
+    (notice,) = training_sources(recipe("demo"), data(RURAL, flat=flat)).lacks
     assert notice.startswith("WARNING: 1 depth map is flat") and "val/7.png" in notice
 
 

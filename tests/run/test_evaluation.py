@@ -56,21 +56,23 @@ def test_scores_and_counts_of_every_tile(copied):
 def test_flat_depth_of_what_is_scored_is_told(copied):
     own = run.prepare_trial(run.Run(copied[0]), "val")
     data = dataclasses.replace(
-        own.data, flat_depths=lambda tiles: ["a.png"], oddities=lambda tiles: ["twice", "foreign"]
+        own.data,
+        flat_depths=lambda tiles: ["a.png"],
+        oddities=lambda tiles: ["twice", "foreign"],
+        lacking=lambda tiles: "3 of 9 tiles",
     )
     assert not own.flat and not own.trained_on_too
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rdepth_keras.run.evaluation.open_data", lambda _: data)
         trial = run.prepare_trial(own.run, "val")
     assert trial.flat.startswith("WARNING: 1 depth map is flat")
-    assert "WARNING: twice; foreign" in trial.told and not own.odd
+    assert "WARNING: 3 of 9 tiles; twice; foreign" in trial.told and not own.odd
     told = dataclasses.replace(
         trial, trained_on_too="one is trained on", unlabelled="one is not", sizes="large"
     )
     result = run.evaluate(told, QUIET)
-    assert "; large; " in run.headline(told.run, result) and "; twice; foreign" in run.headline(
-        told.run, result
-    )
+    title = run.headline(told.run, result)
+    assert "; large; " in title and "; 3 of 9 tiles; twice; foreign; 1 depth map is flat" in title
     assert result["trained_on_too"] == "one is trained on" and result["unlabelled"] == "one is not"
 
 

@@ -5,6 +5,7 @@ import io
 import shutil
 from functools import partial
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -234,6 +235,10 @@ def test_a_finished_run_is_given_more_steps(first, tmp_path):
     run.start(small(), own, Console(quiet=True))
     console = Console(file=said, width=300)
     longer = own.experiment.changed(training={"steps": 4})
+    refused = patch("rdepth_keras.run.training.prepare", side_effect=ValueError("files changed"))
+    with refused, pytest.raises(ValueError, match="files changed"):
+        run.resume(longer, own, console)
+    assert not said.getvalue(), "what is refused was not extended"
     run.resume(longer, own, console)
     assert "extended from 2 to 4 steps: the learning rate goes on with" in said.getvalue()
     assert [entry["step"] for entry in own.journal.read()] == [1, 2, 3, 4]

@@ -113,7 +113,7 @@ def _doubts(tiles: Tiles) -> list[str]:
     together = (fixed_range([files.depth for files in looked if files.depth]), *odd_together(looks))
     names = _named([files.image for files in looked])
     where = f"Looked at were {len(looked)} ({names})"
-    return said + [f"{odd.removesuffix('.')}. {where}" for odd in together if odd]
+    return said + [f"{odd}{'' if odd[-1] in '.?' else '.'} {where}" for odd in together if odd]
 
 
 def _look(files: Files, tiles: FolderTiles) -> Look:

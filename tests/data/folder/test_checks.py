@@ -479,7 +479,7 @@ def test_masks_that_do_not_fit_are_told(demo):
     (verified,), (told,) = odd(demo)
     assert verified.startswith(f"WARNING: {demo}/train/town: masks do not fit their pictures")
     assert "They would fit upside down." in verified and "They would fit upside down." in told
-    assert told.endswith("Looked at were 4 (0.png, 1.png, 2.png, 3.png)")
+    assert told.endswith("upside down. Looked at were 4 (0.png, 1.png, 2.png, 3.png)")
 
 
 def test_doubtful_depth_maps_are_told(demo):
