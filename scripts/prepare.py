@@ -239,9 +239,7 @@ def verify_all(args: Args) -> int:
         print(f"wrong    {fault}")
     wrong = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     odd = sum(line.startswith("WARNING") for line in said)
-    but = (
-        "" if not odd else " but for the WARNING above" if odd == 1 else f" but for {odd} WARNINGs"
-    )
+    but = f" but for {odd} WARNING{'s' * (odd > 1)}" if odd else ""
     print(f"WRONG: {wrong}." if faults else f"SOUND{but}: every file was read.")
     return 1 if faults else 0
 

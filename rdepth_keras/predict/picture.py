@@ -11,7 +11,7 @@ from rdepth_keras.arrays import Depth, Image
 from rdepth_keras.atomic import write_bytes
 from rdepth_keras.data import jpeg, png
 from rdepth_keras.data.folder.colours import unusual_colours
-from rdepth_keras.data.folder.coordinates import has_coordinates, refuse_elsewhere
+from rdepth_keras.data.folder.coordinates import has_coordinates, pixel_metres, refuse_elsewhere
 from rdepth_keras.data.folder.depth_record import DepthRecord, record_of
 from rdepth_keras.data.folder.files import PREDICTED, as_depth, check_size, has_gaps, unreadable
 from rdepth_keras.data.folder.fingerprints import same_bytes
@@ -73,6 +73,7 @@ def check_inputs(pairs: Iterable[tuple[Path, Path | None]]) -> None:
     for image, depth in pairs:
         try:
             size = _look_at_image(image)
+            pixel_metres(image)  # which is looked at again when it is predicted
             if depth is not None:
                 _look_at_depth(depth, size)
                 if depth.samefile(image):

@@ -1,5 +1,7 @@
 """Random transforms: image, depth and label move together."""
 
+from functools import partial
+
 import cv2
 import numpy as np
 import pytest
@@ -296,17 +298,25 @@ def test_exactly_one_of_flips_and_quarter_turns():
         assert counts[name] / draws == pytest.approx(share, abs=0.04), name
 
 
+def moves(tile):
+    """All that moves or cuts, each with a draw that does."""
+    rng = np.random.default_rng(0)
+    drawn = (
+        RandomScale(0.5, 0.6),
+        RandomRotation(1.0),
+        RandomFlips(1.0, ((1,),)),
+        RandomFlips(1.0, exclusive=True),
+        RandomCrop(16),
+        RandomCrop(64),
+    )
+    yield from (partial(transform.random_map, tile, rng) for transform in drawn)
+    yield from (partial(pad, tile, 64), partial(rotate, tile, 10))
+
+
 @pytest.mark.parametrize("dtype", [bool, np.int64, np.int8])
 def test_labels_that_cannot_hold_255_or_are_wider_are_refused(dtype):
     """What fills up a mask of true and false would be true."""
-    other = {**tile(), "label": tile()["label"].astype(dtype)}
-    rng = np.random.default_rng(0)
-    for move in (
-        lambda: pad(other, 64),
-        lambda: rotate(other, 10),
-        lambda: RandomScale(0.5, 0.6).random_map(other, rng),
-        lambda: RandomCrop(64).random_map(other, rng),
-    ):
+    for move in moves({**tile(), "label": tile()["label"].astype(dtype)}):
         with pytest.raises(ValueError, match="label must be uint8, with 255 for ignored; received"):
             move()
 
@@ -315,16 +325,6 @@ def test_labels_that_cannot_hold_255_or_are_wider_are_refused(dtype):
 @pytest.mark.parametrize("part", [np.s_[::2, ::2], np.s_[:-1], np.s_[:, :-1]])
 def test_arrays_of_several_sizes_are_refused(name, part):
     """A crop of a mask of half the size would show another place than that of its image."""
-    other = {**tile(), name: tile()[name][part]}
-    rng = np.random.default_rng(0)
-    for move in (
-        lambda: pad(other, 16),
-        lambda: rotate(other, 10),
-        lambda: RandomScale(0.5, 0.6).random_map(other, rng),
-        lambda: RandomRotation(1.0).random_map(other, rng),
-        lambda: RandomFlips(1.0, ((1,),)).random_map(other, rng),
-        lambda: RandomFlips(1.0, exclusive=True).random_map(other, rng),
-        lambda: RandomCrop(16).random_map(other, rng),
-    ):
+    for move in moves({**tile(), name: tile()[name][part]}):
         with pytest.raises(ValueError, match="of one height and width; received image"):
             move()

@@ -122,6 +122,11 @@ def test_all_that_does_not_fit_is_named_before_any_work(tmp_path):
     for name, content in contents.items():
         place[name].write_bytes(content)
     check_inputs([(place["good.png"], place["depth.png"]), (place["good.png"], None)])
+    world = place["good.png"].with_suffix(".pgw")
+    world.write_text("0,5 0 0 -0,5 1 1")
+    with pytest.raises(ValueError, match=r"good\.pgw: .* six numbers with decimal points"):
+        check_inputs([(place["good.png"], None)])
+    world.unlink()
     with pytest.raises(ValueError, match=r"cut\.png: truncated") as error:
         check_inputs(
             [

@@ -311,7 +311,7 @@ def test_verify_a_folder(script, own, capsys):
         "val/B: 2 tiles, 0 labelled, with depth",
         "WARNING: without depth maps, which others have, so that no network that reads depth "
         f"trains or is scored there, 1 of 2: {own / 'train/A'}",
-        "SOUND but for the WARNING above: every file was read.",
+        "SOUND but for 1 WARNING: every file was read.",
     ]
     (own / "train/A/masks/0.png").write_bytes(png.encode(np.full((9, 8), 5, np.uint8)))
     (own / "val/B/depths/1.png").write_bytes(png.encode(np.zeros((9, 8), np.uint8)))

@@ -104,9 +104,13 @@ def system(image: Path) -> tuple[int, ...]:
 
 
 def _geo_keys(image: Path) -> dict[int, int]:
-    """By the directory of keys: after four numbers, name, kind, count and value of each."""
     with image.open("rb") as file:
-        keys = tags_of(file).get(_KEYS, ())
+        return _named(tags_of(file))
+
+
+def _named(tags: Mapping[int, tuple]) -> dict[int, int]:
+    """By the directory of keys: after four numbers, name, kind, count and value of each."""
+    keys = tags.get(_KEYS, ())
     return dict(zip(keys[4::4], keys[7::4], strict=False))
 
 
@@ -192,10 +196,6 @@ def _inside(path: Path) -> np.ndarray | None:
         place = np.array([(right, 0, x - column * right), (0, -up, y + row * up)])
     else:
         return None
-    if _is_point(tags.get(_KEYS, ())):
+    if _named(tags).get(_RASTER_TYPE) == _IS_POINT:
         place[:, 2] -= place[:, :2].sum(1) / 2
     return place
-
-
-def _is_point(keys: tuple) -> bool:
-    return (_RASTER_TYPE, _IS_POINT) in zip(keys[4::4], keys[7::4], strict=False)

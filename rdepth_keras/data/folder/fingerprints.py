@@ -91,18 +91,23 @@ def oddities(tiles: Tiles) -> list[str]:
     ]
 
 
+def _looked_at(tiles: Tiles) -> Sequence[Files]:
+    """Those whose pixels or places are read before the first step, evenly over all."""
+    assert isinstance(tiles, FolderTiles)
+    return tiles.files[:: max(1, len(tiles.files) // _LOOKED_AT)]
+
+
 def median_metres(tiles: Tiles) -> float | None:
     """Side of pixels on the ground in metres, of the tiles that are looked at and say it."""
-    assert isinstance(tiles, FolderTiles)
-    looked = tiles.files[:: max(1, len(tiles.files) // _LOOKED_AT)]
-    found = [metres for files in looked if (metres := pixel_metres(files.image)) is not None]
+    sizes = (pixel_metres(files.image) for files in _looked_at(tiles))
+    found = [size for size in sizes if size is not None]
     return float(np.median(found)) if found else None
 
 
 def _doubts(tiles: Tiles) -> list[str]:
     """In words, what holds of all tiles that are looked at; nothing for none."""
     assert isinstance(tiles, FolderTiles)
-    looked = tiles.files[:: max(1, len(tiles.files) // _LOOKED_AT)]
+    looked = _looked_at(tiles)
     looks = [_look(files, tiles) for files in looked]
     said = []
     for place, kind in enumerate(KINDS):
